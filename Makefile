@@ -1,0 +1,44 @@
+# make atlas   set up, build an atlas of the bundled corpora and publish it
+# make serve   serve what `make atlas` published
+# make test    everything that is checked
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+ATLAS  := atlas.duckdb
+SITE   := site
+
+.PHONY: atlas serve test lint fix clean
+
+atlas: $(READY)
+	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
+	$(BIN)/atlas contrast $(ATLAS) medical --positive medical --control control
+	$(BIN)/atlas publish $(ATLAS) $(SITE)
+	@echo
+	@echo "The ten best candidates for a medical feature of the embedded model:"
+	$(BIN)/atlas query $(ATLAS) candidates -p contrast=medical -p limit=10
+
+serve: $(READY)
+	$(BIN)/atlas serve $(SITE)
+
+test: $(READY) lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(ATLAS) $(ATLAS).wal $(SITE) dist build
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)

@@ -1,0 +1,40 @@
+"""`atlas contrast`: compare two sets of documents, feature by feature."""
+
+from pathlib import Path
+from typing import cast
+
+import click
+
+
+@click.command()
+@click.argument("atlas", type=click.Path(path_type=Path))
+@click.argument("name")
+@click.option(
+    "--positive",
+    multiple=True,
+    required=True,
+    metavar="SET",
+    help="Documents that should fire: a corpus, domain=D or term=T; repeatable.",
+)
+@click.option("--control", multiple=True, required=True, metavar="SET", help="Documents that should not; repeatable.")
+@click.option(
+    "--unit",
+    type=click.Choice(["document", "window"]),
+    help="Maximum over a document, or over one window of it.  [default: document if each is one window]",
+)
+def command(atlas: Path, name: str, positive: tuple[str, ...], control: tuple[str, ...], unit: str | None) -> None:
+    """Compute contrast NAME in ATLAS for every SAE that has encoded its documents.
+
+    A SET is a corpus (medical/medical), every corpus of a source (control),
+    domain=law or term=diabetes. The same documents again change nothing.
+    """
+    from ingest.contrasts.job import compute_contrast
+    from ingest.contrasts.scores import Unit
+    from schema import open_atlas
+
+    with open_atlas(atlas) as opened:
+        computed = compute_contrast(opened, name, positive, control, cast(Unit | None, unit))
+    if computed:
+        click.echo(f"{atlas}: contrast {name} computed for {', '.join(computed)}")
+    else:
+        click.echo(f"{atlas}: nothing new; contrast {name} stands as it was", err=True)

@@ -1,0 +1,23 @@
+"""`atlas publish`: a snapshot of an atlas for Datasette."""
+
+from pathlib import Path
+
+import click
+
+from atlas.publish import publish
+
+
+@click.command("publish", short_help="Write an immutable snapshot for Datasette")
+@click.argument("atlas", type=click.Path(path_type=Path))
+@click.argument("site", type=click.Path(path_type=Path))
+def command(atlas: Path, site: Path) -> None:
+    """Publish the atlas file ATLAS to the folder SITE.
+
+    Each snapshot is a new folder in SITE/snapshots; SITE/current.json names the one to
+    serve. Where nothing changed since the last one, nothing is written.
+    """
+    outcome = publish(atlas, site)
+    if not outcome.changed:
+        click.echo(f"{site} already shows {atlas}: nothing changed since {outcome.publication.published_at}")
+        return
+    click.echo(f"published {outcome.folder} ({outcome.rows:,} rows); see it with: atlas serve {site}")

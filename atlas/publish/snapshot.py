@@ -1,0 +1,62 @@
+"""Publishing an atlas: a new immutable snapshot, or none where nothing changed."""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from atlas.publish.about import about
+from atlas.publish.database import DATABASE, write_database
+from atlas.publish.fingerprint import fingerprint
+from atlas.publish.metadata import write_metadata
+from atlas.publish.site import Publication, new_snapshot, publishing, read_current, show, snapshot_folder
+from schema import AtlasError, migrations, open_atlas
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `publish` did: the publication now current, whether it is new, its folder and its rows."""
+
+    publication: Publication
+    changed: bool
+    folder: Path
+    rows: int = 0
+
+
+def publish(atlas: str | Path, site: str | Path) -> Outcome:
+    """Write a snapshot of an atlas file and make it the site's current one.
+
+    Killed at any moment, the site shows a whole snapshot: the one before or the new one.
+
+    Raises:
+        AtlasFileError: the atlas cannot be opened or breaks its own rules.
+        AtlasError: the site cannot be written, or another process is publishing to it.
+    """
+    path, site = Path(atlas), Path(site)
+    with open_atlas(path, read_only=True) as opened, publishing(site):
+        content = fingerprint(opened)
+        current = read_current(site)
+        if current is not None and current.fingerprint == content:
+            return Outcome(current, False, snapshot_folder(site, current))
+        publication = _named(path, content)
+        try:
+            with new_snapshot(site) as folder:
+                counts = write_database(opened, folder / DATABASE)
+                write_metadata(folder, counts, about(opened), publication)
+                show(site, folder, publication)
+        except OSError as error:
+            raise AtlasError(f"{site} cannot be written: {error.strerror}") from error
+    return Outcome(publication, True, snapshot_folder(site, publication), sum(counts.values()))
+
+
+def _named(atlas: Path, content: str) -> Publication:
+    now = datetime.now(UTC)
+    return Publication(
+        snapshot=f"{now:%Y%m%dT%H%M%S%f}Z-{content[:8]}",
+        published_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        schema_version=migrations.VERSION,
+        atlas=atlas.name,
+        fingerprint=content,
+    )

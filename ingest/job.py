@@ -1,0 +1,142 @@
+"""The ingest job: documents in, activations and their sums in the atlas.
+
+    read -> cut batches -> ask what is known -> encode -> store, a transaction a batch -> sum
+
+Killed at any moment, the file holds whole batches only, and the same call
+finishes the job. A call that finds nothing to do changes nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal
+
+from ingest.batches import cut_batches, plan_batch
+from ingest.encode.batch import BatchEncoder
+from ingest.models.language_model import LanguageModel
+from ingest.models.matching import load_together
+from ingest.models.sae import LoadedSAE
+from ingest.registration import Registered, register
+from ingest.runs import Counts, RunRecord
+from ingest.sources import Document, Skipped, read_documents, source_stem
+from ingest.statistics.sums import sum_pending
+from ingest.storing import store_batch
+from schema.store import open_atlas
+
+Report = Callable[[str, Counts], None]
+
+
+@dataclass(frozen=True)
+class IngestRequest:
+    """What to ingest: sources in order, into which atlas, through which SAEs."""
+
+    atlas: Path
+    sources: tuple[str, ...]
+    saes: tuple[str, ...] = ("pocket",)
+    model: str | None = None
+    corpus: str | None = None
+    domain: str | None = None
+    limit: int | None = None
+    on_error: Literal["stop", "skip"] = "stop"
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What an ingest did. `skipped` holds the first records that were passed over."""
+
+    counts: Counts
+    summed: list[tuple[int, int]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) -> IngestResult:
+    """Run the job; `report` is told the stage and the counts as they grow.
+
+    Raises:
+        SourceError, ModelError, AtlasFileError: see there; what was stored before stays.
+    """
+    started = time.perf_counter()
+    skipped: list[Skipped] = []
+    documents = _first_read(_documents(request, skipped))
+    if request.atlas.exists():
+        open_atlas(request.atlas).close()
+    report("loading the model", Counts())
+    model, saes = load_together(request.saes, request.model, request.device)
+    encoder = BatchEncoder.of(model, saes, request.device)
+    bos = encoder.bos_activations()
+    with open_atlas(request.atlas, create=True) as atlas:
+        registered = register(atlas, model, saes, bos)
+        record = RunRecord(atlas, "ingest", _arguments(request, model, saes), request.device)
+        with record:
+            for _ in _encode(documents, encoder, registered, record, skipped):
+                report("encoding", record.counts)
+            report("summing", record.counts)
+            summed = list(sum_pending(atlas))
+    return IngestResult(record.counts, summed, skipped, time.perf_counter() - started)
+
+
+def _encode(
+    documents: Iterator[tuple[Document, str]],
+    encoder: BatchEncoder,
+    registered: Registered,
+    record: RunRecord,
+    skipped: Sequence[Skipped],
+) -> Iterator[None]:
+    """Encode and store every batch that is not yet known."""
+    atlas = record.atlas
+    for batch in cut_batches(documents):
+        plan = plan_batch(atlas, batch, registered)
+        known = len(batch.documents) - plan.todo
+        if plan.done:
+            record.add(known=known, skipped=len(skipped))
+            yield
+            continue
+        texts = [document.text for document in batch.documents]
+        hashes = [document.content_hash for document in batch.documents]
+        encoded = encoder.encode(texts, hashes, plan.wanted)
+        with atlas.transaction():
+            run = record.start()
+            store_batch(atlas, plan, encoded, registered, run)
+            tokens = sum(
+                sum(map(len, parts)) for parts, todo in zip(encoded.windows, plan.pending, strict=True) if todo
+            )
+            activations = sum(table.num_rows for table in encoded.activations)
+            record.add(plan.todo, known, tokens, activations, len(skipped))
+        yield
+
+
+def _documents(request: IngestRequest, skipped: list[Skipped]) -> Iterator[tuple[Document, str]]:
+    """Every document with the name of its corpus, in source order; what is passed over goes to `skipped`."""
+
+    def read() -> Iterator[tuple[Document, str]]:
+        for source in request.sources:
+            stem = source_stem(source)
+            for record in read_documents(source, on_error=request.on_error, domain=request.domain):
+                if isinstance(record, Skipped):
+                    skipped.append(record)
+                    continue
+                document = replace(record, domain=request.domain) if request.domain else record
+                yield document, request.corpus or f"{stem}/{document.domain}"
+
+    return islice(read(), request.limit)
+
+
+def _first_read(documents: Iterator[tuple[Document, str]]) -> Iterator[tuple[Document, str]]:
+    """The same documents, the first one read now: a missing file is met before any model is loaded."""
+    return chain(list(islice(documents, 1)), documents)
+
+
+def _arguments(request: IngestRequest, model: LanguageModel, saes: Sequence[LoadedSAE]) -> dict[str, object]:
+    return {
+        "sources": list(request.sources),
+        "saes": [str(sae.name) for sae in saes],
+        "model": model.name,
+        "corpus": request.corpus,
+        "domain": request.domain,
+        "limit": request.limit,
+        "on_error": request.on_error,
+    }

@@ -1,0 +1,1 @@
+"""Language models and SAEs, loaded by name or folder."""

@@ -1,0 +1,57 @@
+"""The Hugging Face hub: reached quickly, or said to be out of reach quickly."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from urllib.parse import urlsplit
+
+import huggingface_hub
+
+from schema.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0
+"""Seconds to wait for the hub before working from what is on this machine."""
+
+
+@cache
+def reachable() -> bool:
+    """Whether the hub answers at all; asked once a process."""
+    if huggingface_hub.constants.HF_HUB_OFFLINE:
+        return False
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    address = urlsplit(huggingface_hub.constants.ENDPOINT)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def hub_access(what: str, folder_option: str) -> Iterator[None]:
+    """Load something from the hub, or from its cache when the hub is out of reach.
+
+    Raises:
+        ModelError: it is not on this machine and cannot be fetched; says what to do.
+    """
+    if not reachable():
+        log.info("the Hugging Face hub is out of reach: using its cache only")
+        huggingface_hub.constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
+        if reachable():
+            reason = str(error).splitlines()[0]
+        else:
+            reason = "the Hugging Face hub cannot be reached and it is not in the cache on this machine"
+        raise ModelError(
+            f"{what} cannot be loaded: {reason}. The embedded model works offline (--sae pocket); "
+            f"local folders work too ({folder_option})"
+        ) from error

@@ -1,0 +1,89 @@
+"""How models and SAEs are spelled, and what a spelling means.
+
+pocket, pocket/HOOK_NAME     the embedded model and its SAEs
+RELEASE/SAE_ID               an entry of SAELens' registry
+FOLDER                       a local SAELens folder; its release is the parent folder's name
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from schema.errors import ModelError
+
+POCKET = "pocket"
+POCKET_DEFAULT_LAYER = 4
+
+
+@dataclass(frozen=True)
+class SAEName:
+    """An SAE that exists: its identity, and its folder if it is local."""
+
+    release: str
+    sae_id: str
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.release}/{self.sae_id}"
+
+
+def pocket_folder() -> Path:
+    """Where the embedded model and its SAEs lie in the installed package."""
+    return Path(str(files("ingest").joinpath("pocket")))
+
+
+def pocket_sae_ids() -> list[str]:
+    """The embedded SAEs, named by their hooks, in order of depth."""
+    return sorted(folder.name for folder in (pocket_folder() / "sae").iterdir() if (folder / "cfg.json").is_file())
+
+
+def parse_sae_name(name: str) -> SAEName:
+    """What a spelling of an SAE means.
+
+    Raises:
+        ModelError: it means nothing; names what is near.
+    """
+    release, _, sae_id = name.partition("/")
+    if release == POCKET:
+        return _pocket_sae(sae_id)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _folder_sae(folder.resolve())
+    return _registered_sae(release, sae_id)
+
+
+def _pocket_sae(sae_id: str) -> SAEName:
+    ids = pocket_sae_ids()
+    sae_id = sae_id or f"blocks.{POCKET_DEFAULT_LAYER}.hook_resid_pre"
+    if sae_id not in ids:
+        raise ModelError(f"the embedded model has no SAE '{sae_id}'; it has: " + ", ".join(f"pocket/{i}" for i in ids))
+    return SAEName(POCKET, sae_id, pocket_folder() / "sae" / sae_id)
+
+
+def _folder_sae(folder: Path) -> SAEName:
+    if not (folder / "cfg.json").is_file():
+        raise ModelError(f"{folder} is no SAELens folder: it holds no cfg.json beside sae_weights.safetensors")
+    return SAEName(folder.parent.name or "local", folder.name, folder)
+
+
+def _registered_sae(release: str, sae_id: str) -> SAEName:
+    from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+
+    registry = get_pretrained_saes_directory()
+    if release not in registry:
+        raise ModelError(
+            f"'{release}' is no folder and no release of SAELens{_near(release, registry)}; see: atlas sae list"
+        )
+    ids = list(registry[release].saes_map)
+    if sae_id not in ids:
+        wanted = f"'{sae_id}'" if sae_id else "that name (say RELEASE/SAE_ID)"
+        hint = _near(sae_id, ids) or f"; it has {len(ids)}, such as {', '.join(ids[:3])}"
+        raise ModelError(f"release {release} has no SAE {wanted}{hint}")
+    return SAEName(release, sae_id)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=3)
+    return f"; near it: {', '.join(near)}" if near else ""

@@ -1,0 +1,79 @@
+"""`python -m ingest.pocket.recipe`: everything from the text to the release folder, one stage after another.
+
+A stage whose result lies in the folder is not run again, and a stage that was interrupted continues from its
+checkpoint, so that the same command finishes what was begun.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import torch
+
+from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
+from ingest.pocket.recipe.sae import SAEConfig
+from ingest.pocket.recipe.schedule import Budget
+from ingest.pocket.recipe.train import LanguageModelConfig
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--train", multiple=True, required=True, help="Glob of training files, .jsonl or .jsonl.gz; repeatable.")
+@click.option("--valid", required=True, help="Validation file for the figures of the model card.")
+@click.option("--titles", help="Table of source, id and title of single works, for the attribution that is written.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of checkpoints and of the release.")
+@click.option("--tokens", type=int, help="Tokens the language model is trained on.")
+@click.option("--minutes", type=float, help="Wall time the language model is trained for; the sooner limit counts.")
+@click.option("--sae-tokens", type=int, help="Activations each sparse autoencoder is trained on.")
+@click.option("--sae-minutes", type=float, help="Wall time the autoencoders are trained for, all together.")
+@click.option(
+    "--hook", "hooks", multiple=True, type=int, default=(1, 3, 5), help="Block whose input is read; repeatable."
+)
+@click.option("--k", default=32.0, show_default=True, help="Mean number of active features a token (BatchTopK).")
+@click.option("--batch", default=32, show_default=True, help="Windows a step of the language model.")
+@click.option("--seed", default=0, show_default=True, help="Seed of initial weights and of the order of windows.")
+@click.option("--threads", type=int, help="Threads for arithmetic on the processor; without it, torch's choice.")
+def main(  # noqa: PLR0913 - one parameter an option, as click wants it
+    *,
+    train: tuple[str, ...],
+    valid: str,
+    titles: str | None,
+    out: Path,
+    tokens: int | None,
+    minutes: float | None,
+    sae_tokens: int | None,
+    sae_minutes: float | None,
+    hooks: tuple[int, ...],
+    k: float,
+    batch: int,
+    seed: int,
+    threads: int | None,
+) -> None:
+    """Train the embedded model: tokenizer, GPT-2, sparse autoencoders, and the figures of its model card."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    recipe = Recipe(
+        source=Source(train, valid, titles, shlex.join(sys.argv[1:])),
+        budget=_budget(tokens, minutes, "--tokens or --minutes"),
+        sae_budget=_budget(sae_tokens, sae_minutes, "--sae-tokens or --sae-minutes"),
+        model=replace(LanguageModelConfig(), batch=batch),
+        sae=replace(SAEConfig(), blocks=hooks, k=k),
+        seed=seed,
+    )
+    run_recipe(recipe, out)
+
+
+def _budget(tokens: int | None, minutes: float | None, options: str) -> Budget:
+    if tokens is None and minutes is None:
+        raise click.UsageError(f"say how long to train: give {options}")
+    return Budget(tokens, None if minutes is None else 60.0 * minutes)
+
+
+if __name__ == "__main__":
+    main()

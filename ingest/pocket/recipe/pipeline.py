@@ -1,0 +1,113 @@
+"""The stages in their order, each from and to the files of one folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt16
+from transformers import GPT2LMHeadModel
+
+from ingest.pocket.recipe.bigram import Bigram
+from ingest.pocket.recipe.card import model_card, training_log, write_attribution
+from ingest.pocket.recipe.corpus import expand, read_documents, read_training_documents
+from ingest.pocket.recipe.evaluate import evaluate, read_text
+from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
+from ingest.pocket.recipe.schedule import Budget
+from ingest.pocket.recipe.tokenizer import encode_texts, load_tokenizer, save_tokenizer, train_tokenizer
+from ingest.pocket.recipe.train import LanguageModelConfig, save_language_model, train_language_model
+from ingest.pocket.recipe.windows import training_windows
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text: globs of what is trained on, the file that is evaluated on, titles to name, and the command."""
+
+    train: tuple[str, ...]
+    valid: str
+    titles: str | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what comes out; the device's speed decides the rest where a budget is in time."""
+
+    source: Source
+    budget: Budget
+    sae_budget: Budget
+    model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
+    sae: SAEConfig = field(default_factory=SAEConfig)
+    seed: int = 0
+
+
+def run_recipe(recipe: Recipe, out: Path) -> Path:
+    """Run every stage that has not run yet and return the release folder.
+
+    Raises: FileNotFoundError when a source names no file.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    release = out / "release"
+    release.mkdir(parents=True, exist_ok=True)
+    windows = _tokenizer_and_windows(recipe, out, release / "gpt2")
+    model = _language_model(recipe, windows, out, device)
+    if not (release / "sae").exists():
+        trainers = train_saes(model, windows, recipe.sae, recipe.sae_budget, out / "sae", seed=recipe.seed)
+        save_saes(trainers, release)
+    figures = _figures(recipe, windows, out)
+    write_attribution(recipe.source.train, recipe.source.titles, release / "ATTRIBUTION.tsv")
+    card = model_card(figures, recipe.source.command, training_log(out))
+    (release / "CARD.md").write_text(card, encoding="utf-8")
+    return release
+
+
+def _figures(recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path) -> dict[str, Any]:
+    """Evaluate the release and its baseline, or read what was found; `figures.json` keeps it."""
+    stored = out / "release" / "figures.json"
+    if stored.exists():
+        read: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+        return read
+    documents = list(read_documents(expand([recipe.source.valid])))
+    figures = evaluate(out / "release", documents, logger.info)
+    text = read_text(documents, out / "release" / "gpt2", recipe.model.context_size)
+    bigram = Bigram(windows, recipe.model.d_vocab).nats(text.windows).sum()
+    figures["bigram_bits_per_byte"] = float(bigram) / math.log(2) / text.text_bytes
+    stored.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    return figures
+
+
+def _tokenizer_and_windows(recipe: Recipe, out: Path, folder: Path) -> UInt16[np.ndarray, "window position"]:
+    """Train the tokenizer and cut the text into windows, or read both."""
+    stored = out / "windows.npy"
+    if not stored.exists():
+        paths = expand(recipe.source.train)
+        logger.info("tokenizer: %d files", len(paths))
+        trained = train_tokenizer((d.text for d in read_training_documents(paths)), recipe.model.d_vocab)
+        save_tokenizer(trained, folder, recipe.model.context_size)
+        texts = (document.text for document in read_training_documents(paths))
+        windows = training_windows(encode_texts(load_tokenizer(folder), texts), recipe.model.context_size)
+        np.save(out / "windows.partial.npy", windows)
+        (out / "windows.partial.npy").replace(stored)
+        logger.info("%d windows of %d tokens", *windows.shape)
+    return np.asarray(np.load(stored, mmap_mode="r"))
+
+
+def _language_model(
+    recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path, device: str
+) -> GPT2LMHeadModel:
+    """Train the language model and write its folder, or read it; in float32, with the weights as rounded to disk."""
+    folder = out / "release" / "gpt2"
+    if not (folder / "model.safetensors").exists():
+        trained = train_language_model(windows, recipe.model, recipe.budget, out, seed=recipe.seed, device=device)
+        save_language_model(trained, folder)
+    model: Any = GPT2LMHeadModel.from_pretrained(str(folder), dtype=torch.float32)
+    loaded: GPT2LMHeadModel = model.to(device).eval()
+    return loaded

@@ -1,0 +1,169 @@
+"""Models, SAEs and their features, entered into an atlas once.
+
+A model or SAE is found again by its weights and by how they are used; other
+weights, or the same SAE over another model, are another row.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Table, insert, select
+
+from ingest.encode.sparse import SparseActivations
+from ingest.encode.windows import vocabulary
+from ingest.models.language_model import LanguageModel
+from ingest.models.sae import LoadedSAE
+from ingest.statistics.logit_weights import LogitWeights, Mode, logit_weights
+from schema import tables
+from schema.store import Atlas
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The keys under which an atlas knows a tokenization and the SAEs that read it.
+
+    vocabulary holds the text of each token id.
+    """
+
+    tokenization: int
+    saes: list[int]
+    first_position: int
+    vocabulary: pa.Array
+
+
+def find_or_add(atlas: Atlas, table: Table, identity: dict[str, Any], rest: dict[str, Any]) -> tuple[int, bool]:
+    """The key of the row with that identity, and whether it had to be added."""
+    column = table.c[table.name]
+    found = atlas.connection.execute(select(column).where(*(table.c[k] == v for k, v in identity.items()))).scalar()
+    if found is not None:
+        return int(found), False
+    number = atlas.next_key(table)
+    atlas.connection.execute(insert(table), {table.name: number, **identity, **rest})
+    return number, True
+
+
+def register(
+    atlas: Atlas,
+    model: LanguageModel,
+    saes: Sequence[LoadedSAE],
+    bos: Sequence[SparseActivations],
+    logit_mode: Mode = "plain",
+) -> Registered:
+    """Enter what is missing, in one transaction."""
+    texts = vocabulary(model.tokenizer)
+    with atlas.transaction():
+        model_key = _model(atlas, model)
+        tokenization = _tokenization(atlas, model, saes[0], texts)
+        keys = []
+        for sae, on_bos in zip(saes, bos, strict=True):
+            key, added = _sae(atlas, sae, model_key, tokenization, logit_mode)
+            if added:
+                log.info("registering %s: %d features", sae.name, sae.d_sae)
+                _features(atlas, key, sae, logit_weights(sae.W_dec, model.W_U, mode=logit_mode), texts)
+                _bos_activations(atlas, key, on_bos)
+            keys.append(key)
+    return Registered(tokenization, keys, int(saes[0].prepend_bos), pa.array(texts))
+
+
+def _model(atlas: Atlas, model: LanguageModel) -> int:
+    processing, config = model.processing, model.config
+    identity = {
+        "weights_sha256": model.weights_sha256,
+        "center_writing_weights": processing.center_writing_weights,
+        "fold_ln": processing.fold_ln,
+        "center_unembed": processing.center_unembed,
+    }
+    rest = {
+        "name": model.name,
+        "architecture": model.architecture,
+        "n_layers": config.n_layers,
+        "d_model": config.d_model,
+        "n_heads": config.n_heads,
+        "n_ctx": config.n_ctx,
+        "d_vocab": config.d_vocab,
+    }
+    return find_or_add(atlas, tables.model, identity, rest)[0]
+
+
+def _tokenization(atlas: Atlas, model: LanguageModel, sae: LoadedSAE, texts: Sequence[str]) -> int:
+    identity = {
+        "tokenizer_sha256": model.tokenizer_sha256,
+        "context_size": sae.context_size,
+        "prepend_bos": sae.prepend_bos,
+    }
+    key, added = find_or_add(atlas, tables.tokenization, identity, {"tokenizer": model.name})
+    if added:
+        rows = {
+            "tokenization": np.full(len(texts), key, np.int16),
+            "token_id": np.arange(len(texts), dtype=np.int32),
+            "text": pa.array(texts),
+        }
+        atlas.append(tables.vocabulary, pa.table(rows))
+    return key
+
+
+def _sae(atlas: Atlas, sae: LoadedSAE, model: int, tokenization: int, logit_mode: Mode) -> tuple[int, bool]:
+    identity = {
+        "release": sae.name.release,
+        "sae_id": sae.name.sae_id,
+        "model": model,
+        "tokenization": tokenization,
+        "weights_sha256": sae.weights_sha256,
+    }
+    rest = {
+        "hook_name": sae.hook_name,
+        "hook_layer": sae.hook_layer,
+        "architecture": sae.architecture,
+        "d_in": sae.d_in,
+        "d_sae": sae.d_sae,
+        "neuronpedia_id": sae.neuronpedia_id,
+        "logit_weights": logit_mode,
+    }
+    return find_or_add(atlas, tables.sae, identity, rest)
+
+
+def _features(atlas: Atlas, key: int, sae: LoadedSAE, weights: LogitWeights, texts: Sequence[str]) -> None:
+    sparsity = None if sae.log_sparsity is None else _null_if_infinite(sae.log_sparsity.numpy())
+    rows = {
+        "sae": np.full(sae.d_sae, key, np.int16),
+        "feature": np.arange(sae.d_sae, dtype=np.int32),
+        "log_sparsity": pa.nulls(sae.d_sae, pa.float32()) if sparsity is None else sparsity,
+        "decoder_norm": sae.W_dec.norm(dim=1).numpy(),
+        "logit_mean": weights.mean,
+        "logit_std": weights.std,
+        "logit_skewness": _null_if_infinite(weights.skewness),
+        "logit_kurtosis": _null_if_infinite(weights.kurtosis),
+        "top_logits": _named(texts, weights.top_tokens, weights.top_weights),
+        "bottom_logits": _named(texts, weights.bottom_tokens, weights.bottom_weights),
+    }
+    atlas.append(tables.feature, pa.table(rows))
+
+
+def _null_if_infinite(values: np.ndarray) -> pa.Array:
+    return pa.array(values, mask=~np.isfinite(values))
+
+
+def _named(texts: Sequence[str], tokens: np.ndarray, weights: np.ndarray) -> pa.Array:
+    """JSON lists of [token text, weight] for each feature."""
+
+    def name(token: int) -> str:
+        return texts[token] if token < len(texts) else f"<{token}>"
+
+    pairs = zip(tokens.tolist(), weights.tolist(), strict=True)
+    return pa.array([json.dumps([[name(t), round(w, 4)] for t, w in zip(*pair, strict=True)]) for pair in pairs])
+
+
+def _bos_activations(atlas: Atlas, key: int, found: SparseActivations) -> None:
+    columns = {
+        "sae": np.full(len(found), key, np.int16),
+        "feature": found.feature,
+        "activation": found.activation,
+    }
+    atlas.append(tables.bos_activation, pa.table(columns))

@@ -1,0 +1,116 @@
+"""CSV with a header row, streamed record by record.
+
+Python's reader decides where a record ends. Only behind a broken one the count of
+double quotes is used to find the next record, so that half a record never passes for a whole one.
+"""
+
+import csv
+from collections.abc import Iterator
+
+from ingest.sources.lines import LINE_LIMIT, Line, numbered_lines
+from ingest.sources.record import Fault, RecordError, Row, quoted_names
+from ingest.sources.streams import Stream
+
+
+class _RecordLines:
+    """The lines that `csv.reader` reads; knows where its record begins and how large it is."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._size = self._quotes = self._last = 0
+        self.first = 1
+
+    def __iter__(self) -> "_RecordLines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._next_line()
+        self._size += len(line.text)
+        if line.fault:
+            raise RecordError(line.fault)
+        if self._size > LINE_LIMIT + 2:
+            raise RecordError("a record of over 10 MB (a quote that is never closed?)")
+        return line.text
+
+    def begin_record(self) -> None:
+        self.first, self._size, self._quotes = self._last + 1, 0, 0
+
+    def pass_over_record(self) -> str:
+        """Read on until all quotes are closed; say which lines that took where it is not the first alone."""
+        while self._quotes % 2:
+            try:
+                self._next_line()
+            except StopIteration:
+                break
+        return f"; lines {self.first} to {self._last} are one record" if self._last > self.first else ""
+
+    def _next_line(self) -> Line:
+        line = next(self._lines)
+        self._last = line.number
+        self._quotes += line.quotes
+        return line
+
+
+def read_csv(stream: Stream) -> Iterator[Row | Fault]:
+    """Read a header row that has a column named text, then one document a record."""
+    records = _records(_RecordLines(numbered_lines(stream)))
+    header = _header(next(records, None))
+    if isinstance(header, Fault):
+        yield header
+        return
+    for record in records:
+        yield record if isinstance(record, Fault) else _row(header, *record)
+
+
+def _records(lines: _RecordLines) -> Iterator[tuple[int, list[str]] | Fault]:
+    """Give each record with the line that it begins on; blank lines are passed over."""
+    reader = csv.reader(lines, strict=True)
+    while True:
+        lines.begin_record()
+        try:
+            values = _next_values(reader)
+        except (csv.Error, RecordError) as error:
+            yield Fault(lines.first, f"{_in_plain_words(error)}{lines.pass_over_record()}", "mend the record")
+        else:
+            if values is None:
+                return
+            if values:
+                yield lines.first, values
+
+
+def _next_values(reader: "Iterator[list[str]]") -> list[str] | None:
+    """Read one record; csv's limit of 131,072 characters a field belongs to the process, so it is put back."""
+    limit = csv.field_size_limit(LINE_LIMIT)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _in_plain_words(error: Exception) -> str:
+    if isinstance(error, RecordError):
+        return str(error)
+    if str(error) == "unexpected end of data":
+        return "not CSV (a quote that is never closed)"
+    return f"not CSV ({error})"
+
+
+def _header(record: tuple[int, list[str]] | Fault | None) -> list[str] | Fault:
+    """Give the names of the columns, or what is wrong with the whole file; a file without lines has none."""
+    if record is None:
+        return []
+    if isinstance(record, Fault):
+        return Fault(None, f"line {record.line}, the header: {record.reason}", record.advice)
+    names = [name.strip() for name in record[1]]
+    if "text" not in names:
+        return Fault(None, f"no text column (columns: {quoted_names(names)})", "name the column of the text 'text'")
+    if len(set(names)) < len(names):
+        return Fault(None, f"two columns of one name (columns: {quoted_names(names)})", "rename one")
+    return names
+
+
+def _row(header: list[str], line: int, values: list[str]) -> Row | Fault:
+    if len(values) != len(header):
+        reason = f"{len(values)} fields where the header has {len(header)}"
+        return Fault(line, reason, "quote fields that hold commas or line breaks")
+    return Row(line, dict(zip(header, values, strict=True)))

@@ -1,0 +1,34 @@
+"""What a source gives: documents, and what it passed over."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text, with where it comes from and the term that it is about."""
+
+    external_id: str
+    text: str
+    domain: str
+    source: str
+    licence: str | None = None
+    attribution: str | None = None
+    term: str | None = None
+    term_start: int | None = None
+    term_end: int | None = None
+    template: str | None = None
+
+    @cached_property
+    def content_hash(self) -> str:
+        """BLAKE2b-128 of the UTF-8 text, hexadecimal."""
+        return blake2b(self.text.encode("utf-8"), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A record (`FILE:LINE`) or a whole file (`FILE`) that was passed over, and why."""
+
+    where: str
+    reason: str

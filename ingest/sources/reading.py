@@ -1,0 +1,73 @@
+"""Reading the documents of a source, one at a time and in its order."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ingest.sources.document import Document, Skipped
+from ingest.sources.formats import file_fault, file_rows
+from ingest.sources.origins import Input, kind_of
+from ingest.sources.record import Defaults, Fault, RecordError, Row, build_document
+from schema.errors import SourceError
+
+DEFAULT_DOMAIN = "general"
+
+
+def read_documents(
+    source: str, *, on_error: Literal["stop", "skip"] = "stop", domain: str | None = None
+) -> Iterator[Document | Skipped]:
+    """Read a path, a pattern, `-` for stdin or `bundled:NAME`, lazily; memory stays flat.
+
+    `domain` is for documents that name none. With `on_error="skip"` a bad record, or a
+    bad file of a pattern, gives a `Skipped` and reading goes on.
+
+    Raises: SourceError for a source that names nothing readable and, with `on_error="stop"`,
+        at the first bad record: file, line, what is wrong, what to do.
+    """
+    for file in kind_of(source).inputs(source):
+        for outcome in _outcomes(file, domain or DEFAULT_DOMAIN):
+            if isinstance(outcome, Document):
+                yield outcome
+            elif on_error == "skip":
+                yield Skipped(_where(file, outcome), outcome.reason)
+            else:
+                raise SourceError(_message(file, outcome))
+
+
+def source_stem(source: str) -> str:
+    """Give the name of a source's corpus: `data/valid-00.jsonl.gz` gives valid-00, `bundled:medical` medical.
+
+    Stdin gives stdin; a pattern what its file name begins with, else the name of its folder.
+
+    Raises: SourceError for a folder, a missing file, an unknown format or an unknown bundled corpus.
+    """
+    return kind_of(source).stem(source)
+
+
+def _outcomes(file: Input, domain: str) -> Iterator[Document | Fault]:
+    fault = file_fault(file.path) if file.path else None
+    if fault:
+        yield fault
+        return
+    empty = True
+    for row in file_rows(file.path):
+        empty = False
+        yield row if isinstance(row, Fault) else _document(row, file, domain)
+    if empty:
+        yield Fault(None, "empty: there is no document in it", "give a file with text")
+
+
+def _document(row: Row, file: Input, domain: str) -> Document | Fault:
+    try:
+        return build_document(row.fields, Defaults(f"{file.name}:{row.line}", domain, file.name))
+    except RecordError as error:
+        return Fault(row.line, str(error), "mend the record")
+
+
+def _where(file: Input, fault: Fault) -> str:
+    return file.label if fault.line is None else f"{file.label}:{fault.line}"
+
+
+def _message(file: Input, fault: Fault) -> str:
+    skippable = fault.line is not None or not file.alone
+    skip = ", or pass over it with --on-error skip" if skippable else ""
+    return f"{_where(file, fault)}: {fault.reason}; {fault.advice}{skip}"

@@ -1,0 +1,150 @@
+"""One record of a source, and the document that it becomes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.sources.document import Document
+from ingest.sources.lines import LINE_LIMIT
+from schema.errors import SourceError
+
+_ID_FIELDS = ("external_id", "doc_id", "id")
+FIELDS = frozenset(
+    {"text", "domain", "source", "licence", "license", "attribution", "template", "term", "term_start", "term_end"}
+    | set(_ID_FIELDS)
+)
+"""The fields that a record may have; any other is ignored."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The fields of the record that begins on a line (of a Parquet file: a row), counted from 1."""
+
+    line: int
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a record, or with a whole file where `line` is None, and what to do about it."""
+
+    line: int | None
+    reason: str
+    advice: str = "mend it"
+
+
+class RecordError(SourceError):
+    """A record cannot become a document."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a document gets where its record does not say."""
+
+    external_id: str
+    domain: str
+    source: str
+
+
+def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document:
+    """Check the fields of a record and make a document of them.
+
+    Raises: RecordError where text is missing or a field has the wrong type or value.
+    """
+    text = _text(fields)
+    term, start, end = _located_term(text, fields)
+    return Document(
+        external_id=_external_id(fields) or defaults.external_id,
+        text=text,
+        domain=_string(fields, "domain") or defaults.domain,
+        source=_string(fields, "source") or defaults.source,
+        licence=_string(fields, "licence") or _string(fields, "license"),
+        attribution=_string(fields, "attribution"),
+        term=term,
+        term_start=start,
+        term_end=end,
+        template=_string(fields, "template"),
+    )
+
+
+def quoted_names(names: list[str]) -> str:
+    """Give the first few names for a message, each shortened and on one line."""
+    shown = [repr(name if len(name) <= 40 else name[:40] + "…") for name in names[:8]]
+    return ", ".join(shown + ["…"] * (len(names) > 8)) or "none"
+
+
+def _text(fields: Mapping[str, object]) -> str:
+    if fields.get("text") is None:
+        raise RecordError(f"no text field (fields: {quoted_names([name for name in fields if name != 'text'])})")
+    text = _string(fields, "text")
+    if text is None or not text.strip():
+        raise RecordError("the text is empty")
+    if len(text.encode("utf-8")) > LINE_LIMIT:
+        raise RecordError("the text is over 10 MB")
+    return text
+
+
+def _string(fields: Mapping[str, object], name: str) -> str | None:
+    """Give a text field; an empty one counts as missing."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise RecordError(f"field {name!r} is {type(value).__name__}, not a string")
+    if "\0" in value:
+        raise RecordError(f"NUL character in field {name!r}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RecordError(f"lone surrogate in field {name!r} at character {error.start}") from error
+    return value
+
+
+def _external_id(fields: Mapping[str, object]) -> str | None:
+    for name in _ID_FIELDS:
+        value = fields.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if value is not None and value != "":
+            return _string(fields, name)
+    return None
+
+
+def _integer(fields: Mapping[str, object], name: str) -> int | None:
+    """Give a whole number; CSV spells it as digits, and a nullable Parquet column as a float."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isdecimal() and len(value) < 10:
+        return int(value)
+    raise RecordError(f"field {name!r} is not a whole number")
+
+
+def _located_term(text: str, fields: Mapping[str, object]) -> tuple[str | None, int | None, int | None]:
+    """Give the term with its span [start, end) in characters of the text."""
+    term, start, end = _string(fields, "term"), _integer(fields, "term_start"), _integer(fields, "term_end")
+    if term is None:
+        if start is not None or end is not None:
+            raise RecordError("a term span without a term")
+        return None, None, None
+    if start is None:
+        if end is not None:
+            raise RecordError("term_end without term_start")
+        start = _only_occurrence(text, term)
+    if end is None:
+        end = start + len(term)
+    if start < 0 or text[start:end] != term:
+        raise RecordError(f"the span {start} to {end} of the text is not the term {quoted_names([term])}")
+    return term, start, end
+
+
+def _only_occurrence(text: str, term: str) -> int:
+    start = text.find(term)
+    if start < 0:
+        raise RecordError(f"the term {quoted_names([term])} is not in the text")
+    if text.find(term, start + 1) >= 0:
+        raise RecordError(f"the term {quoted_names([term])} is in the text more than once: give term_start")
+    return start

@@ -1,0 +1,102 @@
+"""Byte streams of plain and compressed files, and of stdin.
+
+A compressed stream that is cut short gives all that can be decompressed before it
+raises, so that the documents before the cut are not lost.
+"""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import zstandard
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Stream = io.BufferedReader | gzip.GzipFile
+
+STREAM_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+"""What opening or reading a stream raises where the file is at fault."""
+
+# A run-length block of 4 bytes can stand for 128 KiB: small bites keep memory flat whatever the file holds.
+_ZSTD_BITE = 512
+
+
+class _ZstdFile(io.RawIOBase):
+    """A Zstandard file; unlike `zstandard.open` it notices that a frame is cut short."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decompressor = zstandard.ZstdDecompressor()
+        self._frame = self._decompressor.decompressobj()
+        self._compressed = b""
+        self._inside = False
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        target = memoryview(buffer)
+        while not self._ready:
+            if not self._advance():
+                return 0
+        size = min(len(target), len(self._ready))
+        target[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _advance(self) -> bool:
+        """Decompress the next bite; False at the end of the file."""
+        bite = self._compressed or self._file.read(_ZSTD_BITE)
+        if not bite:
+            if self._inside:
+                raise EOFError("it is cut short")
+            return False
+        self._ready = memoryview(self._frame.decompress(bite))
+        self._inside, self._compressed = not self._frame.eof, self._frame.unused_data
+        if self._frame.eof:
+            self._frame = self._decompressor.decompressobj()
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _open_plain(path: Path) -> Stream:
+    return path.open("rb")
+
+
+def _open_gzip(path: Path) -> Stream:
+    return gzip.open(path, "rb")
+
+
+def _open_zstd(path: Path) -> Stream:
+    return io.BufferedReader(_ZstdFile(path.open("rb")))
+
+
+COMPRESSIONS: dict[str, Callable[[Path], Stream]] = {".gz": _open_gzip, ".zst": _open_zstd}
+"""How to open a file by the last suffix of its name."""
+
+
+@contextmanager
+def open_stream(path: Path | None) -> Iterator[Stream]:
+    """Open a file, decompressed as its name says, or stdin for None (which stays open afterwards).
+
+    Raises: one of `STREAM_ERRORS` where the file cannot be opened.
+    """
+    if path is None:
+        stdin: io.BufferedReader = io.BufferedReader(cast(Any, sys.stdin.buffer))
+        try:
+            yield stdin
+        finally:
+            stdin.detach()
+    else:
+        with COMPRESSIONS.get(path.suffix.lower(), _open_plain)(path) as stream:
+            yield stream

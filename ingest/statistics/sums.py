@@ -1,0 +1,79 @@
+"""From stored activations to sums, histograms, tokens and examples: each document counted once.
+
+A document is summed after it is stored: `coverage.summed` says whether it has
+been. Summing takes the documents of a corpus that are not yet in, adds what
+they give, and marks them, in one transaction. New documents cost only
+themselves; a full recompute is the same code over an empty start.
+"""
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from schema.store import Atlas
+
+SUM_TOKENS = 500_000
+"""Tokens summed in one transaction: bounds memory, and what a kill can undo."""
+
+TOP_EXAMPLES = 20
+OCTAVE_EXAMPLES = 3
+
+STEPS = (
+    "unsummed",
+    "feature_document",
+    "feature_corpus",
+    "feature_histogram",
+    "feature_token",
+    "feature_example",
+    "sae_corpus",
+    "moments",
+)
+
+
+def pending(atlas: Atlas) -> list[tuple[int, int]]:
+    """The (sae, corpus) pairs with documents that are not yet summed."""
+    rows = atlas.rows(
+        """
+        SELECT DISTINCT sae, corpus
+        FROM coverage
+        JOIN document USING (document)
+        WHERE NOT summed
+        ORDER BY sae, corpus
+        """
+    )
+    return [(int(sae), int(corpus)) for sae, corpus in rows]
+
+
+def sum_pending(atlas: Atlas) -> Iterator[tuple[int, int]]:
+    """Sum everything that is not yet in, a transaction at a time; yields each (sae, corpus) as it is done."""
+    for sae, corpus in pending(atlas):
+        while _sum_some(atlas, sae, corpus):
+            pass
+        yield sae, corpus
+
+
+def _sum_some(atlas: Atlas, sae: int, corpus: int) -> bool:
+    """Sum the next SUM_TOKENS of a corpus; false if nothing was left."""
+    values = {
+        "sae": sae,
+        "corpus": corpus,
+        "sum_tokens": SUM_TOKENS,
+        "top_examples": TOP_EXAMPLES,
+        "octave_examples": OCTAVE_EXAMPLES,
+    }
+    with atlas.transaction():
+        for step in STEPS:
+            _run(atlas, step, values)
+        marked = atlas.rows(
+            "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
+        )
+        atlas.rows("DROP TABLE unsummed")
+        atlas.rows("DROP TABLE fresh")
+    return bool(marked[0][0])
+
+
+def _run(atlas: Atlas, step: str, values: dict[str, int]) -> None:
+    script = files("ingest.statistics").joinpath("sums", f"{step}.sql").read_text(encoding="utf-8")
+    for statement in script.split(";\n"):
+        if statement.strip():
+            used = {name: value for name, value in values.items() if f"${name}" in statement}
+            atlas.rows(statement, used)

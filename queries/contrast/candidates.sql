@@ -1,0 +1,119 @@
+-- title: Candidates of a contrast, by AUROC
+-- description: Features that fire on the positive documents rather than on the control ones, best first. AUROC is the chance that a positive document outranks a control one (0.5 is chance, 1 is perfect); q is the share of false discoveries to expect down to this feature. The example is the beginning of the document on which the feature is strongest.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param max_q: DOUBLE = 1  -- largest q shown; 1 shows all, the untested too
+-- param limit: INTEGER = 40  -- most rows shown
+WITH ranked AS (
+    SELECT
+        fc.*,
+        sc.documents_positive,
+        sc.documents_control,
+        s.tokenization,
+        s.release || '/' || s.sae_id AS name,
+        ROW_NUMBER() OVER (ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature) AS place
+    FROM feature_contrast AS fc
+    JOIN contrast AS c ON c.contrast = fc.contrast
+    JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
+    JOIN sae AS s ON s.sae = fc.sae
+    WHERE c.name = :contrast
+        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
+    ORDER BY place
+    LIMIT :limit
+),
+seen AS (
+    SELECT
+        sae,
+        CAST(SUM(tokens) AS BIGINT) AS tokens
+    FROM sae_corpus
+    GROUP BY sae
+),
+fired AS (
+    SELECT
+        r.sae,
+        r.feature,
+        CAST(SUM(k.active_tokens) AS BIGINT) AS active_tokens
+    FROM ranked AS r
+    JOIN feature_corpus AS k ON k.sae = r.sae AND k.feature = r.feature
+    GROUP BY r.sae, r.feature
+),
+counted AS (
+    SELECT
+        t.sae,
+        t.feature,
+        t.token_id,
+        t.active_tokens,
+        t.sum_activation,
+        ROW_NUMBER() OVER (
+            PARTITION BY t.sae, t.feature, t.token_id
+            ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.corpus
+        ) AS place
+    FROM ranked AS r
+    JOIN feature_token AS t ON t.sae = r.sae AND t.feature = r.feature
+),
+placed AS (
+    SELECT
+        sae,
+        feature,
+        token_id,
+        ROW_NUMBER() OVER (
+            PARTITION BY sae, feature
+            ORDER BY active_tokens DESC, sum_activation DESC, token_id
+        ) AS place
+    FROM counted
+    WHERE place = 1
+),
+spelled AS (
+    SELECT
+        p.sae,
+        p.feature,
+        MAX(CASE WHEN p.place = 1 THEN v.text END) AS first,
+        MAX(CASE WHEN p.place = 2 THEN v.text END) AS second,
+        MAX(CASE WHEN p.place = 3 THEN v.text END) AS third
+    FROM placed AS p
+    JOIN sae AS s ON s.sae = p.sae
+    JOIN vocabulary AS v ON v.tokenization = s.tokenization AND v.token_id = p.token_id
+    WHERE p.place <= 3
+    GROUP BY p.sae, p.feature
+),
+example AS (
+    SELECT
+        e.sae,
+        e.feature,
+        e.context,
+        ROW_NUMBER() OVER (
+            PARTITION BY e.sae, e.feature
+            ORDER BY e.activation DESC, e.context, e.corpus
+        ) AS place
+    FROM ranked AS r
+    JOIN feature_example AS e ON e.sae = r.sae AND e.feature = r.feature
+    WHERE e.sampling = 'top'
+)
+SELECT
+    r.place,
+    r.name AS sae,
+    r.feature,
+    r.auroc,
+    r.q,
+    r.p,
+    r.fires_positive,
+    r.documents_positive,
+    r.fires_control,
+    r.documents_control,
+    r.mean_difference,
+    1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
+    w.first || COALESCE(' | ' || w.second, '') || COALESCE(' | ' || w.third, '') AS top_tokens,
+    k.name AS example_corpus,
+    d.external_id AS example_document,
+    CASE WHEN LENGTH(d.text) <= 160 THEN d.text ELSE SUBSTR(d.text, 1, 157) || '...' END AS example
+FROM ranked AS r
+LEFT JOIN seen ON seen.sae = r.sae
+LEFT JOIN fired ON fired.sae = r.sae AND fired.feature = r.feature
+LEFT JOIN spelled AS w ON w.sae = r.sae AND w.feature = r.feature
+LEFT JOIN example AS e ON e.sae = r.sae AND e.feature = r.feature AND e.place = 1
+LEFT JOIN context AS x ON x.context = e.context
+LEFT JOIN document AS d ON d.document = x.document
+LEFT JOIN corpus AS k ON k.corpus = d.corpus
+ORDER BY r.place

@@ -1,0 +1,44 @@
+-- title: The contrasts, and what each has found
+-- description: One row for each contrast and SAE: the documents compared, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC.
+-- database: atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+WITH placed AS (
+    SELECT
+        contrast,
+        sae,
+        feature,
+        auroc,
+        q,
+        ROW_NUMBER() OVER (PARTITION BY contrast, sae ORDER BY auroc DESC, p, feature) AS place
+    FROM feature_contrast
+),
+found AS (
+    SELECT
+        contrast,
+        sae,
+        CAST(SUM(CASE WHEN q <= 0.05 AND auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS favouring_positive,
+        CAST(SUM(CASE WHEN q <= 0.05 AND auroc < 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS favouring_control,
+        MAX(CASE WHEN place = 1 THEN feature END) AS best_feature,
+        MAX(CASE WHEN place = 1 THEN auroc END) AS best_auroc
+    FROM placed
+    GROUP BY contrast, sae
+)
+SELECT
+    c.name AS contrast,
+    s.release || '/' || s.sae_id AS sae,
+    CAST(c.positive AS VARCHAR) AS positive,
+    CAST(c.control AS VARCHAR) AS control,
+    c.unit,
+    sc.documents_positive,
+    sc.documents_control,
+    sc.features_tested,
+    COALESCE(found.favouring_positive, 0) AS favouring_positive,
+    COALESCE(found.favouring_control, 0) AS favouring_control,
+    found.best_feature,
+    found.best_auroc
+FROM sae_contrast AS sc
+JOIN contrast AS c ON c.contrast = sc.contrast
+JOIN sae AS s ON s.sae = sc.sae
+LEFT JOIN found ON found.contrast = sc.contrast AND found.sae = sc.sae
+WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
+ORDER BY c.contrast, s.sae

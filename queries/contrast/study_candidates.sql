@@ -1,0 +1,46 @@
+-- title: The study's own list of candidates
+-- description: The method of the study as it was printed, with its faults: means that count the BOS position, a positive difference within two standard deviations of the others, the largest 40, no correction for chance. The study counted features from one, so it would print printed_number where the SAE's own index is feature. AUROC and q stand beside it for comparison.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
+-- param limit: INTEGER = 40  -- most rows shown
+WITH chosen AS (
+    SELECT
+        c.contrast,
+        s.sae,
+        s.tokenization,
+        s.release || '/' || s.sae_id AS name
+    FROM sae_contrast AS sc
+    JOIN contrast AS c ON c.contrast = sc.contrast
+    JOIN sae AS s ON s.sae = sc.sae
+    WHERE c.name = :contrast
+        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+    ORDER BY s.sae
+    LIMIT 1
+)
+SELECT
+    ROW_NUMBER() OVER (ORDER BY fc.study_difference DESC, fc.feature) AS place,
+    chosen.name AS sae,
+    fc.feature,
+    fc.feature + 1 AS printed_number,
+    fc.study_positive,
+    fc.study_control,
+    fc.study_difference,
+    fc.mean_difference AS difference_without_bos,
+    fc.auroc,
+    fc.q,
+    (
+        SELECT v.text
+        FROM feature_token AS t
+        JOIN vocabulary AS v ON v.tokenization = chosen.tokenization AND v.token_id = t.token_id
+        WHERE t.sae = fc.sae
+            AND t.feature = fc.feature
+        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
+        LIMIT 1
+    ) AS top_token
+FROM chosen
+JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+WHERE fc.study_kept
+    AND fc.study_difference > 0
+ORDER BY fc.study_difference DESC, fc.feature
+LIMIT :limit

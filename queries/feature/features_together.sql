@@ -1,0 +1,60 @@
+-- title: Features that fire together with a feature
+-- description: Features of the same SAE that fire on the same tokens as a given one, most alike first. Overlap is the tokens on which both fire over the tokens on which either does: 1 is always together.
+-- database: activations
+-- param feature: INTEGER  -- zero-based index of the feature
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param min_tokens: INTEGER = 2  -- fewest tokens on which both must fire
+-- param limit: INTEGER = 40  -- most rows shown
+WITH chosen AS (
+    SELECT
+        sae,
+        tokenization,
+        release || '/' || sae_id AS name
+    FROM sae
+    WHERE :sae = '' OR release || '/' || sae_id = :sae
+    ORDER BY sae
+    LIMIT 1
+),
+own AS (
+    SELECT
+        a.sae,
+        a.context,
+        a.position
+    FROM activation AS a
+    JOIN chosen ON chosen.sae = a.sae
+    WHERE a.feature = :feature
+),
+shared AS (
+    SELECT
+        a.sae,
+        a.feature,
+        COUNT(*) AS tokens_both
+    FROM own
+    JOIN activation AS a ON a.sae = own.sae AND a.context = own.context AND a.position = own.position
+    WHERE a.feature <> :feature
+    GROUP BY a.sae, a.feature
+    HAVING COUNT(*) >= CAST(:min_tokens AS INTEGER)
+),
+alone AS (
+    SELECT
+        a.sae,
+        a.feature,
+        COUNT(*) AS tokens
+    FROM activation AS a
+    JOIN shared ON shared.sae = a.sae AND shared.feature = a.feature
+    GROUP BY a.sae, a.feature
+)
+SELECT
+    chosen.name AS sae,
+    CAST(:feature AS INTEGER) AS feature,
+    b.feature AS other_feature,
+    1.0 * b.tokens_both / (n.tokens + o.tokens - b.tokens_both) AS overlap,
+    b.tokens_both,
+    n.tokens,
+    o.tokens AS other_tokens
+FROM shared AS b
+JOIN alone AS o ON o.sae = b.sae AND o.feature = b.feature
+CROSS JOIN (SELECT COUNT(*) AS tokens FROM own) AS n
+JOIN chosen ON chosen.sae = b.sae
+ORDER BY overlap DESC, b.tokens_both DESC, b.feature
+LIMIT :limit

@@ -1,0 +1,58 @@
+-- title: The features that one printed number may mean
+-- description: A printed number such as 6490 names a different feature in each SAE, and a different one again if the author counted from one: index 6490 or index 6489. All of them, side by side, with a link to Neuronpedia where the SAE is published there.
+-- database: atlas
+-- param number: INTEGER  -- number as printed, such as 6490
+WITH reading AS (
+    SELECT
+        'from zero' AS counted,
+        CAST(:number AS INTEGER) AS feature
+    UNION ALL
+    SELECT
+        'from one' AS counted,
+        CAST(:number AS INTEGER) - 1 AS feature
+),
+seen AS (
+    SELECT
+        sae,
+        CAST(SUM(tokens) AS BIGINT) AS tokens
+    FROM sae_corpus
+    GROUP BY sae
+),
+fired AS (
+    SELECT
+        c.sae,
+        c.feature,
+        CAST(SUM(c.active_tokens) AS BIGINT) AS active_tokens,
+        MAX(c.max_activation) AS max_activation
+    FROM reading
+    JOIN feature_corpus AS c ON c.feature = reading.feature
+    GROUP BY c.sae, c.feature
+)
+SELECT
+    s.release || '/' || s.sae_id AS sae,
+    f.feature,
+    reading.counted,
+    1.0 * COALESCE(fired.active_tokens, 0) / NULLIF(seen.tokens, 0) AS density,
+    fired.max_activation,
+    f.log_sparsity,
+    (
+        SELECT v.text
+        FROM feature_token AS t
+        JOIN vocabulary AS v ON v.tokenization = s.tokenization AND v.token_id = t.token_id
+        WHERE t.sae = f.sae
+            AND t.feature = f.feature
+        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
+        LIMIT 1
+    ) AS top_token,
+    (f.top_logits ->> '$[0][0]')
+        || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')
+        || COALESCE(' | ' || (f.top_logits ->> '$[2][0]'), '')
+        || COALESCE(' | ' || (f.top_logits ->> '$[3][0]'), '')
+        || COALESCE(' | ' || (f.top_logits ->> '$[4][0]'), '') AS raises,
+    'https://www.neuronpedia.org/' || s.neuronpedia_id || '/' || f.feature AS neuronpedia
+FROM reading
+JOIN feature AS f ON f.feature = reading.feature
+JOIN sae AS s ON s.sae = f.sae
+LEFT JOIN seen ON seen.sae = f.sae
+LEFT JOIN fired ON fired.sae = f.sae AND fired.feature = f.feature
+ORDER BY s.sae, f.feature DESC

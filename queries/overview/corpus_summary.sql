@@ -1,0 +1,29 @@
+-- title: The corpora, and how each SAE sees them
+-- description: One row for each corpus and SAE: how much of the corpus the SAE has encoded, how many of its features fire at once on a token (L0), and how many of them fire anywhere in the corpus.
+-- database: atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+WITH fired AS (
+    SELECT
+        sae,
+        corpus,
+        COUNT(*) AS features
+    FROM feature_corpus
+    WHERE active_tokens > 0
+    GROUP BY sae, corpus
+)
+SELECT
+    k.name AS corpus,
+    k.domain,
+    s.release || '/' || s.sae_id AS sae,
+    c.documents,
+    c.contexts,
+    c.tokens,
+    1.0 * c.activations / NULLIF(c.tokens, 0) AS l0,
+    COALESCE(fired.features, 0) AS features_fired,
+    1.0 * COALESCE(fired.features, 0) / s.d_sae AS share_fired
+FROM sae_corpus AS c
+JOIN corpus AS k ON k.corpus = c.corpus
+JOIN sae AS s ON s.sae = c.sae
+LEFT JOIN fired ON fired.sae = c.sae AND fired.corpus = c.corpus
+WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
+ORDER BY k.name, k.corpus, s.sae

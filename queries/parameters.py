@@ -1,0 +1,115 @@
+"""Parameters of saved queries: how one is declared, and whether a value fits it.
+
+    -- param limit: INTEGER = 40  -- most rows shown
+    -- param feature: INTEGER  -- zero-based index of the feature
+    -- param measure: VARCHAR = 'kurtosis'  -- std|skewness|kurtosis: which moment is ranked
+
+A parameter without a default is required. A default is an SQL literal. The help
+text follows the second `--`; where it begins with words between bars, these are
+the only values allowed.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from schema import QueryError
+
+Value = str | int | float
+
+TYPES = {
+    "INTEGER": "a whole number",
+    "DOUBLE": "a number",
+    "VARCHAR": "text",
+}
+INTEGER_LIMIT = 2**31
+
+_DECLARATION = re.compile(
+    r"""
+    (?P<name>[a-z_][a-z0-9_]*):\ (?P<type>INTEGER|DOUBLE|VARCHAR)
+    (?:\ =\ (?P<default>'(?:[^']|'')*'|[-+.0-9eE]+))?
+    \ \ --\ (?P<help>\S.*)
+    """,
+    re.VERBOSE,
+)
+_CHOICES = re.compile(r"(\w+(?:\|\w+)+)(?:[:,;. ]|$)")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a saved query: name, SQL type, default (None: it is required), help text."""
+
+    name: str
+    type: str
+    default: Value | None
+    help: str
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given."""
+        return self.default is None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only values allowed; empty where any value is."""
+        match = _CHOICES.match(self.help)
+        return tuple(match[1].split("|")) if match else ()
+
+    def __str__(self) -> str:
+        """As it reads in a list: `limit=40`, `sae=''`; a required one as `feature=INTEGER`."""
+        if self.default is None:
+            return f"{self.name}={self.type}"
+        shown = f"{self.default:g}" if isinstance(self.default, float) else self.default or "''"
+        return f"{self.name}={shown}"
+
+    def convert(self, value: Value) -> Value:
+        """The value in this parameter's type.
+
+        Raises:
+            QueryError: the value does not fit.
+        """
+        try:
+            converted = _CONVERSIONS[self.type](value)
+        except (TypeError, ValueError, OverflowError):
+            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {value!r}") from None
+        if self.choices and converted not in self.choices:
+            raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {value!r}")
+        if self.name == "limit" and isinstance(converted, int) and converted < 0:
+            raise QueryError(f"limit must be 0 or more, not {value!r}")
+        return converted
+
+
+def parse_parameter(declaration: str) -> Parameter:
+    """The parameter declared by what follows `-- param `.
+
+    Raises:
+        QueryError: the declaration is malformed.
+    """
+    match = _DECLARATION.fullmatch(declaration)
+    if match is None:
+        raise QueryError(f"'-- param {declaration}' is not '-- param NAME: TYPE = DEFAULT  -- HELP'")
+    parameter = Parameter(match["name"], match["type"], None, match["help"])
+    if match["default"] is None:
+        return parameter
+    literal = match["default"]
+    default = literal[1:-1].replace("''", "'") if literal.startswith("'") else literal
+    return Parameter(parameter.name, parameter.type, parameter.convert(default), parameter.help)
+
+
+def _integer(value: Value) -> int:
+    number = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]
+    if not -INTEGER_LIMIT <= number < INTEGER_LIMIT:
+        raise OverflowError
+    return number
+
+
+def _double(value: Value) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+_CONVERSIONS: dict[str, Callable[[Value], Value]] = {"INTEGER": _integer, "DOUBLE": _double, "VARCHAR": str}

@@ -1,0 +1,64 @@
+"""Running a saved query on an open atlas."""
+
+import difflib
+from collections.abc import Mapping
+
+import duckdb
+import pyarrow as pa
+
+from queries.parameters import Value
+from queries.saved import SavedQuery, find_query
+from queries.selection import check_selection
+from schema import Atlas, QueryError
+
+
+def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None) -> pa.Table:
+    """The rows of a saved query as an Arrow table; parameters not in `values` take their defaults.
+
+    Raises:
+        QueryError: no such query or parameter, a value missing or of the wrong type.
+        SelectionError: a value names an SAE, feature, corpus, domain or contrast that the atlas does not hold.
+    """
+    query = find_query(name)
+    bound = bind(query, values or {})
+    check_selection(atlas, query, bound)
+    try:
+        return atlas.arrow(query.duckdb_sql, bound)
+    except duckdb.Error as error:
+        raise QueryError(f"{name} cannot be run on {atlas.path}: {str(error).splitlines()[0]}") from error
+
+
+def bind(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
+    """A value for every parameter of a query: the given one in its declared type, or its default.
+
+    Raises:
+        QueryError: an unknown parameter, a missing value, or one of the wrong type.
+    """
+    declared = {parameter.name: parameter for parameter in query.parameters}
+    for name in values:
+        if name not in declared:
+            raise QueryError(f"{query.name} has no parameter '{name}'; {_nearest(name, query)}")
+    missing = [name for name, parameter in declared.items() if parameter.required and values.get(name) is None]
+    if missing:
+        options = " ".join(f"-p {name}=..." for name in missing)
+        raise QueryError(f"{query.name} needs {options}; {_declared(query)}")
+    defaults = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
+    given = {name: value for name, value in values.items() if value is not None}
+    bound: dict[str, Value] = {}
+    for name, value in (defaults | given).items():
+        try:
+            bound[name] = declared[name].convert(value)
+        except QueryError as error:
+            raise QueryError(f"{query.name}: {error}") from None
+    return bound
+
+
+def _nearest(name: str, query: SavedQuery) -> str:
+    near = difflib.get_close_matches(name, [parameter.name for parameter in query.parameters], n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else _declared(query)
+
+
+def _declared(query: SavedQuery) -> str:
+    if not query.parameters:
+        return "it has none"
+    return "its parameters: " + ", ".join(str(parameter) for parameter in query.parameters)

@@ -1,0 +1,82 @@
+-- title: Two corpora through one SAE
+-- description: Features by how much more often they fire in one corpus than in another, either way: a positive difference favours the first. Mean is over all tokens, silent ones included.
+-- database: atlas
+-- param corpus: VARCHAR = ''  -- first corpus; empty: the first in the atlas
+-- param other_corpus: VARCHAR = ''  -- second corpus; empty: the next in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param limit: INTEGER = 40  -- most rows shown
+WITH chosen AS (
+    SELECT
+        sae,
+        tokenization,
+        release || '/' || sae_id AS name
+    FROM sae
+    WHERE :sae = '' OR release || '/' || sae_id = :sae
+    ORDER BY sae
+    LIMIT 1
+),
+here AS (
+    SELECT
+        corpus AS key,
+        name
+    FROM corpus
+    WHERE :corpus = '' OR name = :corpus
+    ORDER BY corpus.corpus
+    LIMIT 1
+),
+there AS (
+    SELECT
+        corpus.corpus AS key,
+        corpus.name
+    FROM corpus
+    CROSS JOIN here
+    WHERE (:other_corpus = '' AND corpus.corpus <> here.key) OR corpus.name = :other_corpus
+    ORDER BY corpus.corpus
+    LIMIT 1
+),
+compared AS (
+    SELECT
+        c.sae,
+        c.feature,
+        SUM(CASE WHEN c.corpus = here.key THEN c.density ELSE 0.0 END) AS density,
+        SUM(CASE WHEN c.corpus = there.key THEN c.density ELSE 0.0 END) AS other_density,
+        SUM(CASE WHEN c.corpus = here.key THEN c.mean ELSE 0.0 END) AS mean,
+        SUM(CASE WHEN c.corpus = there.key THEN c.mean ELSE 0.0 END) AS other_mean,
+        CAST(SUM(CASE WHEN c.corpus = here.key THEN c.documents ELSE 0 END) AS BIGINT) AS documents,
+        CAST(SUM(CASE WHEN c.corpus = there.key THEN c.documents ELSE 0 END) AS BIGINT) AS other_documents
+    FROM feature_corpus AS c
+    JOIN chosen ON chosen.sae = c.sae
+    CROSS JOIN here
+    CROSS JOIN there
+    WHERE c.corpus IN (here.key, there.key)
+    GROUP BY c.sae, c.feature
+)
+SELECT
+    here.name AS corpus,
+    there.name AS other_corpus,
+    chosen.name AS sae,
+    c.feature,
+    c.density - c.other_density AS density_difference,
+    c.density,
+    c.other_density,
+    c.mean - c.other_mean AS mean_difference,
+    c.mean,
+    c.other_mean,
+    c.documents,
+    c.other_documents,
+    (
+        SELECT v.text
+        FROM feature_token AS t
+        JOIN vocabulary AS v ON v.tokenization = chosen.tokenization AND v.token_id = t.token_id
+        WHERE t.sae = c.sae
+            AND t.feature = c.feature
+            AND t.corpus IN (here.key, there.key)
+        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
+        LIMIT 1
+    ) AS top_token
+FROM compared AS c
+CROSS JOIN chosen
+CROSS JOIN here
+CROSS JOIN there
+ORDER BY ABS(c.density - c.other_density) DESC, c.feature
+LIMIT :limit

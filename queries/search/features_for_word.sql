@@ -1,0 +1,109 @@
+-- title: Features that fire on a word
+-- description: Features by how well they pick out a word or phrase, upper and lower case alike: the share of its occurrences that they fire on, and the share of their activations that fall on it. The order is by the harmonic mean of the two. The word may be several tokens long.
+-- database: activations
+-- param word: VARCHAR  -- word or phrase, such as cancer
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param min_occurrences: INTEGER = 1  -- fewest occurrences that the feature must fire on
+-- param limit: INTEGER = 40  -- most rows shown
+WITH needle AS (
+    SELECT LOWER(TRIM(:word)) AS word
+),
+cut AS (
+    SELECT
+        d.document,
+        d.text,
+        needle.word,
+        p.piece,
+        p.number
+    FROM document AS d
+    CROSS JOIN needle
+    CROSS JOIN UNNEST(STRING_SPLIT(LOWER(d.text), needle.word)) WITH ORDINALITY AS p(piece, number)
+    WHERE needle.word <> ''
+        AND CONTAINS(LOWER(d.text), needle.word)
+),
+found AS (
+    SELECT
+        document,
+        text,
+        LENGTH(word) AS length,
+        CAST(SUM(LENGTH(piece) + LENGTH(word)) OVER (PARTITION BY document ORDER BY number) AS INTEGER)
+            - LENGTH(word) AS char_start
+    FROM cut
+),
+occurrence AS (
+    SELECT
+        document,
+        char_start,
+        char_start + length AS char_end
+    FROM found
+    WHERE char_start < LENGTH(text)
+        AND NOT REGEXP_MATCHES(SUBSTR(text, char_start, 1), '[\p{L}\p{N}]')
+        AND NOT REGEXP_MATCHES(SUBSTR(text, char_start + length + 1, 1), '[\p{L}\p{N}]')
+),
+hit AS (
+    SELECT
+        s.sae,
+        o.document,
+        o.char_start,
+        t.context,
+        t.position
+    FROM occurrence AS o
+    JOIN context AS x ON x.document = o.document
+    JOIN token AS t ON t.context = x.context AND t.char_start < o.char_end AND t.char_end > o.char_start
+    JOIN coverage AS v ON v.document = o.document
+    JOIN sae AS s ON s.sae = v.sae AND s.tokenization = x.tokenization
+    WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
+),
+asked AS (
+    SELECT
+        sae,
+        COUNT(DISTINCT (document, char_start)) AS occurrences
+    FROM hit
+    GROUP BY sae
+),
+fired AS (
+    SELECT
+        a.sae,
+        a.feature,
+        COUNT(DISTINCT (hit.document, hit.char_start)) AS fires_on,
+        COUNT(DISTINCT (hit.context, hit.position)) AS active_tokens,
+        AVG(a.activation) AS mean_active,
+        MAX(a.activation) AS max_activation
+    FROM hit
+    JOIN activation AS a ON a.sae = hit.sae AND a.context = hit.context AND a.position = hit.position
+    GROUP BY a.sae, a.feature
+    HAVING COUNT(DISTINCT (hit.document, hit.char_start)) >= CAST(:min_occurrences AS INTEGER)
+),
+total AS (
+    SELECT
+        sae,
+        feature,
+        CAST(SUM(active_tokens) AS BIGINT) AS active_tokens
+    FROM feature_corpus
+    GROUP BY sae, feature
+),
+shared AS (
+    SELECT
+        fired.*,
+        asked.occurrences,
+        1.0 * fired.fires_on / asked.occurrences AS share_of_occurrences,
+        1.0 * fired.active_tokens / total.active_tokens AS share_of_activations
+    FROM fired
+    JOIN asked ON asked.sae = fired.sae
+    JOIN total ON total.sae = fired.sae AND total.feature = fired.feature
+)
+SELECT
+    s.release || '/' || s.sae_id AS sae,
+    r.feature,
+    2.0 * r.share_of_occurrences * r.share_of_activations
+        / (r.share_of_occurrences + r.share_of_activations) AS harmonic_mean,
+    r.fires_on,
+    r.occurrences,
+    r.share_of_occurrences,
+    r.share_of_activations,
+    r.mean_active,
+    r.max_activation
+FROM shared AS r
+JOIN sae AS s ON s.sae = r.sae
+ORDER BY harmonic_mean DESC, r.mean_active DESC, r.sae, r.feature
+LIMIT :limit

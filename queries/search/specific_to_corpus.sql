@@ -1,0 +1,83 @@
+-- title: Features specific to a corpus
+-- description: Features that fire in one corpus rather than in the others. Specificity is the density in the corpus over the sum of the densities in it and in all the others: 1 is only here, 0.5 is alike.
+-- database: atlas
+-- param corpus: VARCHAR = ''  -- corpus; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param min_documents: INTEGER = 3  -- fewest documents of it that the feature must fire in
+-- param limit: INTEGER = 40  -- most rows shown
+WITH target AS (
+    SELECT
+        corpus AS key,
+        name AS corpus
+    FROM corpus
+    WHERE :corpus = '' OR name = :corpus
+    ORDER BY corpus.corpus
+    LIMIT 1
+),
+seen AS (
+    SELECT
+        c.sae,
+        CAST(SUM(CASE WHEN c.corpus = target.key THEN c.tokens ELSE 0 END) AS BIGINT) AS tokens,
+        CAST(SUM(CASE WHEN c.corpus = target.key THEN 0 ELSE c.tokens END) AS BIGINT) AS tokens_elsewhere
+    FROM sae_corpus AS c
+    JOIN corpus AS k ON k.corpus = c.corpus
+    CROSS JOIN target
+    GROUP BY c.sae
+),
+fired AS (
+    SELECT
+        c.sae,
+        c.feature,
+        CAST(SUM(CASE WHEN c.corpus = target.key THEN c.documents ELSE 0 END) AS BIGINT) AS documents,
+        CAST(SUM(CASE WHEN c.corpus = target.key THEN 0 ELSE c.documents END) AS BIGINT) AS documents_elsewhere,
+        CAST(SUM(CASE WHEN c.corpus = target.key THEN c.active_tokens ELSE 0 END) AS BIGINT) AS active_tokens,
+        CAST(SUM(CASE WHEN c.corpus = target.key THEN 0 ELSE c.active_tokens END) AS BIGINT) AS active_elsewhere
+    FROM feature_corpus AS c
+    JOIN corpus AS k ON k.corpus = c.corpus
+    CROSS JOIN target
+    GROUP BY c.sae, c.feature
+),
+dense AS (
+    SELECT
+        fired.*,
+        1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
+        1.0 * fired.active_elsewhere / NULLIF(seen.tokens_elsewhere, 0) AS density_elsewhere
+    FROM fired
+    JOIN seen ON seen.sae = fired.sae
+),
+ranked AS (
+    SELECT
+        d.*,
+        d.density / NULLIF(d.density + d.density_elsewhere, 0) AS specificity,
+        s.tokenization,
+        s.release || '/' || s.sae_id AS name
+    FROM dense AS d
+    JOIN sae AS s ON s.sae = d.sae
+    WHERE d.documents >= CAST(:min_documents AS INTEGER)
+        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+    ORDER BY specificity DESC NULLS LAST, d.density DESC, d.sae, d.feature
+    LIMIT :limit
+)
+SELECT
+    target.corpus,
+    r.name AS sae,
+    r.feature,
+    r.specificity,
+    r.density,
+    r.density_elsewhere,
+    r.density - r.density_elsewhere AS density_difference,
+    r.documents,
+    r.documents_elsewhere,
+    (
+        SELECT v.text
+        FROM feature_token AS t
+        JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
+        WHERE t.sae = r.sae
+            AND t.feature = r.feature
+            AND t.corpus = target.key
+        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
+        LIMIT 1
+    ) AS top_token
+FROM ranked AS r
+CROSS JOIN target
+ORDER BY r.specificity DESC NULLS LAST, r.density DESC, r.sae, r.feature

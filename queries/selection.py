@@ -1,0 +1,79 @@
+"""Whether the names that a query is given are in the atlas, so that a misspelt one is no empty answer."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from queries.parameters import Value
+from queries.saved import SavedQuery
+from schema import Atlas, SelectionError
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a parameter may name: the word for it, the names in the atlas, how to come by one."""
+
+    word: str
+    sql: str
+    advice: str
+
+
+SAE = Kind(
+    "SAE", "SELECT release || '/' || sae_id FROM sae ORDER BY sae", "ingest something first: atlas ingest ATLAS SOURCE"
+)
+CORPUS = Kind("corpus", "SELECT name FROM corpus ORDER BY corpus", "ingest one: atlas ingest ATLAS SOURCE")
+DOMAIN = Kind("domain", "SELECT DISTINCT domain FROM corpus ORDER BY domain", "ingest one: atlas ingest ATLAS SOURCE")
+CONTRAST = Kind(
+    "contrast",
+    "SELECT name FROM contrast ORDER BY contrast",
+    "compute one: atlas contrast ATLAS NAME --positive SET --control SET",
+)
+KINDS = {
+    "sae": SAE,
+    "other_sae": SAE,
+    "corpus": CORPUS,
+    "other_corpus": CORPUS,
+    "domain": DOMAIN,
+    "contrast": CONTRAST,
+}
+FEATURES_OF = {"feature": ("sae",), "other_feature": ("other_sae", "sae")}
+
+
+def check_selection(atlas: Atlas, query: SavedQuery, values: Mapping[str, Value]) -> None:
+    """Check every value that names something in the atlas; '' names nothing where it is the default.
+
+    Raises:
+        SelectionError: a name or an index that is not in the atlas.
+    """
+    for parameter in query.parameters:
+        value = values[parameter.name]
+        if parameter.name in KINDS and not value == parameter.default == "":
+            _check_name(atlas, KINDS[parameter.name], str(value))
+    for name, holders in FEATURES_OF.items():
+        if name in values:
+            sae = next((str(values[holder]) for holder in holders if values.get(holder)), "")
+            _check_feature(atlas, name, int(values[name]), sae)
+
+
+def _check_name(atlas: Atlas, kind: Kind, name: str) -> None:
+    names = [str(row[0]) for row in atlas.duckdb.execute(kind.sql).fetchall()]
+    if name in names:
+        return
+    if not names:
+        raise SelectionError(f"{atlas.path} holds no {kind.word}; {kind.advice}")
+    near = difflib.get_close_matches(name, names, n=3)
+    more = ", ..." if len(names) > SHOWN else ""
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names[:SHOWN])}{more}"
+    raise SelectionError(f"{atlas.path} has no {kind.word} '{name}'; {hint}")
+
+
+def _check_feature(atlas: Atlas, parameter: str, index: int, sae: str) -> None:
+    sql = "SELECT release || '/' || sae_id AS name, d_sae FROM sae WHERE ? IN ('', name) ORDER BY sae LIMIT 1"
+    chosen = atlas.duckdb.execute(sql, [sae]).fetchall()
+    if not chosen:
+        raise SelectionError(f"{atlas.path} holds no SAE; {SAE.advice}")
+    name, d_sae = chosen[0]
+    if not 0 <= index < d_sae:
+        raise SelectionError(f"{parameter}={index} is not in {name}; its features are 0 to {d_sae - 1}")

@@ -1,0 +1,26 @@
+"""The tables as DuckDB statements: what a new migration is drafted from.
+
+python -m schema.ddl
+"""
+
+import sys
+
+from duckdb_engine import Dialect
+from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
+
+from schema.tables import metadata
+
+
+def statements() -> list[str]:
+    """CREATE TABLE and COMMENT ON for every table, parents first."""
+    dialect = Dialect()
+    found: list[str] = []
+    for table in metadata.sorted_tables:
+        found.append(str(CreateTable(table).compile(dialect=dialect)))
+        found.append(str(SetTableComment(table).compile(dialect=dialect)))
+        found.extend(str(SetColumnComment(column).compile(dialect=dialect)) for column in table.columns)
+    return ["\n".join(line.rstrip() for line in statement.strip().splitlines()) for statement in found]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(";\n\n".join(statements()) + ";\n")

@@ -1,0 +1,148 @@
+"""Opening an atlas file, and moving rows in and out of it in bulk."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+from sqlalchemy import URL, Connection, Engine, Table, create_engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from schema import migrations
+from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError
+
+log = logging.getLogger(__name__)
+
+MAGIC = b"DUCK"
+MAGIC_OFFSET = 8
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """An open atlas file: one DuckDB database behind one SQLAlchemy connection."""
+
+    path: Path
+    engine: Engine
+    connection: Connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file; what is not committed is rolled back."""
+        self.connection.close()
+        self.engine.dispose()
+
+    @property
+    def duckdb(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB connection behind the SQLAlchemy one, in the same transaction."""
+        wrapper: Any = self.connection.connection.dbapi_connection
+        raw: duckdb.DuckDBPyConnection = wrapper._ConnectionWrapper__c
+        return raw
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Everything inside happens, or nothing does."""
+        with self.connection.begin():
+            yield self.connection
+
+    def next_key(self, table: Table) -> int:
+        """The first unused value of the table's own key; a rollback takes it back."""
+        return int(self.rows(f"SELECT COALESCE(MAX({table.name}) + 1, 0) FROM {table.name}")[0][0])
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        """Append Arrow rows to a table; columns are matched by name."""
+        with self.registered(incoming=rows):
+            self.rows(f"INSERT INTO {table.name} BY NAME SELECT * FROM incoming")
+
+    @contextmanager
+    def registered(self, **views: pa.Table) -> Iterator[None]:
+        """Inside, each Arrow table can be read in SQL by its name."""
+        self.duckdb.complete()
+        for name, rows in views.items():
+            self.duckdb.register(name, rows)
+        try:
+            yield
+        finally:
+            self.duckdb.complete()
+            for name in views:
+                self.duckdb.unregister(name)
+
+    def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        """Run a statement to its end on the DuckDB connection; its rows."""
+        return self.duckdb.execute(sql, parameters).fetchall()
+
+    def arrow(self, sql: str, parameters: Any = None) -> pa.Table:
+        """The rows of a SELECT as an Arrow table."""
+        return self.duckdb.sql(sql, params=parameters).to_arrow_table()
+
+
+def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = False) -> Atlas:
+    """Open an atlas file, migrating it to this version's schema unless it is read-only.
+
+    Raises:
+        AtlasMissingError: there is no such file and `create` is false.
+        AtlasLockedError: another process has it open.
+        AtlasVersionError: it was written by a newer version.
+        AtlasDamagedError: the file is no atlas, or is broken.
+        AtlasFileError: it is a folder, or cannot be reached.
+    """
+    path = Path(path)
+    try:
+        _check_file(path, create=create)
+    except OSError as error:
+        raise AtlasFileError(f"{path} cannot be opened: {error.strerror}; check its name and permissions") from error
+    url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
+    engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
+    try:
+        connection = engine.connect()
+    except (SQLAlchemyError, duckdb.Error) as error:
+        engine.dispose()
+        raise _file_error(path, error) from error
+    atlas = Atlas(path, engine, connection)
+    try:
+        migrations.migrate(connection, path, read_only=read_only)
+    except BaseException:
+        atlas.close()
+        raise
+    return atlas
+
+
+def _check_file(path: Path, *, create: bool) -> None:
+    if path.is_dir():
+        raise AtlasFileError(f"{path} is a folder; an atlas is a single file, such as atlas.duckdb")
+    if not path.exists():
+        if not create:
+            raise AtlasMissingError(f"{path} does not exist; make it with: atlas ingest {path} bundled:medical")
+        if not path.parent.is_dir():
+            raise AtlasFileError(f"{path.parent} does not exist; make the folder first")
+        return
+    if path.stat().st_size == 0:
+        if not create:
+            raise AtlasDamagedError(f"{path} is empty; delete it and ingest again")
+        path.unlink()
+        return
+    with path.open("rb") as file:
+        file.seek(MAGIC_OFFSET)
+        if file.read(len(MAGIC)) != MAGIC:
+            raise AtlasDamagedError(f"{path} is not an atlas: it is no DuckDB file")
+
+
+def _file_error(path: Path, error: Exception) -> AtlasFileError:
+    cause = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
+    if "Could not set lock" in cause:
+        return AtlasLockedError(f"{path} is open in another process; wait for it to end ({cause})")
+    if "Corrupt database" in cause or "Could not read enough bytes" in cause:
+        return AtlasDamagedError(f"{path} is broken; restore a copy, or delete it and ingest again ({cause})")
+    return AtlasFileError(f"{path} cannot be opened: {cause}")

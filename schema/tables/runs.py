@@ -1,0 +1,37 @@
+"""What was done to the atlas, when, and by which versions."""
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, DateTime, Float, Integer, String, Table
+
+from schema.tables.base import key, metadata
+
+migration = Table(
+    "migration",
+    metadata,
+    key("migration", "Number of the migration"),
+    Column("name", String, nullable=False, comment="Name of the migration module"),
+    Column("applied_at", DateTime, nullable=False, comment="When it was applied (UTC)"),
+    comment="Schema migrations applied to this file",
+)
+
+ingest_run = Table(
+    "ingest_run",
+    metadata,
+    key("ingest_run", "Key"),
+    Column("command", String, nullable=False, comment="What ran: ingest, contrast, remove, ..."),
+    Column("status", String, nullable=False, comment="running, done or failed"),
+    Column("started_at", DateTime, nullable=False, comment="Start (UTC)"),
+    Column("finished_at", DateTime, comment="End (UTC); NULL while running or after a kill"),
+    Column("arguments", JSON, nullable=False, comment="Arguments of the job"),
+    Column("versions", JSON, nullable=False, comment="Versions of Python and the packages used"),
+    Column("device", String, nullable=False, comment="Where the model ran"),
+    Column("documents", Integer, nullable=False, default=0, comment="Documents encoded"),
+    Column("documents_known", Integer, nullable=False, default=0, comment="Documents already encoded"),
+    Column("documents_skipped", Integer, nullable=False, default=0, comment="Bad documents skipped"),
+    Column("tokens", BigInteger, nullable=False, default=0, comment="Tokens encoded, BOS left out"),
+    Column("activations", BigInteger, nullable=False, default=0, comment="Activation rows written"),
+    Column("seconds", Float(53), comment="Wall-clock seconds"),
+    Column("tokens_per_second", Float(53), comment="Throughput over the whole run"),
+    Column("error", String, comment="The error that ended a failed run"),
+    CheckConstraint("status IN ('running', 'done', 'failed')", name="ingest_run_status"),
+    comment="One job: what ran, when, with which versions, and how it went",
+)

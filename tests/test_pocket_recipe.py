@@ -1,0 +1,288 @@
+"""The recipe of the embedded model: its parts against independent computations, and a tiny run of all of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sae_lens import SAE
+from sae_lens.saes.batchtopk_sae import BatchTopK, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
+from sklearn.metrics import roc_auc_score
+from transformers import AutoTokenizer, GPT2LMHeadModel
+
+from ingest.pocket.recipe.bigram import Bigram
+from ingest.pocket.recipe.card import sources_table
+from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike
+from ingest.pocket.recipe.language_model import (
+    continue_from,
+    cross_entropy,
+    new_model,
+    parameter_groups,
+    residual_stream,
+    token_nats,
+)
+from ingest.pocket.recipe.meaning import auroc, word_at
+from ingest.pocket.recipe.muon import Muon, orthogonalize
+from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
+from ingest.pocket.recipe.sae import SAEConfig
+from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
+from ingest.pocket.recipe.sparse import SelectTopK, SparseBatchTopKTrainingSAE, active_features, decode
+from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
+from ingest.pocket.recipe.windows import document_windows, evaluation_windows, shuffled_batches, training_windows
+
+WORDS = {
+    "medical": ["patient", "disease", "fever", "insulin", "artery", "vaccine", "tumour", "nurse", "dose", "liver"],
+    "law": ["court", "statute", "plaintiff", "appeal", "judge", "contract", "tort", "verdict", "clause", "petition"],
+}
+TINY = LanguageModelConfig(
+    d_vocab=320, d_model=32, layers=2, heads=2, context_size=16, batch=8, stages=((0.0, 1), (0.4, 2))
+)
+TINY_SAE = SAEConfig(blocks=(0, 1), d_sae=64, k=4.0, batch=64, buffer=256, dead_steps=4)
+
+
+def documents(seed: int, count: int) -> list[dict[str, str]]:
+    draw = random.Random(seed)
+    rows = []
+    for i in range(count):
+        domain = ("medical", "law")[i % 2]
+        text = " ".join(draw.choice([*WORDS[domain], "the", "of", "and"]) for _ in range(60))
+        rows.append({"doc_id": f"peps:{seed}-{i}#0", "source": "python/peps", "domain": domain, "text": text + " é."})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, rows in {"train-0": documents(0, 60), "valid-0": documents(1, 20)}.items():
+        with gzip.open(folder / f"{name}.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(corpus: Path) -> Recipe:
+    source = Source((str(corpus / "train-*.jsonl.gz"),), str(corpus / "valid-0.jsonl.gz"), command="--tiny")
+    return Recipe(source, Budget(tokens=4096), Budget(tokens=1500), TINY, TINY_SAE)
+
+
+@pytest.fixture(scope="module")
+def out(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recipe")
+    run_recipe(recipe, folder)
+    return folder
+
+
+@pytest.fixture
+def model() -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    made: Any = new_model(d_vocab=320, d_model=32, layers=2, heads=4, context_size=16)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    built: GPT2LMHeadModel = made
+    return built
+
+
+def some_windows(count: int = 6) -> torch.Tensor:
+    ids = torch.randint(1, 320, (count, 17), generator=torch.Generator().manual_seed(1))
+    ids[:, 0] = 0
+    ids[-1, 9:] = 0
+    return ids
+
+
+def test_a_run_leaves_folders_that_hugging_face_and_saelens_load(out: Path) -> None:
+    release = out / "release"
+    tokenizer = AutoTokenizer.from_pretrained(str(release / "gpt2"))
+    assert tokenizer.bos_token_id == 0
+    assert tokenizer.decode(tokenizer("the nurse é").input_ids) == "the nurse é"
+    config = GPT2LMHeadModel.from_pretrained(str(release / "gpt2")).config
+    assert (config.n_layer, config.n_positions, config.bos_token_id) == (2, 16, 0)
+    for block in (0, 1):
+        sae = SAE.load_from_disk(str(release / "sae" / f"blocks.{block}.hook_resid_pre"), dtype="float32")
+        assert sae.cfg.architecture() == "jumprelu"
+        assert (sae.cfg.d_in, sae.cfg.d_sae, sae.cfg.metadata.prepend_bos) == (32, 64, True)
+        assert sae.cfg.metadata.hook_name == f"blocks.{block}.hook_resid_pre"
+        torch.testing.assert_close(sae.W_dec.norm(dim=-1), torch.ones(64), rtol=1e-2, atol=1e-2)
+
+
+def test_a_run_writes_its_figures_card_and_attribution(out: Path) -> None:
+    figures = json.loads((out / "release" / "figures.json").read_text(encoding="utf-8"))
+    assert 0 < figures["bits_per_byte"] < 8
+    assert figures["tokens"] > 0
+    for hook in figures["hooks"].values():
+        assert hook["explained_variance"] > 0
+        assert hook["l0"] > 0
+        assert hook["ce_zero"] > hook["ce_clean"]
+    card = (out / "release" / "CARD.md").read_text(encoding="utf-8")
+    assert "python -m ingest.pocket.recipe --tiny" in card
+    assert (out / "release" / "ATTRIBUTION.tsv").read_text(encoding="utf-8").count("\n") == 2
+
+
+def test_a_second_run_does_nothing_again(recipe: Recipe, out: Path) -> None:
+    weights = sorted((out / "release").rglob("*.safetensors"))
+    before = [path.stat().st_mtime_ns for path in weights]
+    run_recipe(recipe, out)
+    assert [path.stat().st_mtime_ns for path in weights] == before
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    windows = training_windows([list(range(1, 300))] * 4, 16)
+    config = replace(TINY, stages=((0.0, 2),), warmdown=1e-9)
+    for folder, stops in {"whole": (1024,), "halved": (512, 1024)}.items():
+        (tmp_path / folder).mkdir()
+        for stop in stops:
+            train_language_model(windows, config, Budget(tokens=stop), tmp_path / folder, seed=0, device="cpu")
+    states = [torch.load(tmp_path / folder / "checkpoint.pt")["model"] for folder in ("whole", "halved")]
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(tensor, states[1][name])
+
+
+def test_the_forward_pass_is_hugging_faces(model: GPT2LMHeadModel) -> None:
+    ids = some_windows()[:, :-1]
+    output = model(ids, output_hidden_states=True)
+    stream = residual_stream(model, ids)
+    for ours, theirs in zip(stream[:-1], output.hidden_states[:-1], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(continue_from(model, stream[1], 1), stream[-1])
+
+
+def test_loss_and_gradients_are_those_of_the_whole_logits(model: GPT2LMHeadModel) -> None:
+    windows = some_windows()
+    cross_entropy(model, windows).backward()
+    ours = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+    model.zero_grad()
+    targets = torch.where(windows[:, 1:] == 0, -100, windows[:, 1:])
+    loss = torch.nn.functional.cross_entropy(model(windows[:, :-1]).logits.flatten(0, 1), targets.flatten())
+    loss.backward()
+    for gradient, parameter in zip(ours, model.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-6)
+    nats = token_nats(model, residual_stream(model, windows[:, :-1])[-1], windows[:, 1:])
+    torch.testing.assert_close(nats.sum() / (windows[:, 1:] != 0).sum(), loss)
+
+
+def test_a_new_block_changes_nothing_until_it_is_trained() -> None:
+    fresh = new_model(d_vocab=320, d_model=32, layers=2, heads=4, context_size=16)
+    windows = some_windows()
+    torch.testing.assert_close(cross_entropy(fresh, windows, 1), cross_entropy(fresh, windows, 2))
+
+
+def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMHeadModel) -> None:
+    singular = torch.linalg.svdvals(orthogonalize(torch.randn(3, 16, 64)))
+    assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.4
+    matrices, _ = parameter_groups(model)
+    before = [parameter.detach().clone() for parameter, _ in matrices]
+    cross_entropy(model, some_windows(), 1).backward()
+    Muon(matrices).step(0.1)
+    moved = [not torch.equal(old, new) for old, (new, _) in zip(before, matrices, strict=True)]
+    assert moved == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_the_sparse_pass_is_saelens_own(step: int) -> None:
+    torch.manual_seed(0)
+    config = BatchTopKTrainingSAEConfig(d_in=16, d_sae=128, k=6.0)
+    sae: Any = SparseBatchTopKTrainingSAE(config)
+    torch.nn.init.normal_(sae.b_enc, std=0.05)
+    x = torch.randn(64, 16)
+
+    def outcome(forward: Any) -> tuple[TrainStepOutput, list[torch.Tensor]]:
+        sae.zero_grad()
+        output = forward(TrainStepInput(x, {}, torch.zeros(128, dtype=torch.bool), step, False))
+        output.loss.backward()
+        return output, [parameter.grad.clone() for parameter in sae.parameters()]
+
+    ours, our_gradients = outcome(sae.training_forward_pass)
+    theirs, their_gradients = outcome(lambda given: BatchTopKTrainingSAE.training_forward_pass(sae, given))
+    torch.testing.assert_close(ours.sae_out, theirs.sae_out)
+    torch.testing.assert_close(ours.feature_acts.to_dense(), theirs.feature_acts)
+    for mine, reference in zip(our_gradients, their_gradients, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
+    hidden = torch.randn(50, 90)
+    torch.testing.assert_close(SelectTopK(5.0)(hidden), BatchTopK(5.0)(hidden))
+
+
+def test_evaluation_encodes_and_decodes_as_saelens_does(out: Path) -> None:
+    sae = SAE.load_from_disk(str(out / "release" / "sae" / "blocks.1.hook_resid_pre"), dtype="float32")
+    x = torch.randn(40, 32)
+    chosen = active_features(sae, x)
+    dense = torch.zeros(40, 64)
+    dense[chosen.token, chosen.feature] = chosen.value
+    torch.testing.assert_close(dense, sae.encode(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(decode(sae, chosen, 40), sae(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40])
+def test_windows_hold_every_token_once_as_a_target(length: int) -> None:
+    ids = list(range(1, length + 1))
+    training = document_windows(ids, 16)
+    assert training.shape[1] == 17
+    assert (training[:, 0] == 0).all()
+    assert set(training[training != 0].tolist()) == set(ids)
+    evaluation = evaluation_windows(ids, 16)
+    assert evaluation[:, 1:][evaluation[:, 1:] != 0].tolist() == ids
+
+
+def test_batches_begin_anywhere_as_if_all_before_had_been_drawn() -> None:
+    windows = training_windows([list(range(1, 200))], 16)
+    whole, later = shuffled_batches(windows, 4, seed=3), shuffled_batches(windows, 4, seed=3, first=5)
+    drawn = [next(whole) for _ in range(12)]
+    for batch in drawn[5:]:
+        torch.testing.assert_close(batch, next(later))
+
+
+def test_the_schedule_follows_the_resource_that_is_nearer_to_its_end() -> None:
+    budget = Budget(tokens=100, seconds=10.0)
+    assert budget.progress(20, 5.0) == 0.5
+    assert budget.progress(90, 5.0) == 0.9
+    assert [warmdown(progress, 0.5) for progress in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.5, 0.0]
+    assert [depth_at(progress, ((0.0, 2), (0.5, 6))) for progress in (0.0, 0.49, 0.5)] == [2, 2, 6]
+    with pytest.raises(ValueError, match="tokens or seconds"):
+        Budget()
+
+
+def test_the_bigram_model_is_a_distribution() -> None:
+    bigram = Bigram(training_windows([[1, 2, 3, 1, 2, 1, 3, 2, 2, 5]], 16), d_vocab=8)
+    for last in range(8):
+        pairs = np.array([[last, following] for following in range(1, 8)], dtype=np.uint16)
+        total = np.exp(-bigram.nats(pairs)).sum()
+        assert 0.5 < total <= 1.0 + 1e-9
+
+
+def test_auroc_is_scikit_learns() -> None:
+    draw = np.random.default_rng(0)
+    values = np.maximum(draw.normal(size=(40, 5)), 0)
+    positive = draw.random(40) < 0.4
+    expected = [roc_auc_score(positive, values[:, feature]) for feature in range(5)]
+    np.testing.assert_allclose(auroc(values, positive), expected)
+
+
+def test_words_are_whole() -> None:
+    text = "The anti-fibrosis drug, é."
+    assert word_at(text, 9, 14) == "fibrosis"
+    assert word_at(text, 3, 8) == "anti"
+    assert word_at(text, text.index(","), text.index(",") + 1) == ","
+
+
+def test_no_share_alike_text_is_trained_on() -> None:
+    for source, kept in {
+        "pytorch/examples:wikitext-2": (),
+        "amir-zeldes/gum": ("gum:GUM_news_nasa#0", "gum:GUM_court_loan#0"),
+        "paultopia/conlaw_casebook": ("conlaw:unedited/zivotofsky#12",),
+        "python/peps": ("peps:pep-0001#0",),
+    }.items():
+        dropped = [f"{prefix}x#0" for prefix in SHARE_ALIKE.get(source, ())]
+        assert all(is_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in dropped)
+        assert not any(is_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in kept)
+    assert not {row["source"] for row in sources_table() if "BY-SA" in row["licence"]}
+
+
+def test_a_pattern_without_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        expand([str(tmp_path / "none-*.jsonl")])
