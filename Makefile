@@ -16,7 +16,7 @@ atlas: $(READY)
 	$(BIN)/atlas publish $(ATLAS) $(SITE)
 	@echo
 	@echo "The ten best candidates for a medical feature of the embedded model:"
-	$(BIN)/atlas query $(ATLAS) candidates -p contrast=medical -p limit=10
+	$(BIN)/atlas query $(ATLAS) candidates -p contrast=medical -p limit=10 -c feature,auroc,q,top_tokens,example
 
 serve: $(READY)
 	$(BIN)/atlas serve $(SITE)
@@ -38,6 +38,7 @@ clean:
 	rm -rf $(ATLAS) $(ATLAS).wal $(SITE) dist build
 
 $(READY): pyproject.toml constraints.txt
+	@echo "setting up $(VENV): this takes a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

@@ -54,24 +54,45 @@ class IngestResult:
 
 
 def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) -> IngestResult:
-    """Run the job; `report` is told the stage and the counts as they grow.
+    """Load the model and the SAEs, and run the job; `report` is told the stage and the counts as they grow.
 
     Raises:
         SourceError, ModelError, AtlasFileError: see there; what was stored before stays.
     """
-    started = time.perf_counter()
     skipped: list[Skipped] = []
     documents = _first_read(_documents(request, skipped))
     if request.atlas.exists():
         open_atlas(request.atlas).close()
     report("loading the model", Counts())
     model, saes = load_together(request.saes, request.model, request.device)
+    return _run(request, model, saes, report, (documents, skipped))
+
+
+def ingest_with(
+    request: IngestRequest,
+    model: LanguageModel,
+    saes: Sequence[LoadedSAE],
+    report: Report = lambda stage, counts: None,
+) -> IngestResult:
+    """The same with a model and SAEs that are loaded already: `request.model` and `request.saes` are not read."""
+    skipped: list[Skipped] = []
+    return _run(request, model, saes, report, (_first_read(_documents(request, skipped)), skipped))
+
+
+def _run(
+    request: IngestRequest,
+    model: LanguageModel,
+    saes: Sequence[LoadedSAE],
+    report: Report,
+    read: tuple[Iterator[tuple[Document, str]], list[Skipped]],
+) -> IngestResult:
+    started = time.perf_counter()
+    documents, skipped = read
     encoder = BatchEncoder.of(model, saes, request.device)
     bos = encoder.bos_activations()
     with open_atlas(request.atlas, create=True) as atlas:
         registered = register(atlas, model, saes, bos)
-        record = RunRecord(atlas, "ingest", _arguments(request, model, saes), request.device)
-        with record:
+        with RunRecord(atlas, "ingest", _arguments(request, model, saes), request.device) as record:
             for _ in _encode(documents, encoder, registered, record, skipped):
                 report("encoding", record.counts)
             report("summing", record.counts)

@@ -130,12 +130,12 @@ def _sae(atlas: Atlas, sae: LoadedSAE, model: int, tokenization: int, logit_mode
 
 
 def _features(atlas: Atlas, key: int, sae: LoadedSAE, weights: LogitWeights, texts: Sequence[str]) -> None:
-    sparsity = None if sae.log_sparsity is None else _null_if_infinite(sae.log_sparsity.numpy())
+    sparsity = None if sae.log_sparsity is None else _null_if_infinite(sae.log_sparsity.cpu().numpy())
     rows = {
         "sae": np.full(sae.d_sae, key, np.int16),
         "feature": np.arange(sae.d_sae, dtype=np.int32),
         "log_sparsity": pa.nulls(sae.d_sae, pa.float32()) if sparsity is None else sparsity,
-        "decoder_norm": sae.W_dec.norm(dim=1).numpy(),
+        "decoder_norm": sae.W_dec.norm(dim=1).cpu().numpy(),
         "logit_mean": weights.mean,
         "logit_std": weights.std,
         "logit_skewness": _null_if_infinite(weights.skewness),

@@ -58,7 +58,8 @@ def _store_documents(atlas: Atlas, plan: Plan) -> list[int]:
     """Append the documents that are missing; the keys of all."""
     corpora = _corpus_keys(atlas, plan.batch)
     following = atlas.next_key(tables.document)
-    keys, rows = [], []
+    keys: list[int] = []
+    rows: list[dict[str, object]] = []
     for place, known in enumerate(plan.documents):
         keys.append(following + len(rows) if known is None else known)
         if known is None:

@@ -53,6 +53,6 @@ def _group_mean(scores: Scores, side: bool, lengths: Int[np.ndarray, " document"
 
 
 def _study_mean(scores: Scores, side: bool) -> Float[np.ndarray, " d_sae"]:
-    lengths = scores.tokens + scores.contexts
-    bos_share = float((scores.contexts / lengths)[scores.document_positive == side].mean())
+    lengths = scores.tokens + scores.bos_tokens
+    bos_share = float((scores.bos_tokens / lengths)[scores.document_positive == side].mean())
     return mean_with_bos(_group_mean(scores, side, lengths), scores.bos, bos_share)

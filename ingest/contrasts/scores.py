@@ -16,14 +16,14 @@ Unit = Literal["document", "window"]
 class Scores:
     """What an SAE gives on the documents of a contrast; features that are silent on a document have no row.
 
-    Shapes: document_positive, tokens, contexts (document,); feature, document, score, total (row,), where
+    Shapes: document_positive, tokens, bos_tokens (document,); feature, document, score, total (row,), where
     document is a place among the documents, score the maximum over the unit, total the sum over the document;
     bos (d_sae,).
     """
 
     document_positive: Bool[np.ndarray, " document"]
     tokens: Int[np.ndarray, " document"]
-    contexts: Int[np.ndarray, " document"]
+    bos_tokens: Int[np.ndarray, " document"]
     feature: Int[np.ndarray, " row"]
     document: Int[np.ndarray, " row"]
     score: Float[np.ndarray, " row"]
@@ -45,7 +45,15 @@ def read_scores(atlas: Atlas, sae: int, d_sae: int, labels: dict[int, bool], uni
     chosen = pa.table({"document": keys, "place": np.arange(len(keys), dtype=np.int32)})
     with atlas.registered(chosen=chosen):
         sizes = atlas.arrow(
-            "SELECT tokens, contexts FROM chosen JOIN coverage USING (document) WHERE sae = $sae ORDER BY place",
+            """
+            SELECT tokens, CASE WHEN prepend_bos THEN contexts ELSE 0 END AS bos_tokens
+            FROM chosen
+            JOIN coverage USING (document)
+            JOIN sae USING (sae)
+            JOIN tokenization USING (tokenization)
+            WHERE sae = $sae
+            ORDER BY place
+            """,
             {"sae": sae},
         )
         score = {"document": "max_activation", "window": "window_max"}[unit]
@@ -64,7 +72,7 @@ def read_scores(atlas: Atlas, sae: int, d_sae: int, labels: dict[int, bool], uni
     return Scores(
         document_positive=np.fromiter(labels.values(), dtype=bool),
         tokens=sizes["tokens"].to_numpy(),
-        contexts=sizes["contexts"].to_numpy(),
+        bos_tokens=sizes["bos_tokens"].to_numpy(),
         feature=rows["feature"].to_numpy(),
         document=rows["place"].to_numpy(),
         score=rows["score"].to_numpy(),

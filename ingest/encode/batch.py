@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ingest.encode.sparse import Encoder, SparseActivations, sparse_encoder
+from ingest.encode.sparse import NOTHING, Encoder, SparseActivations, sparse_encoder
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.language_model import LanguageModel
 from ingest.models.residual import Forward, forward_to_hooks
@@ -73,7 +73,9 @@ class BatchEncoder:
 
     @torch.inference_mode()
     def bos_activations(self) -> list[SparseActivations]:
-        """Each SAE's activations on BOS at position 0, which depend on nothing else."""
+        """Each SAE's activations on BOS at position 0, which depend on nothing else; none where BOS is not read."""
+        if not self.tokenization.prepend_bos:
+            return [NOTHING for _ in self.encoders]
         acts = self.forward(torch.tensor([[self.bos_token_id]], device=self.device))
         return [encode(acts[hook][:, 0]) for encode, hook in zip(self.encoders, self.hook_names, strict=True)]
 

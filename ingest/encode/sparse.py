@@ -32,6 +32,7 @@ class SparseActivations(NamedTuple):
         return len(self.row)
 
 
+NOTHING = SparseActivations(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
 Encoder = Callable[[Float[torch.Tensor, "row d_in"]], SparseActivations]
 
 
@@ -42,7 +43,7 @@ def sparse_encoder(sae: LoadedSAE) -> Encoder:
     def encode(x: torch.Tensor) -> SparseActivations:
         parts = [_compress(dense(chunk), first) for first, chunk in _chunks(x)]
         if not parts:
-            return SparseActivations(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+            return NOTHING
         return SparseActivations(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     return encode
@@ -74,6 +75,9 @@ def _linear_encoder(sae: LoadedSAE) -> Callable[[torch.Tensor], Dense]:
 
 
 def _saelens_encoder(sae: LoadedSAE) -> Callable[[torch.Tensor], Dense]:
+    if sae.module.cfg.reshape_activations == "hook_z":
+        sae.module.turn_off_forward_pass_hook_z_reshaping()  # heads come flattened already
+
     def encode(x: torch.Tensor) -> torch.Tensor:
         acts: torch.Tensor = sae.module.encode(x)
         return acts.to_dense() if acts.is_sparse else acts
@@ -84,8 +88,8 @@ def _saelens_encoder(sae: LoadedSAE) -> Callable[[torch.Tensor], Dense]:
 def _compress(dense: Dense, first_row: int) -> SparseActivations:
     """What is above zero in a chunk of rows."""
     if dense.device.type != "cpu":
-        row, feature = (dense > 0).nonzero(as_tuple=True)
-        found = (row.to(torch.int32) + first_row, feature.to(torch.int32), dense[row, feature])
+        rows, features = (dense > 0).nonzero(as_tuple=True)
+        found = (rows.to(torch.int32) + first_row, features.to(torch.int32), dense[rows, features])
         return SparseActivations(*(part.cpu().numpy() for part in found))
     values = dense.numpy().reshape(-1)
     flat = np.flatnonzero(values > 0)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 
 from ingest.models.hub import hub_access
-from ingest.models.names import POCKET, pocket_folder
+from ingest.models.names import POCKET, local_folder, pocket_folder
 from ingest.models.weights import weights_sha256
 from schema.errors import ModelError
 
@@ -86,8 +86,8 @@ def load_language_model(name: str, processing: Processing, device: str = "cpu") 
     """
     if name == POCKET:
         loaded, tokenizer = _load_folder(pocket_folder() / "gpt2")
-    elif Path(name).expanduser().is_dir():
-        loaded, tokenizer = _load_folder(Path(name).expanduser())
+    elif folder := local_folder(name):
+        loaded, tokenizer = _load_folder(folder)
     else:
         with hub_access(f"model {name}", "--model FOLDER"):
             loaded, tokenizer = _load(_hub_name(name))
@@ -101,15 +101,16 @@ def load_language_model(name: str, processing: Processing, device: str = "cpu") 
 def _load_folder(folder: Path) -> tuple[Any, Any]:
     try:
         return _load(str(folder))
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder} cannot be loaded as a Hugging Face folder: {str(error).splitlines()[0]}") from error
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{folder} cannot be loaded as a Hugging Face folder: {reason}") from error
 
 
 def _load(source: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokenizer = AutoTokenizer.from_pretrained(source)
     return AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32), tokenizer
 

@@ -6,6 +6,7 @@ FOLDER                       a local SAELens folder; its release is the parent f
 """
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -48,10 +49,14 @@ def parse_sae_name(name: str) -> SAEName:
     release, _, sae_id = name.partition("/")
     if release == POCKET:
         return _pocket_sae(sae_id)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _folder_sae(folder.resolve())
-    return _registered_sae(release, sae_id)
+    folder = local_folder(name)
+    return _folder_sae(folder.resolve()) if folder else _registered_sae(release, sae_id)
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder of that name, if there is one; ~ is the home folder."""
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111 (a Path would raise where there is no such user)
+    return folder if name and folder.is_dir() else None
 
 
 def _pocket_sae(sae_id: str) -> SAEName:
@@ -73,9 +78,8 @@ def _registered_sae(release: str, sae_id: str) -> SAEName:
 
     registry = get_pretrained_saes_directory()
     if release not in registry:
-        raise ModelError(
-            f"'{release}' is no folder and no release of SAELens{_near(release, registry)}; see: atlas sae list"
-        )
+        near = _near(release, [POCKET, *registry])
+        raise ModelError(f"'{release}' is no folder and no release of SAELens{near}; see: atlas sae list")
     ids = list(registry[release].saes_map)
     if sae_id not in ids:
         wanted = f"'{sae_id}'" if sae_id else "that name (say RELEASE/SAE_ID)"

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import hook_layer
+from schema.errors import ModelError
 
 Activations = Mapping[str, Float[torch.Tensor, "batch position d_in"]]
 Forward = Callable[[Int[torch.Tensor, "batch position"]], Activations]
@@ -44,6 +45,9 @@ def _is_plain_gpt2(model: LanguageModel) -> bool:
 def _bridge_forward(model: LanguageModel, wanted: frozenset[str]) -> Forward:
     def forward(tokens: torch.Tensor) -> Activations:
         _, cache = model.bridge.run_with_cache(tokens, names_filter=list(wanted))
+        missing = sorted(name for name in wanted if name not in cache)
+        if missing:
+            raise ModelError(f"{model.name} has no hook {', '.join(missing)}; the SAE was made for another model")
         return {name: cache[name].flatten(2) for name in wanted}
 
     return forward

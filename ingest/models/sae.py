@@ -1,7 +1,9 @@
 """Sparse autoencoders, loaded through SAELens from its registry, the package or a folder."""
 
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,10 @@ def load_sae(name: str, device: str = "cpu") -> LoadedSAE:
     if metadata.hook_name is None:
         raise ModelError(f"{parsed} does not say where it reads: its cfg.json has no hook_name")
     hook_layer(metadata.hook_name)
+    context_size = int(metadata.context_size or DEFAULT_CONTEXT_SIZE)
+    prepend_bos = True if metadata.prepend_bos is None else bool(metadata.prepend_bos)
+    if context_size <= int(prepend_bos):
+        raise ModelError(f"{parsed} cannot be used: a window of {context_size} has no room for text")
     return LoadedSAE(
         name=parsed,
         module=module,
@@ -97,8 +103,8 @@ def load_sae(name: str, device: str = "cpu") -> LoadedSAE:
         model_name=str(model_name or ""),
         model_options=dict(metadata.model_from_pretrained_kwargs or {}),
         hook_name=metadata.hook_name,
-        context_size=int(metadata.context_size or DEFAULT_CONTEXT_SIZE),
-        prepend_bos=True if metadata.prepend_bos is None else bool(metadata.prepend_bos),
+        context_size=context_size,
+        prepend_bos=prepend_bos,
         neuronpedia_id=metadata.neuronpedia_id,
         weights_sha256=weights_sha256(module.state_dict()),
     )
@@ -107,20 +113,29 @@ def load_sae(name: str, device: str = "cpu") -> LoadedSAE:
 def _load_folder(folder: Path, device: str) -> tuple[Any, torch.Tensor | None]:
     from sae_lens import SAE
 
+    sparsity = folder / "sparsity.safetensors"
     try:
-        module = SAE.load_from_disk(folder, device=device, dtype="float32")
+        with _model_advice_unsaid():
+            module = SAE.load_from_disk(folder, device=device, dtype="float32")
+        return module, load_file(sparsity)["sparsity"].float() if sparsity.is_file() else None
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded as a SAELens folder: {_first_line(error)}") from error
-    sparsity = folder / "sparsity.safetensors"
-    return module, load_file(sparsity)["sparsity"].float() if sparsity.is_file() else None
 
 
 def _load_registered(name: SAEName, device: str) -> tuple[Any, torch.Tensor | None]:
     from sae_lens import SAE
 
-    with hub_access(f"SAE {name}", "--sae FOLDER --model FOLDER"):
+    with hub_access(f"SAE {name}", "--sae FOLDER --model FOLDER"), _model_advice_unsaid():
         module, _, log_sparsity = SAE.from_pretrained_with_cfg_and_sparsity(name.release, name.sae_id, device=device)
     return module, log_sparsity
+
+
+@contextmanager
+def _model_advice_unsaid() -> Iterator[None]:
+    """Without SAELens' advice on loading the model: `load_together` does as it says."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*This SAE has non-empty model_from_pretrained_kwargs")
+        yield
 
 
 def _first_line(error: Exception) -> str:

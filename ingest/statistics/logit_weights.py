@@ -56,7 +56,7 @@ def logit_weights(
 
 def _row_chunks(W_dec: torch.Tensor, d_vocab: int) -> Iterator[torch.Tensor]:
     rows = max(1, CHUNK_BYTES // (4 * d_vocab))
-    return iter(W_dec.split(rows))
+    return iter(torch.split(W_dec, rows))
 
 
 def _chunk(rows: torch.Tensor, W_U: torch.Tensor, extremes: int) -> tuple[np.ndarray, ...]:
@@ -75,4 +75,5 @@ def _chunk(rows: torch.Tensor, W_U: torch.Tensor, extremes: int) -> tuple[np.nda
 
 def _mean_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Row means of a * b without storing the product."""
-    return torch.linalg.vecdot(a, b).double() / a.shape[1]
+    product: torch.Tensor = torch.linalg.vecdot(a, b)
+    return product.double() / a.shape[1]

@@ -46,11 +46,11 @@ def rank_sum(
     fires_positive = np.bincount(feature[positive], minlength=n_features)
     zeros = n - fires
     rank, ties = _ranks(feature, score, n_features)
-    rank_total = np.bincount(feature[positive], weights=(rank + zeros[feature])[positive], minlength=n_features)
-    rank_total += (n_positive - fires_positive) * (zeros + 1) / 2
-    u = rank_total - n_positive * (n_positive + 1) / 2
-    ties += zeros.astype(float) ** 3 - zeros
-    return RankSum(u / (n_positive * n_control), _p_value(u, ties, n_positive, n_control))
+    rank_firing = np.bincount(feature[positive], weights=(rank + zeros[feature])[positive], minlength=n_features)
+    rank_silent = (n_positive - fires_positive) * (zeros + 1) / 2
+    u = rank_firing + rank_silent - n_positive * (n_positive + 1) / 2
+    all_ties = ties + zeros.astype(float) ** 3 - zeros
+    return RankSum(u / (n_positive * n_control), _p_value(u, all_ties, n_positive, n_control))
 
 
 def _ranks(
@@ -79,7 +79,8 @@ def _p_value(
     distance = np.abs(u - pairs / 2) - 0.5
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(variance > 0, distance / np.sqrt(np.maximum(variance, 0)), 0)
-    return np.minimum(1.0, erfc(z / np.sqrt(2)))
+    p: Float[np.ndarray, " n_features"] = np.minimum(1.0, erfc(z / np.sqrt(2)))
+    return p
 
 
 def benjamini_hochberg(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:

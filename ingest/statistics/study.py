@@ -16,7 +16,7 @@ def study_kept(
 ) -> Bool[np.ndarray, " n_features"]:
     """Which features the study's filter keeps; its candidates are the 40 largest differences among them."""
     difference = mean_positive - mean_control
-    kept = (mean_positive > 0) & (difference > 0)
+    kept: Bool[np.ndarray, " n_features"] = (mean_positive > 0) & (difference > 0)
     if kept.sum() < 2:
         return kept
     centre, spread = difference[kept].mean(), difference[kept].std(ddof=1)

@@ -18,7 +18,6 @@ TOP_EXAMPLES = 20
 OCTAVE_EXAMPLES = 3
 
 STEPS = (
-    "unsummed",
     "feature_document",
     "feature_corpus",
     "feature_histogram",
@@ -61,14 +60,16 @@ def _sum_some(atlas: Atlas, sae: int, corpus: int) -> bool:
         "octave_examples": OCTAVE_EXAMPLES,
     }
     with atlas.transaction():
-        for step in STEPS:
+        _run(atlas, "unsummed", values)
+        anything = bool(atlas.rows("SELECT COUNT(*) FROM unsummed")[0][0])
+        for step in STEPS if anything else ():
             _run(atlas, step, values)
-        marked = atlas.rows(
+        atlas.rows(
             "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
         )
         atlas.rows("DROP TABLE unsummed")
         atlas.rows("DROP TABLE fresh")
-    return bool(marked[0][0])
+    return anything
 
 
 def _run(atlas: Atlas, step: str, values: dict[str, int]) -> None:

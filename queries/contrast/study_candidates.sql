@@ -17,30 +17,39 @@ WITH chosen AS (
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
     ORDER BY s.sae
     LIMIT 1
+),
+ranked AS (
+    SELECT
+        fc.*,
+        chosen.name,
+        chosen.tokenization,
+        ROW_NUMBER() OVER (ORDER BY fc.study_difference DESC, fc.feature) AS place
+    FROM chosen
+    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+    WHERE fc.study_kept
+        AND fc.study_difference > 0
+    ORDER BY place
+    LIMIT :limit
 )
 SELECT
-    ROW_NUMBER() OVER (ORDER BY fc.study_difference DESC, fc.feature) AS place,
-    chosen.name AS sae,
-    fc.feature,
-    fc.feature + 1 AS printed_number,
-    fc.study_positive,
-    fc.study_control,
-    fc.study_difference,
-    fc.mean_difference AS difference_without_bos,
-    fc.auroc,
-    fc.q,
+    r.place,
+    r.name AS sae,
+    r.feature,
+    r.feature + 1 AS printed_number,
+    r.study_positive,
+    r.study_control,
+    r.study_difference,
+    r.mean_difference AS difference_without_bos,
+    r.auroc,
+    r.q,
     (
         SELECT v.text
         FROM feature_token AS t
-        JOIN vocabulary AS v ON v.tokenization = chosen.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = fc.sae
-            AND t.feature = fc.feature
+        JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
+        WHERE t.sae = r.sae
+            AND t.feature = r.feature
         ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
         LIMIT 1
     ) AS top_token
-FROM chosen
-JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
-WHERE fc.study_kept
-    AND fc.study_difference > 0
-ORDER BY fc.study_difference DESC, fc.feature
-LIMIT :limit
+FROM ranked AS r
+ORDER BY r.place

@@ -50,33 +50,41 @@ compared AS (
     CROSS JOIN there
     WHERE c.corpus IN (here.key, there.key)
     GROUP BY c.sae, c.feature
+),
+ranked AS (
+    SELECT
+        *,
+        density - other_density AS density_difference,
+        mean - other_mean AS mean_difference
+    FROM compared
+    ORDER BY ABS(density - other_density) DESC, feature
+    LIMIT :limit
 )
 SELECT
     here.name AS corpus,
     there.name AS other_corpus,
     chosen.name AS sae,
-    c.feature,
-    c.density - c.other_density AS density_difference,
-    c.density,
-    c.other_density,
-    c.mean - c.other_mean AS mean_difference,
-    c.mean,
-    c.other_mean,
-    c.documents,
-    c.other_documents,
+    r.feature,
+    r.density_difference,
+    r.density,
+    r.other_density,
+    r.mean_difference,
+    r.mean,
+    r.other_mean,
+    r.documents,
+    r.other_documents,
     (
         SELECT v.text
         FROM feature_token AS t
         JOIN vocabulary AS v ON v.tokenization = chosen.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = c.sae
-            AND t.feature = c.feature
+        WHERE t.sae = r.sae
+            AND t.feature = r.feature
             AND t.corpus IN (here.key, there.key)
         ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
         LIMIT 1
     ) AS top_token
-FROM compared AS c
+FROM ranked AS r
 CROSS JOIN chosen
 CROSS JOIN here
 CROSS JOIN there
-ORDER BY ABS(c.density - c.other_density) DESC, c.feature
-LIMIT :limit
+ORDER BY ABS(r.density_difference) DESC, r.feature

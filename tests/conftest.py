@@ -1,0 +1,43 @@
+"""Fixtures that are made once a session: the embedded model, and a small atlas of the bundled corpora."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ingest.models.language_model import LanguageModel
+    from ingest.models.sae import LoadedSAE
+
+POCKET_SAES = ("pocket/blocks.2.hook_resid_pre", "pocket/blocks.4.hook_resid_pre")
+
+
+@pytest.fixture(scope="session")
+def pocket() -> "tuple[LanguageModel, list[LoadedSAE]]":
+    """The embedded model and both of its SAEs."""
+    from ingest.models.matching import load_together
+
+    return load_together(POCKET_SAES)
+
+
+@pytest.fixture(scope="session")
+def bundled_atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An atlas of the bundled corpora through the default SAE; to be read, or copied before it is changed."""
+    from ingest.job import IngestRequest, ingest
+
+    path = tmp_path_factory.mktemp("bundled") / "atlas.duckdb"
+    ingest(IngestRequest(path, ("bundled:medical", "bundled:control")))
+    return path
+
+
+@pytest.fixture
+def atlas_copy(bundled_atlas: Path, tmp_path: Path) -> Path:
+    """A copy of the atlas of the bundled corpora, to be changed."""
+    return Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
