@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 ATLAS  := atlas.duckdb
 SITE   := site
 
-.PHONY: atlas serve test lint fix clean
+.PHONY: atlas serve test bench lint readme fix clean
 
 atlas: $(READY)
 	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
@@ -29,6 +29,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/cog --check README.md
+
+readme: atlas
+	RENEW_README=1 $(BIN)/cog -r README.md
+	$(BIN)/python -m tests.picture
 
 fix: $(READY)
 	$(BIN)/ruff check --fix

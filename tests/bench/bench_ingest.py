@@ -1,0 +1,72 @@
+"""Ingest against a bare forward pass, on a model of GPT-2 small's shape with random weights.
+
+    python -m tests.bench.bench_ingest [--tokens N]
+
+Bare: the first eight blocks of Hugging Face's own GPT-2, then SAELens' encode,
+on 16 windows of 128 tokens at a time; nothing is kept. Ingest: the whole job,
+from documents to rows and sums on disk. Both in one process, in turn.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ingest.job import IngestRequest, ingest_with
+from ingest.models.language_model import LanguageModel
+from ingest.models.matching import load_together
+from ingest.models.sae import LoadedSAE
+from tests.gpt2_small import save_gpt2_small, save_gpt2_small_sae
+
+WINDOWS = 16
+
+
+@torch.inference_mode()
+def bare_tokens_per_second(model: LanguageModel, sae: LoadedSAE, hf_model: Any, tokens: torch.Tensor) -> float:
+    """Hugging Face blocks up to the hook, then SAELens' dense encode."""
+    began = time.perf_counter()
+    for rows in tokens.split(WINDOWS):
+        hidden = hf_model.transformer.wte(rows) + hf_model.transformer.wpe(torch.arange(rows.shape[1]))
+        for block in hf_model.transformer.h[: sae.hook_layer]:
+            out = block(hidden)
+            hidden = out[0] if isinstance(out, tuple) else out
+        sae.module.encode(hidden.flatten(0, 1))
+    return tokens.numel() / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Print tokens a second of both, and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=12_700)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run(Path(folder), arguments.tokens)
+
+
+def run(folder: Path, n_tokens: int) -> None:
+    """Make the model, then measure both ways twice, in turn."""
+    from transformers import AutoModelForCausalLM
+
+    gpt2 = save_gpt2_small(folder / "gpt2-small")
+    sae_folder = save_gpt2_small_sae(folder / "random-res" / "blocks.8.hook_resid_pre", gpt2)
+    model, (sae,) = load_together([sae_folder], gpt2)
+    hf_model = AutoModelForCausalLM.from_pretrained(gpt2, dtype=torch.float32).eval()
+    generator = torch.Generator().manual_seed(0)
+    words = [word for word in model.tokenizer.get_vocab() if word.isascii() and word.isalpha() and len(word) > 3]
+    draw = torch.randint(len(words), (n_tokens // 100, 110), generator=generator)
+    text = folder / "text.txt"
+    text.write_text("\n".join(" ".join(words[i] for i in row) for row in draw.tolist()) + "\n")
+    tokens = torch.randint(1_000, 50_000, (n_tokens // 128, 128), generator=generator)
+    for attempt in range(2):
+        bare = bare_tokens_per_second(model, sae, hf_model, tokens)
+        result = ingest_with(IngestRequest(folder / f"{attempt}.duckdb", (str(text),)), model, [sae])
+        whole = result.counts.tokens / result.seconds
+        l0 = result.counts.activations / result.counts.tokens
+        print(f"bare {bare:,.0f} tokens/s, ingest {whole:,.0f} tokens/s (L0 {l0:.0f}): ratio {whole / bare:.2f}")
+
+
+if __name__ == "__main__":
+    main()
