@@ -14,6 +14,7 @@ from schema.errors import AtlasError
 COMMANDS = {
     "contrast": "Compare two sets of documents, feature by feature",
     "ingest": "Encode documents and store every activation",
+    "remove": "Take a corpus out",
     "sae": "List the SAEs that can be named",
     "publish": "Write an immutable snapshot for Datasette",
     "query": "Run a saved query, or list them",

@@ -3,6 +3,8 @@
 cog -r README.md
 """
 
+from collections.abc import Sequence
+
 import click
 
 from atlas.__main__ import COMMANDS, cli
@@ -47,7 +49,7 @@ def _metavar(argument: click.Argument) -> str:
     return text if argument.required else f"[{text}]"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
 

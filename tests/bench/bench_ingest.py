@@ -28,7 +28,7 @@ WINDOWS = 16
 def bare_tokens_per_second(model: LanguageModel, sae: LoadedSAE, hf_model: Any, tokens: torch.Tensor) -> float:
     """Hugging Face blocks up to the hook, then SAELens' dense encode."""
     began = time.perf_counter()
-    for rows in tokens.split(WINDOWS):
+    for rows in torch.split(tokens, WINDOWS):
         hidden = hf_model.transformer.wte(rows) + hf_model.transformer.wpe(torch.arange(rows.shape[1]))
         for block in hf_model.transformer.h[: sae.hook_layer]:
             out = block(hidden)
@@ -53,7 +53,7 @@ def run(folder: Path, n_tokens: int) -> None:
     gpt2 = save_gpt2_small(folder / "gpt2-small")
     sae_folder = save_gpt2_small_sae(folder / "random-res" / "blocks.8.hook_resid_pre", gpt2)
     model, (sae,) = load_together([sae_folder], gpt2)
-    hf_model = AutoModelForCausalLM.from_pretrained(gpt2, dtype=torch.float32).eval()
+    hf_model: Any = AutoModelForCausalLM.from_pretrained(gpt2, dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)
     words = [word for word in model.tokenizer.get_vocab() if word.isascii() and word.isalpha() and len(word) > 3]
     draw = torch.randint(len(words), (n_tokens // 100, 110), generator=generator)

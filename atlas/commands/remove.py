@@ -1,0 +1,24 @@
+"""`atlas remove`: take a corpus out."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("atlas", type=click.Path(path_type=Path))
+@click.option("--corpus", required=True, help="Corpus to remove: medical/medical, or control for all of a source.")
+def command(atlas: Path, corpus: str) -> None:
+    """Remove a corpus from ATLAS with its documents, activations and statistics.
+
+    What remains is what an ingest without it gives. Contrasts are computed
+    again; one that is left without documents on a side is dropped.
+    """
+    from ingest.contrasts.refresh import refresh_contrasts
+    from ingest.removal import remove_corpus
+    from schema import open_atlas
+
+    with open_atlas(atlas) as opened:
+        removed = remove_corpus(opened, corpus)
+        refresh_contrasts(opened)
+    click.echo(f"{atlas}: {removed:,} documents of {corpus} removed")
