@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from sae_lens import SAE
 from sae_lens.saes.batchtopk_sae import BatchTopK, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from sklearn.metrics import roc_auc_score
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.bigram import Bigram
 from ingest.pocket.recipe.card import sources_table
 from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike
@@ -32,11 +34,12 @@ from ingest.pocket.recipe.language_model import (
 from ingest.pocket.recipe.meaning import auroc, word_at
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
-from ingest.pocket.recipe.sae import SAEConfig
+from ingest.pocket.recipe.sae import SAEConfig, train_saes
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
 from ingest.pocket.recipe.sparse import SelectTopK, SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
 from ingest.pocket.recipe.windows import document_windows, evaluation_windows, shuffled_batches, training_windows
+from ingest.pocket.recipe.workers import Workers
 
 WORDS = {
     "medical": ["patient", "disease", "fever", "insulin", "artery", "vaccine", "tumour", "nurse", "dose", "liver"],
@@ -144,6 +147,30 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> N
         torch.testing.assert_close(tensor, states[1][name])
 
 
+def test_an_interrupted_autoencoder_training_continues(out: Path, tmp_path: Path) -> None:
+    model = GPT2LMHeadModel.from_pretrained(str(out / "release" / "gpt2"), dtype=torch.float32)
+    windows = np.load(out / "windows.npy")
+    first = train_saes(model, windows, TINY_SAE, Budget(tokens=700), tmp_path, seed=0)
+    second = train_saes(model, windows, TINY_SAE, Budget(tokens=1500), tmp_path, seed=0)
+    assert 700 <= first.tokens < 1500 <= second.tokens
+    assert second.step_number * TINY_SAE.batch == second.tokens
+    assert len(list((tmp_path / "blocks.0.hook_resid_pre").iterdir())) == 1
+
+
+def test_the_command_asks_how_long_to_train(corpus: Path, tmp_path: Path) -> None:
+    arguments = [
+        "--train",
+        str(corpus / "train-*"),
+        "--valid",
+        str(corpus / "valid-0.jsonl.gz"),
+        "--out",
+        str(tmp_path),
+    ]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "--tokens or --minutes" in result.output
+
+
 def test_the_forward_pass_is_hugging_faces(model: GPT2LMHeadModel) -> None:
     ids = some_windows()[:, :-1]
     output = model(ids, output_hidden_states=True)
@@ -155,16 +182,33 @@ def test_the_forward_pass_is_hugging_faces(model: GPT2LMHeadModel) -> None:
 
 def test_loss_and_gradients_are_those_of_the_whole_logits(model: GPT2LMHeadModel) -> None:
     windows = some_windows()
-    cross_entropy(model, windows).backward()
+    torch.autograd.backward(cross_entropy(model, windows))
     ours = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
     model.zero_grad()
     targets = torch.where(windows[:, 1:] == 0, -100, windows[:, 1:])
     loss = torch.nn.functional.cross_entropy(model(windows[:, :-1]).logits.flatten(0, 1), targets.flatten())
-    loss.backward()
+    torch.autograd.backward(loss)
     for gradient, parameter in zip(ours, model.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-6)
     nats = token_nats(model, residual_stream(model, windows[:, :-1])[-1], windows[:, 1:])
     torch.testing.assert_close(nats.sum() / (windows[:, 1:] != 0).sum(), loss)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_add_up_to_the_same_gradient(model: GPT2LMHeadModel, threads: int) -> None:
+    windows, parameters = some_windows(), list(model.parameters())
+    torch.autograd.backward(cross_entropy(model, windows))
+    expected = [parameter.grad.clone() for parameter in parameters if parameter.grad is not None]
+    model.zero_grad()
+    counted = (windows[:, 1:] != 0).sum()
+    before = torch.get_num_threads()
+    loss = Workers(threads).backward(
+        lambda rows: cross_entropy(model, rows) * ((rows[:, 1:] != 0).sum() / counted), windows, parameters, 2
+    )
+    torch.set_num_threads(before)
+    assert loss == pytest.approx(float(cross_entropy(model, windows).detach()), rel=1e-5)
+    for gradient, parameter in zip(expected, parameters, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
 
 
 def test_a_new_block_changes_nothing_until_it_is_trained() -> None:
@@ -178,7 +222,7 @@ def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMH
     assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.4
     matrices, _ = parameter_groups(model)
     before = [parameter.detach().clone() for parameter, _ in matrices]
-    cross_entropy(model, some_windows(), 1).backward()
+    torch.autograd.backward(cross_entropy(model, some_windows(), 1))
     Muon(matrices).step(0.1)
     moved = [not torch.equal(old, new) for old, (new, _) in zip(before, matrices, strict=True)]
     assert moved == [True] * 4 + [False] * 4

@@ -36,7 +36,7 @@ from ingest.pocket.recipe.train import LanguageModelConfig
 @click.option("--k", default=32.0, show_default=True, help="Mean number of active features a token (BatchTopK).")
 @click.option("--batch", default=32, show_default=True, help="Windows a step of the language model.")
 @click.option("--seed", default=0, show_default=True, help="Seed of initial weights and of the order of windows.")
-@click.option("--threads", type=int, help="Threads for arithmetic on the processor; without it, torch's choice.")
+@click.option("--threads", default=1, show_default=True, help="Cores to share the work between, without CUDA.")
 def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     *,
     train: tuple[str, ...],
@@ -51,22 +51,28 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     k: float,
     batch: int,
     seed: int,
-    threads: int | None,
+    threads: int,
 ) -> None:
     """Train the embedded model: tokenizer, GPT-2, sparse autoencoders, and the figures of its model card."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    if threads:
-        torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
     recipe = Recipe(
-        source=Source(train, valid, titles, shlex.join(sys.argv[1:])),
+        source=Source(train, valid, titles, _without_folders(sys.argv[1:])),
         budget=_budget(tokens, minutes, "--tokens or --minutes"),
         sae_budget=_budget(sae_tokens, sae_minutes, "--sae-tokens or --sae-minutes"),
         model=replace(LanguageModelConfig(), batch=batch),
         sae=replace(SAEConfig(), blocks=hooks, k=k),
         seed=seed,
+        threads=threads,
     )
     run_recipe(recipe, out)
+
+
+def _without_folders(arguments: list[str]) -> str:
+    """The command as the model card shows it: files by their names, for folders differ from machine to machine."""
+    return shlex.join(Path(argument).name if "/" in argument else argument for argument in arguments)
 
 
 def _budget(tokens: int | None, minutes: float | None, options: str) -> Budget:

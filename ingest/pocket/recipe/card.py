@@ -120,7 +120,7 @@ def _quality(figures: dict[str, Any]) -> str:
     lines += [
         "",
         f"Explained variance is 1 - E|x - x̂|² / E|x - x̄|²; it, L0 and the dead share are over {tokens:,} non-BOS "
-        "tokens. Cross-entropy, in nats a token, is on every sixteenth window, BOS left intact.",
+        "tokens. Cross-entropy, in nats a token, is on every 32nd window, BOS left intact.",
     ]
     return "\n".join(lines)
 

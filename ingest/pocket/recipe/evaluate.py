@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,16 @@ from transformers import GPT2LMHeadModel
 from ingest.pocket.recipe.corpus import TrainingDocument
 from ingest.pocket.recipe.language_model import continue_from, hook_name, residual_stream, token_nats
 from ingest.pocket.recipe.meaning import auroc, distinct_words, domain_features, word_at
-from ingest.pocket.recipe.progress import shown
 from ingest.pocket.recipe.sparse import Selection, active_features, decode
 from ingest.pocket.recipe.tokenizer import load_tokenizer
 from ingest.pocket.recipe.windows import IGNORED, evaluation_windows
+from ingest.pocket.recipe.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-BATCH = 32
-CROSS_ENTROPY_EVERY = 16
-"""Cross-entropy with a hook replaced is taken on every sixteenth window."""
+BATCH = 16
+CROSS_ENTROPY_EVERY = 32
+"""Cross-entropy with a hook replaced is taken on every 32nd window."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class HookSums:
         self.total += x.sum(0).double().cpu()
         self.fired += torch.bincount(chosen.feature, minlength=self.d_sae).cpu()
 
-    def keep(self, chosen: Selection, window: Tensor, first: Tensor, words_before: int) -> None:
+    def keep(self, chosen: Selection, window: Tensor, first: Tensor) -> None:
         """Keep the maxima of each document's first window, and which features fired on which of its words.
 
         Shapes: window (token), the row of each token; first (window), whether a document begins with it.
@@ -83,10 +83,18 @@ class HookSums:
         maxima.scatter_reduce_(0, window[chosen.token] * self.d_sae + chosen.feature, chosen.value, "amax")
         self.maxima.append(maxima.view(len(first), self.d_sae)[first].cpu().numpy())
         counted = first[window]
-        word = counted.cumsum(0) - 1 + words_before
-        kept = counted[chosen.token]
-        pairs = torch.stack([word[chosen.token[kept]], chosen.feature[kept]], dim=1)
-        self.active.append(pairs.int().cpu().numpy())
+        word, kept = counted.cumsum(0) - 1, counted[chosen.token]
+        self.active.append(torch.stack([word[chosen.token[kept]], chosen.feature[kept]], dim=1).int().cpu().numpy())
+
+    def merge(self, other: HookSums, words_before: int) -> None:
+        """Take in the sums of the windows that follow, whose words are numbered on."""
+        self.tokens += other.tokens
+        self.squared_error += other.squared_error
+        self.squared += other.squared
+        self.total += other.total
+        self.fired += other.fired
+        self.maxima += other.maxima
+        self.active += [pairs + np.array([words_before, 0], dtype=np.int32) for pairs in other.active]
 
     def summary(self) -> dict[str, float]:
         """Explained variance, mean L0 and the share of features that never fired."""
@@ -121,47 +129,79 @@ def load_saes(release: Path) -> dict[int, Any]:
     return {int(folder.name.split(".")[1]): SAE.load_from_disk(str(folder), dtype="float32") for folder in folders}
 
 
-@torch.no_grad()
-def measure(model: GPT2LMHeadModel, saes: dict[int, Any], text: Text) -> tuple[float, dict[int, HookSums]]:
+def measure(
+    model: GPT2LMHeadModel, saes: dict[int, Any], text: Text, workers: Workers
+) -> tuple[float, dict[int, HookSums]]:
     """One pass over all windows: the total loss in nats, and the sums of every hook."""
     sums = {block: HookSums(sae.cfg.d_in, sae.cfg.d_sae) for block, sae in saes.items()}
     nats, words_before = 0.0, 0
-    for ids, first in _batches(text.windows, text.first):
+
+    @torch.no_grad()
+    def run(piece: tuple[Tensor, Tensor]) -> tuple[float, dict[int, HookSums], int]:
+        ids, first = piece
         stream = residual_stream(model, ids)
-        nats += float(token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
         is_text = ids != IGNORED
         window = is_text.nonzero()[:, 0]
+        here = {block: HookSums(sae.cfg.d_in, sae.cfg.d_sae) for block, sae in saes.items()}
         for block, sae in saes.items():
             x = stream[block][is_text]
             chosen = active_features(sae, x)
-            sums[block].add(x, chosen, decode(sae, chosen, len(x)))
-            sums[block].keep(chosen, window, first, words_before)
-        words_before += int(is_text[first].sum())
+            here[block].add(x, chosen, decode(sae, chosen, len(x)))
+            here[block].keep(chosen, window, first)
+        loss = token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64)
+        return float(loss), here, int(is_text[first].sum())
+
+    for loss, here, words in workers.map(run, _batches(text.windows, text.first), "evaluation"):
+        nats += loss
+        for block, hook in here.items():
+            sums[block].merge(hook, words_before)
+        words_before += words
     return nats, sums
 
 
-@torch.no_grad()
 def cross_entropies(
-    model: GPT2LMHeadModel, saes: dict[int, Any], windows: UInt16[np.ndarray, "window position"]
+    model: GPT2LMHeadModel, saes: dict[int, Any], windows: UInt16[np.ndarray, "window position"], workers: Workers
 ) -> dict[int, dict[str, float]]:
     """The mean loss with each hook as it is, reconstructed, and set to zero; BOS is left as it is.
 
     Units: nats a token.
     """
-    totals = {block: {"clean": 0.0, "sae": 0.0, "zero": 0.0} for block in saes}
-    tokens = 0
-    for ids, _ in _batches(windows, np.zeros(len(windows), dtype=bool)):
+
+    @torch.no_grad()
+    def run(piece: tuple[Tensor, Tensor]) -> dict[int, dict[str, float]]:
+        ids, _ = piece
         stream = residual_stream(model, ids)
-        tokens += int((ids[:, 1:] != IGNORED).sum())
-        for block, sae in saes.items():
-            x = stream[block]
-            flat = x.flatten(0, 1)
-            x_hat = decode(sae, active_features(sae, flat), len(flat)).view(x.shape)
-            for name, other in (("clean", x), ("sae", x_hat), ("zero", torch.zeros_like(x))):
-                replaced = torch.cat([x[:, :1], other[:, 1:]], dim=1)
-                last = continue_from(model, replaced, block)[:, :-1]
-                totals[block][name] += float(token_nats(model, last, ids[:, 1:]).sum(dtype=torch.float64))
-    return {block: {name: total / tokens for name, total in by_name.items()} for block, by_name in totals.items()}
+        clean = float(token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
+        return {
+            block: {"clean": clean}
+            | {
+                name: _nats_with(model, ids, stream[block], block, other)
+                for name, other in (
+                    ("sae", _reconstruction(sae, stream[block])),
+                    ("zero", torch.zeros_like(stream[block])),
+                )
+            }
+            for block, sae in saes.items()
+        }
+
+    parts = workers.map(run, _batches(windows, np.zeros(len(windows), dtype=bool)), "cross-entropy")
+    tokens = int((windows != IGNORED).sum())
+    return {
+        block: {name: sum(part[block][name] for part in parts) / tokens for name in ("clean", "sae", "zero")}
+        for block in saes
+    }
+
+
+def _reconstruction(sae: Any, x: Tensor) -> Tensor:
+    """(batch, position, d_model) -> the same."""
+    flat = x.flatten(0, 1)
+    return decode(sae, active_features(sae, flat), len(flat)).view(x.shape)
+
+
+def _nats_with(model: GPT2LMHeadModel, ids: Tensor, x: Tensor, block: int, other: Tensor) -> float:
+    """The total loss with `other` in place of the residual stream `x`, but for BOS."""
+    last = continue_from(model, torch.cat([x[:, :1], other[:, 1:]], dim=1), block)
+    return float(token_nats(model, last[:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
 
 
 def recovered(ce: dict[str, float]) -> dict[str, float]:
@@ -203,20 +243,20 @@ def meaning(text: Text, sums: HookSums, domain: str = "medical", templated: str 
     return {"domains": [vars(each) for each in found], domain: rows, f"{domain}_kept": len(kept)}
 
 
-def evaluate(release: Path, documents: list[TrainingDocument], progress: Callable[[str], None]) -> dict[str, Any]:
+def evaluate(release: Path, documents: list[TrainingDocument], workers: Workers) -> dict[str, Any]:
     """All figures of a release on the documents, but for the baseline's."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = GPT2LMHeadModel.from_pretrained(str(release / "gpt2"), dtype=torch.float32)
     model = model.to(device).eval()
     saes = {block: sae.to(device) for block, sae in load_saes(release).items()}
     text = read_text(documents, release / "gpt2", model.config.n_positions)
-    progress(f"{len(text.documents)} documents, {len(text.windows)} windows")
-    nats, sums = measure(model, saes, text)
+    logger.info("%d documents, %d windows", len(text.documents), len(text.windows))
+    nats, sums = measure(model, saes, text, workers)
     tokens = int((text.windows != IGNORED).sum())
     figures: dict[str, Any] = {"tokens": tokens, "bytes": text.text_bytes, "documents": len(documents)}
     figures |= {"nats_a_token": nats / tokens, "bits_per_byte": nats / math.log(2) / text.text_bytes}
-    progress(f"{figures['bits_per_byte']:.4f} bits per byte")
-    entropies = cross_entropies(model, saes, text.windows[::CROSS_ENTROPY_EVERY])
+    logger.info("%.4f bits per byte", figures["bits_per_byte"])
+    entropies = cross_entropies(model, saes, text.windows[::CROSS_ENTROPY_EVERY], workers)
     figures["hooks"] = {
         hook_name(block): sums[block].summary() | recovered(entropies[block]) | meaning(text, sums[block])
         for block in saes
@@ -227,11 +267,8 @@ def evaluate(release: Path, documents: list[TrainingDocument], progress: Callabl
 def _batches(
     windows: UInt16[np.ndarray, "window position"], first: Bool[np.ndarray, " window"]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The windows in their order, with progress shown."""
+    """The windows in their order, in batches."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with shown("evaluation") as show:
-        for start in range(0, len(windows), BATCH):
-            piece = slice(start, start + BATCH)
-            ids = torch.from_numpy(windows[piece].astype(np.int64)).to(device)
-            yield ids, torch.from_numpy(first[piece]).to(device)
-            show(min(start + BATCH, len(windows)) / len(windows))
+    for start in range(0, len(windows), BATCH):
+        ids = torch.from_numpy(windows[start : start + BATCH].astype(np.int64)).to(device)
+        yield ids, torch.from_numpy(first[start : start + BATCH]).to(device)

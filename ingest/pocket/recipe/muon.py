@@ -16,8 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ingest.pocket.recipe.workers import Workers
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """The quintic's a, b and c: the steepest at zero that stays near one, by the source."""
+
+
+GROUP = 6
+"""Matrices that are orthogonalised together."""
 
 
 def orthogonalize(
@@ -27,6 +33,11 @@ def orthogonalize(
 
     The singular values end between about 0.7 and 1.2, which is near enough for a step.
     """
+    with torch.no_grad():
+        return _iterate(matrices, steps)
+
+
+def _iterate(matrices: Tensor, steps: int) -> Tensor:
     a, b, c = COEFFICIENTS
     x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
@@ -43,8 +54,11 @@ class Muon:
     stepped as those squares. A parameter without a gradient (a block not trained yet) is left alone.
     """
 
-    def __init__(self, params: Iterable[tuple[nn.Parameter, int]], momentum: float = 0.95) -> None:
+    def __init__(
+        self, params: Iterable[tuple[nn.Parameter, int]], momentum: float = 0.95, workers: Workers | None = None
+    ) -> None:
         self.params = list(params)
+        self.workers = workers or Workers()
         self.momentum = momentum
         self.buffers: list[Tensor] = [torch.zeros_like(p) for p, _ in self.params]
 
@@ -62,8 +76,11 @@ class Muon:
                 scale = max(1.0, outputs / inputs) ** 0.5
                 wide = (target, piece, scale) if inputs <= outputs else (target.mT, piece.mT, scale)
                 by_shape[wide[1].shape].append(wide)
-        for group in by_shape.values():
-            changes = orthogonalize(torch.stack([piece for _, piece, _ in group]))
+        groups = [group[i : i + GROUP] for group in by_shape.values() for i in range(0, len(group), GROUP)]
+        orthogonal = self.workers.map(
+            lambda group: orthogonalize(torch.stack([piece for _, piece, _ in group])), groups
+        )
+        for group, changes in zip(groups, orthogonal, strict=True):
             for (target, _, scale), change in zip(group, changes, strict=True):
                 target.add_(change, alpha=-lr * scale)
 

@@ -23,6 +23,7 @@ from ingest.pocket.recipe.schedule import Budget
 from ingest.pocket.recipe.tokenizer import encode_texts, load_tokenizer, save_tokenizer, train_tokenizer
 from ingest.pocket.recipe.train import LanguageModelConfig, save_language_model, train_language_model
 from ingest.pocket.recipe.windows import training_windows
+from ingest.pocket.recipe.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Recipe:
     model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     sae: SAEConfig = field(default_factory=SAEConfig)
     seed: int = 0
+    threads: int = 1
 
 
 def run_recipe(recipe: Recipe, out: Path) -> Path:
@@ -57,26 +59,31 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     release = out / "release"
     release.mkdir(parents=True, exist_ok=True)
+    workers = Workers(recipe.threads if device == "cpu" else 1)
     windows = _tokenizer_and_windows(recipe, out, release / "gpt2")
-    model = _language_model(recipe, windows, out, device)
+    model = _language_model(recipe, windows, out, workers)
     if not (release / "sae").exists():
-        trainers = train_saes(model, windows, recipe.sae, recipe.sae_budget, out / "sae", seed=recipe.seed)
+        trainers = train_saes(
+            model, windows, recipe.sae, recipe.sae_budget, out / "sae", seed=recipe.seed, workers=workers
+        )
         save_saes(trainers, release)
-    figures = _figures(recipe, windows, out)
+    figures = _figures(recipe, windows, out, workers)
     write_attribution(recipe.source.train, recipe.source.titles, release / "ATTRIBUTION.tsv")
     card = model_card(figures, recipe.source.command, training_log(out))
     (release / "CARD.md").write_text(card, encoding="utf-8")
     return release
 
 
-def _figures(recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path) -> dict[str, Any]:
+def _figures(
+    recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path, workers: Workers
+) -> dict[str, Any]:
     """Evaluate the release and its baseline, or read what was found; `figures.json` keeps it."""
     stored = out / "release" / "figures.json"
     if stored.exists():
         read: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
         return read
     documents = list(read_documents(expand([recipe.source.valid])))
-    figures = evaluate(out / "release", documents, logger.info)
+    figures = evaluate(out / "release", documents, workers)
     text = read_text(documents, out / "release" / "gpt2", recipe.model.context_size)
     bigram = Bigram(windows, recipe.model.d_vocab).nats(text.windows).sum()
     figures["bigram_bits_per_byte"] = float(bigram) / math.log(2) / text.text_bytes
@@ -101,12 +108,14 @@ def _tokenizer_and_windows(recipe: Recipe, out: Path, folder: Path) -> UInt16[np
 
 
 def _language_model(
-    recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path, device: str
+    recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path, workers: Workers
 ) -> GPT2LMHeadModel:
     """Train the language model and write its folder, or read it; in float32, with the weights as rounded to disk."""
-    folder = out / "release" / "gpt2"
+    folder, device = out / "release" / "gpt2", "cuda" if torch.cuda.is_available() else "cpu"
     if not (folder / "model.safetensors").exists():
-        trained = train_language_model(windows, recipe.model, recipe.budget, out, seed=recipe.seed, device=device)
+        trained = train_language_model(
+            windows, recipe.model, recipe.budget, out, seed=recipe.seed, device=device, workers=workers
+        )
         save_language_model(trained, folder)
     model: Any = GPT2LMHeadModel.from_pretrained(str(folder), dtype=torch.float32)
     loaded: GPT2LMHeadModel = model.to(device).eval()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -31,11 +33,15 @@ from ingest.pocket.recipe.progress import shown
 from ingest.pocket.recipe.schedule import Budget, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
+from ingest.pocket.recipe.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 300.0
 CURVE_STEPS = 20
+WARMUP_STEPS = 50
+GROUP = 4
+"""Batches that are stepped through between two looks at the clock."""
 
 
 @dataclass(frozen=True)
@@ -49,37 +55,42 @@ class SAEConfig:
     lr: float = 8e-4
     warmdown: float = 0.4
     buffer: int = 65536
-    dead_steps: int = 40
+    dead_steps: int = 100
     data_directions: float = 0.8
 
 
-@torch.no_grad()
 def activation_stream(
     model: GPT2LMHeadModel,
     windows: UInt16[np.ndarray, "window position"],
     blocks: tuple[int, ...],
+    workers: Workers,
     seed: int,
-    first: int,
 ) -> Iterator[dict[str, Float[Tensor, "token d_model"]]]:
-    """The residual stream at every hook, one forward pass a batch of 64 windows, without BOS and padding."""
+    """The residual stream at every hook, one forward pass for all, without BOS and padding."""
     device = next(model.parameters()).device
-    batch = min(64, len(windows))
-    for ids in shuffled_batches(windows, batch, seed, first):
-        inputs = ids[:, :-1].to(device)
-        stream = residual_stream(model, inputs, max(blocks))
-        text = inputs != IGNORED
-        yield {hook_name(block): stream[block][text] for block in blocks}
+
+    @torch.no_grad()
+    def run(ids: Tensor) -> dict[str, Tensor]:
+        stream = residual_stream(model, ids, max(blocks))
+        text = ids != IGNORED
+        return {hook_name(block): stream[block][text] for block in blocks}
+
+    for ids in shuffled_batches(windows, min(64, len(windows)), seed):
+        pieces = workers.map(run, torch.split(ids[:, :-1].to(device), 8))
+        yield {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 class Trainers:
     """One SAELens trainer a hook, stepped together, and the position that a checkpoint holds beside them."""
 
-    def __init__(self, config: SAEConfig, d_in: int, context_size: int, device: str) -> None:
+    def __init__(self, config: SAEConfig, d_in: int, context_size: int, device: str, workers: Workers) -> None:
         self.config = config
+        self.workers = workers
         self.step_number, self.seconds = 0, 0.0
         self.by_hook = {
             hook_name(block): _trainer(config, block, d_in, context_size, device) for block in config.blocks
         }
+        self.locks = {name: Lock() for name in self.by_hook}
 
     @property
     def tokens(self) -> int:
@@ -92,18 +103,26 @@ class Trainers:
             trainer.activation_scaler.estimate_scaling_factor(batch[name].shape[1], iter([batch[name]]), 1)
             _start_from_data(trainer.sae, trainer.activation_scaler(batch[name]), self.config.data_directions)
 
-    def step(self, batch: dict[str, Tensor], progress: float) -> dict[str, float]:
-        """One step at every hook; returns the share of the batch's variance that each explains."""
-        warmup = min(1.0, (self.step_number + 1) / 50)
-        explained = {}
-        for name, trainer in self.by_hook.items():
-            trainer.optimizer.param_groups[0]["lr"] = self.config.lr * warmup * warmdown(progress, self.config.warmdown)
-            output = trainer.step(batch[name])
+    def steps(self, batches: list[dict[str, Tensor]], progress: float) -> dict[str, float]:
+        """One step a batch at every hook; returns the share of the last batch's variance that each explains.
+
+        A thread takes the next batch of the next hook, so that hooks are trained side by side and each in order.
+        """
+        warmup = min(1.0, (self.step_number + 1) / WARMUP_STEPS)
+        lr = self.config.lr * warmup * warmdown(progress, self.config.warmdown)
+        tasks = [(name, batch[name]) for batch in batches for name in self.by_hook]
+        explained = self.workers.map(lambda task: self._step(*task, lr), tasks)
+        self.step_number += len(batches)
+        return dict(zip(self.by_hook, explained[-len(self.by_hook) :], strict=True))
+
+    def _step(self, name: str, batch: Tensor, lr: float) -> float:
+        trainer = self.by_hook[name]
+        with self.locks[name]:
+            trainer.optimizer.param_groups[0]["lr"] = lr
+            output = trainer.step(batch)
             trainer.n_training_steps += 1
-            error = (output.sae_out.detach() - output.sae_in).pow(2).sum()
-            explained[name] = float(1 - error / (output.sae_in - output.sae_in.mean(0)).pow(2).sum())
-        self.step_number += 1
-        return explained
+        error = (output.sae_out.detach() - output.sae_in).pow(2).sum()
+        return float(1 - error / (output.sae_in - output.sae_in.mean(0)).pow(2).sum())
 
     def save(self, folder: Path) -> None:
         """Write every trainer's own checkpoint, then the position that makes them count."""
@@ -113,6 +132,10 @@ class Trainers:
         partial = folder / "position.partial"
         partial.write_text(json.dumps(position), encoding="utf-8")
         partial.replace(folder / "position.json")
+        for name in self.by_hook:
+            for older in (folder / name).iterdir():
+                if older.name != f"{self.step_number}":
+                    shutil.rmtree(older)
 
     def load(self, folder: Path) -> None:
         """Continue from what `save` wrote."""
@@ -132,17 +155,19 @@ def train_saes(
     folder: Path,
     *,
     seed: int,
+    workers: Workers | None = None,
 ) -> Trainers:
     """Train until the budget is used, from the folder's checkpoint if it holds one."""
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     device = str(next(model.parameters()).device)
-    trainers = Trainers(config, model.config.n_embd, model.config.n_positions, device)
+    workers = workers or Workers()
+    trainers = Trainers(config, model.config.n_embd, model.config.n_positions, device, workers)
     resumed = (folder / "position.json").exists()
     if resumed:
         trainers.load(folder)
     # windows in an order of their own, and after a resumption in another one, so that nothing is seen twice over
-    raw = activation_stream(model, windows, config.blocks, seed + 1 + trainers.step_number, 0)
+    raw = activation_stream(model, windows, config.blocks, workers, seed + 1 + trainers.step_number)
     names = list(trainers.by_hook)
     batches = multi_hook_concat_split_iter(config.buffer, config.batch, raw, names)
     if not resumed:
@@ -162,7 +187,7 @@ def _run(trainers: Trainers, batches: Iterator[dict[str, Tensor]], budget: Budge
     saved = time.monotonic()
     with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, shown("autoencoders") as show:
         while (progress := budget.progress(trainers.tokens, trainers.seconds)) < 1.0:
-            explained = trainers.step(next(batches), progress)
+            explained = trainers.steps([next(batches) for _ in range(GROUP)], progress)
             trainers.seconds = time.monotonic() - clock
             show(progress)
             if trainers.step_number % CURVE_STEPS == 0:

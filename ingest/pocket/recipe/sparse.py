@@ -16,6 +16,11 @@ from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor, nn
 
+with warnings.catch_warnings():
+    # PyTorch says once a process that this is new; said here, it is not said in the middle of a progress bar
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    torch.eye(1).to_sparse_csr()
+
 AUXILIARY_EVERY = 4
 """Steps from one auxiliary loss to the next, while features are dead."""
 
@@ -56,9 +61,7 @@ def sparse_product(
     starts = torch.zeros(rows + 1, dtype=torch.long, device=row.device)
     starts[1:] = torch.bincount(row, minlength=rows).cumsum(0)
     size = (rows, len(dense))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        out: Tensor = torch.sparse_csr_tensor(starts, column, value, size, check_invariants=False) @ dense
+    out: Tensor = torch.sparse_csr_tensor(starts, column, value, size, check_invariants=False) @ dense
     return out
 
 

@@ -19,12 +19,15 @@ from ingest.pocket.recipe.language_model import cross_entropy, new_model, parame
 from ingest.pocket.recipe.muon import Muon
 from ingest.pocket.recipe.progress import shown
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
-from ingest.pocket.recipe.windows import shuffled_batches
+from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
+from ingest.pocket.recipe.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 300.0
 CURVE_STEPS = 20
+PIECE = 4
+"""Windows that a thread takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ class LanguageModelConfig:
     heads: int = 8
     context_size: int = 128
     batch: int = 32
-    stages: tuple[tuple[float, int], ...] = ((0.0, 2), (0.35, 6))
+    stages: tuple[tuple[float, int], ...] = ((0.0, 2), (0.42, 6))
     muon_lr: float = 0.02
     adam_lr: float = 6e-3
-    warmdown: float = 0.5
+    warmdown: float = 0.45
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Position:
 class Trainer:
     """A model, its two optimizers and its position, which a checkpoint holds together."""
 
-    def __init__(self, config: LanguageModelConfig, seed: int, device: str) -> None:
+    def __init__(self, config: LanguageModelConfig, seed: int, device: str, workers: Workers | None = None) -> None:
         torch.manual_seed(seed)
         self.config = config
         self.device = device
@@ -63,7 +66,8 @@ class Trainer:
         model: Any = new_model(*shape)
         self.model: GPT2LMHeadModel = model.to(device)
         matrices, others = parameter_groups(self.model)
-        self.muon = Muon(matrices)
+        self.workers = workers or Workers()
+        self.muon = Muon(matrices, workers=self.workers)
         self.adam = torch.optim.AdamW(others, lr=config.adam_lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
         self.position = Position()
 
@@ -72,11 +76,16 @@ class Trainer:
         factor = warmdown(progress, self.config.warmdown)
         self.adam.param_groups[0]["lr"] = self.config.adam_lr * factor
         self.model.zero_grad()
-        loss = cross_entropy(self.model, windows.to(self.device), depth_at(progress, self.config.stages))
-        loss.backward()  # type: ignore[no-untyped-call]
+        depth, batch = depth_at(progress, self.config.stages), windows.to(self.device)
+        counted = (batch[:, 1:] != IGNORED).sum()
+
+        def share(rows: torch.Tensor) -> torch.Tensor:
+            return cross_entropy(self.model, rows, depth) * ((rows[:, 1:] != IGNORED).sum() / counted)
+
+        loss = self.workers.backward(share, batch, list(self.model.parameters()), PIECE)
         self.muon.step(self.config.muon_lr * factor)
         self.adam.step()
-        return float(loss.detach())
+        return loss
 
     def save(self, path: Path) -> None:
         """Write everything that `load` needs, replacing the file in one move."""
@@ -107,12 +116,13 @@ def train_language_model(
     *,
     seed: int,
     device: str,
+    workers: Workers | None = None,
 ) -> GPT2LMHeadModel:
     """Train until the budget is used, from the folder's checkpoint if it holds one.
 
     Writes `checkpoint.pt` every five minutes and at the end, and a line of `curve.jsonl` every 20 steps.
     """
-    trainer = Trainer(config, seed, device)
+    trainer = Trainer(config, seed, device, workers)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
