@@ -27,3 +27,13 @@ def ingest_progress() -> Iterator[Callable[[str, "Counts"], None]]:
             progress.update(task, description=f"{stage}: {found}" if counts.documents or counts.known else stage)
 
         yield report
+
+
+@contextmanager
+def counted_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function to tell how many are done, of how many."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what)
+        yield lambda done, total: progress.update(task, description=f"{what}: {done:,} of {total:,} prompts")

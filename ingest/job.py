@@ -13,17 +13,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from ingest.batches import cut_batches, plan_batch
+from ingest.batches import Plan, cut_batches, plan_batch, without
 from ingest.encode.batch import BatchEncoder
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
 from ingest.models.sae import LoadedSAE
 from ingest.registration import Registered, register
+from ingest.removal import remove_documents
 from ingest.runs import Counts, RunRecord
 from ingest.sources import Document, Skipped, read_documents, source_stem
 from ingest.statistics.sums import sum_pending
 from ingest.storing import store_batch
-from schema.store import open_atlas
+from schema.errors import SourceError
+from schema.store import check_path, open_atlas
 
 Report = Callable[[str, Counts], None]
 
@@ -45,7 +47,7 @@ class IngestRequest:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What an ingest did. `skipped` holds the first records that were passed over."""
+    """What an ingest did. `skipped` holds the records and files that were passed over."""
 
     counts: Counts
     summed: list[tuple[int, int]] = field(default_factory=list)
@@ -61,7 +63,8 @@ def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) 
     """
     skipped: list[Skipped] = []
     documents = _first_read(_documents(request, skipped))
-    if request.atlas.exists():
+    check_path(request.atlas, create=True)
+    if request.atlas.exists() and request.atlas.stat().st_size:
         open_atlas(request.atlas).close()
     report("loading the model", Counts())
     model, saes = load_together(request.saes, request.model, request.device)
@@ -93,24 +96,31 @@ def _run(
     with open_atlas(request.atlas, create=True) as atlas:
         registered = register(atlas, model, saes, bos)
         with RunRecord(atlas, "ingest", _arguments(request, model, saes), request.device) as record:
-            for _ in _encode(documents, encoder, registered, record, skipped):
+            for _ in _encode(request, documents, encoder, registered, record, skipped):
                 report("encoding", record.counts)
+            record.add(skipped=len(skipped))
             report("summing", record.counts)
             summed = list(sum_pending(atlas))
     return IngestResult(record.counts, summed, skipped, time.perf_counter() - started)
 
 
 def _encode(
+    request: IngestRequest,
     documents: Iterator[tuple[Document, str]],
     encoder: BatchEncoder,
     registered: Registered,
     record: RunRecord,
-    skipped: Sequence[Skipped],
+    skipped: list[Skipped],
 ) -> Iterator[None]:
     """Encode and store every batch that is not yet known."""
     atlas = record.atlas
-    for batch in cut_batches(documents):
-        plan = plan_batch(atlas, batch, registered)
+    for cut in cut_batches(documents):
+        batch = cut
+        plan = plan_batch(atlas, batch, registered, record.key)
+        if plan.clashing:
+            _pass_over(plan, request.on_error, skipped)
+            batch = without(batch, plan.clashing)
+            plan = plan_batch(atlas, batch, registered, record.key)
         known = len(batch.documents) - plan.todo
         if plan.done:
             record.add(known=known, skipped=len(skipped))
@@ -121,6 +131,8 @@ def _encode(
         encoded = encoder.encode(texts, hashes, plan.wanted)
         with atlas.transaction():
             run = record.start()
+            if plan.replaced:
+                remove_documents(atlas, plan.replaced)
             store_batch(atlas, plan, encoded, registered, run)
             tokens = sum(
                 sum(map(len, parts)) for parts, todo in zip(encoded.windows, plan.pending, strict=True) if todo
@@ -128,6 +140,16 @@ def _encode(
             activations = sum(table.num_rows for table in encoded.activations)
             record.add(plan.todo, known, tokens, activations, len(skipped))
         yield
+
+
+def _pass_over(plan: Plan, on_error: Literal["stop", "skip"], skipped: list[Skipped]) -> None:
+    """Refuse, or pass over, documents whose id names another text of the same run."""
+    for place in plan.clashing:
+        document = plan.batch.documents[place]
+        reason = f"the id {document.external_id!r} names two texts; give each document an id of its own"
+        if on_error == "stop":
+            raise SourceError(f"{document.source}: {reason}, or pass over the second: --on-error skip")
+        skipped.append(Skipped(document.source, reason))
 
 
 def _documents(request: IngestRequest, skipped: list[Skipped]) -> Iterator[tuple[Document, str]]:

@@ -1,6 +1,8 @@
 """Opening an atlas file, and moving rows in and out of it in bulk."""
 
 import logging
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAGIC = b"DUCK"
 MAGIC_OFFSET = 8
+UNWRITTEN = re.compile(r"Could not write .*: ([^:]+)$")
+"""What DuckDB says where the disk is full."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,22 @@ class Atlas:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Everything inside happens, or nothing does."""
-        with self.connection.begin():
-            yield self.connection
+        """Everything inside happens, or nothing does.
+
+        Raises:
+            AtlasFileError: the disk is full.
+        """
+        try:
+            with self.connection.begin():
+                yield self.connection
+        except (DBAPIError, duckdb.Error) as error:
+            unwritten = UNWRITTEN.search(_cause(error))
+            if unwritten is None:
+                raise
+            raise AtlasFileError(
+                f"{self.path} cannot be written: {unwritten[1]}; what was stored before stays: "
+                "make room, and run the same command again"
+            ) from error
 
     def next_key(self, table: Table) -> int:
         """The first unused value of the table's own key; a rollback takes it back."""
@@ -99,10 +116,9 @@ def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = Fals
         AtlasFileError: it is a folder, or cannot be reached.
     """
     path = Path(path)
-    try:
-        _check_file(path, create=create)
-    except OSError as error:
-        raise AtlasFileError(f"{path} cannot be opened: {error.strerror}; check its name and permissions") from error
+    check_path(path, create=create)
+    if create and path.exists() and not path.stat().st_size:
+        path.unlink()  # DuckDB takes no empty file for a new one
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
     try:
@@ -119,6 +135,18 @@ def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = Fals
     return atlas
 
 
+def check_path(path: Path, *, create: bool = False) -> None:
+    """Look whether an atlas file can be there, without opening or making it.
+
+    Raises:
+        AtlasFileError: as `open_atlas` would, for what the path alone can tell.
+    """
+    try:
+        _check_file(path, create=create)
+    except OSError as error:
+        raise AtlasFileError(f"{path} cannot be opened: {error.strerror}; check its name and permissions") from error
+
+
 def _check_file(path: Path, *, create: bool) -> None:
     if path.is_dir():
         raise AtlasFileError(f"{path} is a folder; an atlas is a single file, such as atlas.duckdb")
@@ -127,11 +155,12 @@ def _check_file(path: Path, *, create: bool) -> None:
             raise AtlasMissingError(f"{path} does not exist; make it with: atlas ingest {path} bundled:medical")
         if not path.parent.is_dir():
             raise AtlasFileError(f"{path.parent} does not exist; make the folder first")
+        if not os.access(path.parent, os.W_OK):
+            raise AtlasFileError(f"{path} cannot be made: {path.parent} cannot be written to; choose another folder")
         return
     if path.stat().st_size == 0:
         if not create:
             raise AtlasDamagedError(f"{path} is empty; delete it and ingest again")
-        path.unlink()
         return
     with path.open("rb") as file:
         file.seek(MAGIC_OFFSET)
@@ -140,9 +169,14 @@ def _check_file(path: Path, *, create: bool) -> None:
 
 
 def _file_error(path: Path, error: Exception) -> AtlasFileError:
-    cause = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
+    cause = _cause(error)
     if "Could not set lock" in cause:
         return AtlasLockedError(f"{path} is open in another process; wait for it to end ({cause})")
     if "Corrupt database" in cause or "Could not read enough bytes" in cause:
         return AtlasDamagedError(f"{path} is broken; restore a copy, or delete it and ingest again ({cause})")
     return AtlasFileError(f"{path} cannot be opened: {cause}")
+
+
+def _cause(error: Exception) -> str:
+    """DuckDB's own words, on one line."""
+    return str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]

@@ -1,5 +1,7 @@
 """A corpus that is removed leaves what an ingest without it gives."""
 
+import json
+import math
 import shutil
 from pathlib import Path
 
@@ -12,24 +14,28 @@ from ingest.job import IngestRequest, ingest_with
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import LoadedSAE
 from ingest.removal import remove_corpus
-from schema import Atlas, SelectionError, open_atlas
+from schema import Atlas, SelectionError, SourceError, open_atlas
 from schema.verify import verify
 
 KEYLESS = {
     "document": "SELECT corpus.name, document.* EXCLUDE (document, corpus) FROM document JOIN corpus USING (corpus)",
     "activation": """
-        SELECT content_hash, sae, feature, position, round(activation, 3)
+        SELECT content_hash, sae, feature, position, activation
         FROM activation JOIN context USING (context)
     """,
     "feature_corpus": """
-        SELECT corpus.name, feature, documents, active_tokens, round(sum_1, 2), round(max_activation, 3)
+        SELECT corpus.name, feature, documents, active_tokens, sum_1, max_activation
         FROM feature_corpus JOIN corpus USING (corpus)
     """,
     "feature_document": """
-        SELECT content_hash, feature, active_tokens, round(sum_activation, 2), round(window_max, 3)
+        SELECT content_hash, feature, active_tokens, sum_activation, window_max
         FROM feature_document JOIN document USING (document)
     """,
-    "feature_histogram": "SELECT name, feature, sum(tokens) FROM feature_histogram JOIN corpus USING (corpus) GROUP BY ALL",
+    "feature_histogram": """
+        SELECT name, feature, sum(tokens)
+        FROM feature_histogram JOIN corpus USING (corpus)
+        GROUP BY ALL
+    """,
     "feature_token": """
         SELECT corpus.name, feature, token_id, active_tokens
         FROM feature_token JOIN corpus USING (corpus)
@@ -47,6 +53,21 @@ KEYLESS = {
 def said(path: Path) -> dict[str, list[tuple[object, ...]]]:
     with open_atlas(path, read_only=True) as atlas:
         return {name: atlas.rows(f"FROM ({sql}) ORDER BY ALL") for name, sql in KEYLESS.items()}
+
+
+def alike(one: dict[str, list[tuple[object, ...]]], other: dict[str, list[tuple[object, ...]]]) -> bool:
+    """The same, up to what the company of a batch does to the last digits of an activation."""
+    return one.keys() == other.keys() and all(
+        len(one[name]) == len(other[name])
+        and all(close(a, b) for rows in zip(one[name], other[name], strict=True) for a, b in zip(*rows, strict=True))
+        for name in one
+    )
+
+
+def close(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-3)
+    return one == other
 
 
 def holds(atlas: Atlas) -> bool:
@@ -90,7 +111,8 @@ def test_a_corpus_of_a_contrast_changes_the_contrast(both: tuple[Path, Path], tm
     assert CliRunner().invoke(cli, ["remove", str(path), "--corpus", corpus]).exit_code == 0
     with open_atlas(path) as atlas:
         assert holds(atlas)
-        assert atlas.rows("SELECT documents_positive, documents_control FROM sae_contrast") == [(40, 40 - documents)]
+        sizes = atlas.rows("SELECT DISTINCT documents_positive, documents_control FROM sae_contrast")
+        assert sizes == [(40, 40 - documents)]
 
 
 def test_an_unknown_corpus_changes_nothing(both: tuple[Path, Path], tmp_path: Path) -> None:
@@ -99,3 +121,53 @@ def test_an_unknown_corpus_changes_nothing(both: tuple[Path, Path], tmp_path: Pa
     with open_atlas(path) as atlas, pytest.raises(SelectionError, match="near it: control"):
         remove_corpus(atlas, "contro")
     assert said(Path(path)) == before
+
+
+def write(path: Path, texts: dict[str, str]) -> str:
+    path.write_text("".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in texts.items()))
+    return str(path)
+
+
+TEXTS = {
+    f"case-{i}": f"Case {i}: the {animal} slept in the shade." for i, animal in enumerate(("cat", "dog", "hen", "fox"))
+}
+
+
+def test_a_changed_document_replaces_its_rows_and_statistics(
+    tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+) -> None:
+    """The same id with another text: the atlas says what an ingest of the new texts alone says."""
+    changed = TEXTS | {"case-2": "Case 2: the hen has found a worm, and sings."}
+    atlas, fresh = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    source = write(tmp_path / "cases.jsonl", TEXTS)
+    ingest_with(IngestRequest(atlas, (source,)), *pocket)
+    write(tmp_path / "cases.jsonl", changed)
+    result = ingest_with(IngestRequest(atlas, (source,)), *pocket)
+    assert (result.counts.documents, result.counts.known) == (1, 3)
+    ingest_with(IngestRequest(fresh, (source,)), *pocket)
+    assert alike(said(atlas), said(fresh))
+    with open_atlas(atlas) as opened:
+        assert holds(opened)
+    assert ingest_with(IngestRequest(atlas, (source,)), *pocket).counts.documents == 0
+
+
+def test_lines_that_move_replace_nothing(tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]) -> None:
+    """An id that the source does not give is a place in a file, not the document's own."""
+    atlas, source = tmp_path / "a.duckdb", tmp_path / "notes.txt"
+    source.write_text("\n".join(TEXTS.values()))
+    ingest_with(IngestRequest(atlas, (str(source),)), *pocket)
+    source.write_text("\n".join(["A new first line.", *reversed(TEXTS.values())]))
+    assert ingest_with(IngestRequest(atlas, (str(source),)), *pocket).counts.documents == 1
+    with open_atlas(atlas) as opened:
+        assert opened.rows("SELECT count(*) FROM document") == [(5,)]
+
+
+def test_an_id_that_names_two_texts_is_refused_or_passed_over(
+    tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+) -> None:
+    source = tmp_path / "twice.jsonl"
+    source.write_text('{"id": "a", "text": "One text."}\n{"id": "a", "text": "Another text."}\n')
+    with pytest.raises(SourceError, match="the id 'a' names two texts"):
+        ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),)), *pocket)
+    result = ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),), on_error="skip"), *pocket)
+    assert (result.counts.documents, result.counts.skipped) == (1, 1)

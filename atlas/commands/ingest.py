@@ -1,11 +1,24 @@
 """`atlas ingest`: encode documents and store every activation."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
 from atlas.progress import ingest_progress
+
+if TYPE_CHECKING:
+    from ingest.sources import Skipped
+
+SKIPPED_SHOWN = 20
+
+
+def _not_blank(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value; '' is what an unset shell variable gives, and would be taken for no option at all."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty; give a name, or leave the option out", ctx, parameter)
+    return value
 
 
 @click.command()
@@ -20,8 +33,10 @@ from atlas.progress import ingest_progress
     help="SAE: RELEASE/SAE_ID, pocket/HOOK_NAME or a SAELens folder; repeat it for several from one pass.",
 )
 @click.option("--model", help="Model that the SAEs read, if not the one they name: a Hugging Face folder or name.")
-@click.option("--corpus", help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]")
-@click.option("--domain", help="Domain of the documents, instead of what the source says.")
+@click.option(
+    "--corpus", callback=_not_blank, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]"
+)
+@click.option("--domain", callback=_not_blank, help="Domain of the documents, instead of what the source says.")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many documents.")
 @click.option(
     "--on-error",
@@ -65,14 +80,21 @@ def command(
         )
         result = ingest(request, report)
     counts = result.counts
-    for skipped in result.skipped:
-        click.echo(f"skipped {skipped.where}: {skipped.reason}", err=True)
-    if counts.skipped:
-        click.echo(f"skipped {counts.skipped:,} records that could not be read", err=True)
+    _tell_skipped(result.skipped)
     if not counts.documents and not result.summed:
-        click.echo(f"{atlas}: nothing new; all {counts.known:,} documents are already in it")
+        known = f"all {counts.known:,} documents are already in it" if counts.known else "no document could be read"
+        click.echo(f"{atlas}: nothing new; {known}")
         return
     click.echo(
         f"{atlas}: {counts.documents:,} documents, {counts.tokens:,} tokens, {counts.activations:,} activations "
         f"in {result.seconds:.1f} s; {counts.known:,} documents were already in it"
     )
+
+
+def _tell_skipped(skipped: Sequence["Skipped"]) -> None:
+    """Name the first of what was passed over, and count it all."""
+    for record in skipped[:SKIPPED_SHOWN]:
+        click.echo(f"skipped {record.where}: {record.reason}", err=True)
+    if skipped:
+        more = f", of which the first {SKIPPED_SHOWN} are named" if len(skipped) > SKIPPED_SHOWN else ""
+        click.echo(f"skipped in all: {len(skipped):,}{more}", err=True)

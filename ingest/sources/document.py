@@ -19,6 +19,8 @@ class Document:
     term_start: int | None = None
     term_end: int | None = None
     template: str | None = None
+    identified: bool = False
+    """The source gave the id: another text under it is a new version of the document."""
 
     @cached_property
     def content_hash(self) -> str:

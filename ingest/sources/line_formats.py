@@ -42,7 +42,7 @@ def _parsed(line: Line) -> Row | Fault:
     try:
         value = json.loads(line.text)
     except json.JSONDecodeError as error:
-        return Fault(line.number, f"not JSON ({error.msg} at column {error.colno})", advice)
+        return Fault(line.number, f"not JSON ({error.msg} at column {error.pos + 1})", advice)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
         return Fault(line.number, f"JSON that cannot be read ({error})", advice)
     if not isinstance(value, dict):

@@ -52,8 +52,9 @@ def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document
     """
     text = _text(fields)
     term, start, end = _located_term(text, fields)
+    external_id = _external_id(fields)
     return Document(
-        external_id=_external_id(fields) or defaults.external_id,
+        external_id=external_id or defaults.external_id,
         text=text,
         domain=_string(fields, "domain") or defaults.domain,
         source=_string(fields, "source") or defaults.source,
@@ -63,6 +64,7 @@ def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document
         term_start=start,
         term_end=end,
         template=_string(fields, "template"),
+        identified=external_id is not None,
     )
 
 

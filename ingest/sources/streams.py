@@ -92,6 +92,8 @@ def open_stream(path: Path | None) -> Iterator[Stream]:
     Raises: one of `STREAM_ERRORS` where the file cannot be opened.
     """
     if path is None:
+        if sys.stdin is None:
+            raise OSError("it is closed")
         stdin: io.BufferedReader = io.BufferedReader(cast(Any, sys.stdin.buffer))
         try:
             yield stdin

@@ -3,8 +3,9 @@
     python -m tests.bench.bench_ingest [--tokens N]
 
 Bare: the first eight blocks of Hugging Face's own GPT-2, then SAELens' encode,
-on 16 windows of 128 tokens at a time; nothing is kept. Ingest: the whole job,
-from documents to rows and sums on disk. Both in one process, in turn.
+on 16 windows of 128 tokens at a time; nothing is kept. Ingest: the job from
+documents to rows and sums on disk, once the SAE is known to the atlas (its
+logit weights are computed the first time). Both in one process, in turn.
 """
 
 import argparse
@@ -54,18 +55,25 @@ def run(folder: Path, n_tokens: int) -> None:
     sae_folder = save_gpt2_small_sae(folder / "random-res" / "blocks.8.hook_resid_pre", gpt2)
     model, (sae,) = load_together([sae_folder], gpt2)
     hf_model: Any = AutoModelForCausalLM.from_pretrained(gpt2, dtype=torch.float32)
-    generator = torch.Generator().manual_seed(0)
     words = [word for word in model.tokenizer.get_vocab() if word.isascii() and word.isalpha() and len(word) > 3]
-    draw = torch.randint(len(words), (n_tokens // 100, 110), generator=generator)
-    text = folder / "text.txt"
-    text.write_text("\n".join(" ".join(words[i] for i in row) for row in draw.tolist()) + "\n")
-    tokens = torch.randint(1_000, 50_000, (n_tokens // 128, 128), generator=generator)
-    for attempt in range(2):
+    atlas = folder / "atlas.duckdb"
+    ingest_with(IngestRequest(atlas, (write_text(folder / "first.txt", words, 1, seed=0),)), model, [sae])
+    for attempt in (1, 2):
+        tokens = torch.randint(1_000, 50_000, (n_tokens // 128, 128), generator=torch.Generator().manual_seed(attempt))
         bare = bare_tokens_per_second(model, sae, hf_model, tokens)
-        result = ingest_with(IngestRequest(folder / f"{attempt}.duckdb", (str(text),)), model, [sae])
+        text = write_text(folder / f"{attempt}.txt", words, n_tokens // 2, seed=attempt)
+        result = ingest_with(IngestRequest(atlas, (text,)), model, [sae])
         whole = result.counts.tokens / result.seconds
         l0 = result.counts.activations / result.counts.tokens
         print(f"bare {bare:,.0f} tokens/s, ingest {whole:,.0f} tokens/s (L0 {l0:.0f}): ratio {whole / bare:.2f}")
+
+
+def write_text(path: Path, words: list[str], n_words: int, seed: int) -> str:
+    """Write documents of up to 1,000 random words, two or so tokens each; the path's name."""
+    draw = torch.randint(len(words), (n_words,), generator=torch.Generator().manual_seed(seed))
+    lines = [" ".join(words[i] for i in part.tolist()) for part in torch.split(draw, 1_000)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
 
 
 if __name__ == "__main__":
