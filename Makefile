@@ -1,6 +1,7 @@
 # make atlas   set up, build an atlas of the bundled corpora and publish it
 # make serve   serve what `make atlas` published
 # make test    everything that is checked
+# make bench   speed and memory, each against the obvious way
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -12,7 +13,10 @@ SITE   := site
 
 atlas: $(READY)
 	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
-	$(BIN)/atlas contrast $(ATLAS) medical --positive medical --control control
+	$(BIN)/atlas contrast $(ATLAS) medical --positive medical --control control --null 200
+	$(BIN)/atlas explain token $(ATLAS) --documents medical --documents control
+	$(BIN)/atlas explain feature $(ATLAS) --documents medical --documents control --contrast medical --best 5
+	$(BIN)/atlas explain logit $(ATLAS) --documents medical --documents control --contrast medical --best 5
 	$(BIN)/atlas publish $(ATLAS) $(SITE)
 	@echo
 	@echo "The ten best candidates for a medical feature of the embedded model:"
@@ -23,6 +27,11 @@ serve: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m pytest
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench.bench_ingest
+	$(BIN)/python -m tests.bench.bench_contrast
+	$(BIN)/python -m tests.bench.bench_attribution
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -13,6 +14,7 @@ from schema.errors import AtlasError
 
 COMMANDS = {
     "contrast": "Compare two sets of documents, feature by feature",
+    "explain": "Shapley values of tokens and of features",
     "ingest": "Encode documents and store every activation",
     "remove": "Take a corpus out",
     "sae": "List the SAEs that can be named",
@@ -21,6 +23,9 @@ COMMANDS = {
     "serve": "Serve a published atlas in the browser",
     "verify": "Check the invariants of an atlas file",
 }
+
+STREAMS = ("stdin", "stdout", "stderr")
+"""By their number."""
 
 
 class LazyGroup(click.Group):
@@ -73,10 +78,12 @@ def cli(ctx: click.Context, verbose: bool, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    _fill_closed_streams()
     code = run()
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     # DuckDB's binding reports a hundred harmless "leaks" to stderr when torch and SQLAlchemy are
     # torn down around it; everything is closed and flushed by now, so the teardown is left out.
     os._exit(code)
@@ -100,7 +107,20 @@ def run() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"atlas: {error.filename or 'the output'}: {error.strerror or error}", err=True)
+        return 1
     return outcome if isinstance(outcome, int) else 0
+
+
+def _fill_closed_streams() -> None:
+    """Streams that were closed (`>&-`) lead nowhere; else the atlas file would be opened under their number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < len(STREAMS):
+        if STREAMS[descriptor] != "stdin":
+            setattr(sys, STREAMS[descriptor], os.fdopen(descriptor, "w"))
+    os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""A Datasette plugin: cells that lead on, and figures short enough to read.
+"""A Datasette plugin: cells that lead on, figures short enough to read, and a bound on how large a cell is.
 
 A feature's index links to the sentences that show it. Figures keep four digits
 on pages; JSON and CSV have them all.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -15,7 +16,15 @@ if TYPE_CHECKING:  # datasette.app loads this module while it is being imported 
     from datasette.app import Datasette
 
 DIGITS = 4
+LONGEST_CELL = 16_000_000
+"""Bytes; a text has at most 10 MB. SQLite's own limit of a gigabyte lets one address stop the server for minutes."""
 FEATURE_COLUMNS = ("feature", "other_feature", "best_feature")
+
+
+@hookimpl
+def prepare_connection(conn: sqlite3.Connection) -> None:
+    """No text, blob or row may be larger than what is published."""
+    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)
 
 
 @hookimpl

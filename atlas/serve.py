@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 from datasette.app import Datasette
+from datasette.plugins import pm
 
 from atlas.publish import read_current, snapshot_folder
 from schema import AtlasError
@@ -53,7 +54,12 @@ def current_folder(site: Path) -> Path:
 
 
 def datasette_of(folder: Path) -> Datasette:
-    """Datasette on a snapshot's folder, as `datasette FOLDER` would have it; installed plugins are loaded."""
+    """Datasette on a snapshot's folder, as `datasette FOLDER` would have it; installed plugins are loaded.
+
+    Where rich is installed, Datasette paints every variable of every frame for each misspelt
+    address, which takes it a second and fills the terminal: a visitor's mistake is none of ours.
+    """
+    pm.get_plugin("datasette.handle_exception").rich = None
     return Datasette(config_dir=folder)
 
 

@@ -72,7 +72,9 @@ class Parameter:
         """
         try:
             converted = _CONVERSIONS[self.type](value)
-        except (TypeError, ValueError, OverflowError):
+        except OverflowError:
+            raise QueryError(f"{self.name} is out of range: {value!r}") from None
+        except (TypeError, ValueError):
             raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {value!r}") from None
         if self.choices and converted not in self.choices:
             raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {value!r}")

@@ -25,6 +25,7 @@ GROUPS = {
     "contrast": "Features that tell documents apart",
     "search": "Finding features",
     "feature": "One feature, up close",
+    "attribution": "What predictions and activations are owed to",
 }
 DATABASES = ("atlas", "activations")
 

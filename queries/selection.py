@@ -30,6 +30,11 @@ CONTRAST = Kind(
     "SELECT name FROM contrast ORDER BY contrast",
     "compute one: atlas contrast ATLAS NAME --positive SET --control SET",
 )
+EXPLANATION = Kind(
+    "explanation",
+    "SELECT explanation FROM explanation ORDER BY explanation",
+    "compute some: atlas explain token ATLAS --documents SET",
+)
 KINDS = {
     "sae": SAE,
     "other_sae": SAE,
@@ -37,6 +42,7 @@ KINDS = {
     "other_corpus": CORPUS,
     "domain": DOMAIN,
     "contrast": CONTRAST,
+    "explanation": EXPLANATION,
 }
 FEATURES_OF = {"feature": ("sae",), "other_feature": ("other_sae", "sae")}
 

@@ -46,7 +46,7 @@ def _orphans(atlas: Atlas) -> Iterator[int]:
             columns = "sae, feature" if target == "feature" else column.name
             sql = f"""
                 SELECT COUNT(*)
-                FROM (SELECT DISTINCT {columns} FROM {table.name})
+                FROM (SELECT DISTINCT {columns} FROM {table.name} WHERE {column.name} IS NOT NULL)
                 ANTI JOIN {target} USING ({columns})
             """
             yield int(atlas.rows(sql)[0][0])

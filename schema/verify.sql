@@ -139,6 +139,18 @@ WHERE held.documents IS DISTINCT FROM stored.documents
   OR NOT COALESCE(ABS(held.sum_3 - stored.sum_3) <= 1e-9 * held.sum_3, false)
   OR NOT COALESCE(ABS(held.sum_4 - stored.sum_4) <= 1e-9 * held.sum_4, false);
 
+-- the moments of feature_corpus follow from its sums
+SELECT COUNT(*)
+FROM feature_corpus
+JOIN sae_corpus USING (sae, corpus)
+WHERE NOT COALESCE(ABS(density - 1.0 * active_tokens / tokens) <= 1e-9, false)
+  OR NOT COALESCE(ABS(mean - sum_1 / tokens) <= 1e-9 * mean, false)
+  OR NOT COALESCE(ABS(POWER(std, 2) + POWER(mean, 2) - sum_2 / tokens) <= 1e-9 * sum_2 / tokens, false)
+  OR NOT COALESCE(ABS(mean_active - sum_1 / active_tokens) <= 1e-9 * mean_active, false)
+  OR NOT COALESCE(
+    ABS(POWER(std_active, 2) + POWER(mean_active, 2) - sum_2 / active_tokens) <= 1e-9 * sum_2 / active_tokens, false
+  );
+
 -- feature_histogram and feature_token count the tokens that feature_corpus counts
 SELECT COUNT(*)
 FROM feature_corpus AS stored
@@ -187,3 +199,66 @@ LEFT JOIN (
 WHERE COALESCE(held.tested, 0) <> features_tested
   OR COALESCE(held.most_positive, 0) > documents_positive
   OR COALESCE(held.most_control, 0) > documents_control;
+
+-- every figure of a contrast belongs to a feature of the contrast
+SELECT COUNT(*)
+FROM (
+  SELECT contrast, sae, feature FROM feature_confirmation
+  UNION
+  SELECT contrast, sae, feature FROM feature_pair
+  UNION
+  SELECT contrast, sae, feature FROM feature_domain
+  UNION
+  SELECT contrast, sae, feature FROM feature_evidence
+)
+ANTI JOIN feature_contrast USING (contrast, sae, feature);
+
+-- every feature of a contrast has a confirmation, and every contrast a row for its SAE
+SELECT
+  (SELECT COUNT(*) FROM feature_contrast ANTI JOIN feature_confirmation USING (contrast, sae, feature))
+  + (SELECT COUNT(*) FROM feature_contrast ANTI JOIN sae_contrast USING (contrast, sae))
+  + (SELECT COUNT(*) FROM contrast_null ANTI JOIN sae_contrast USING (contrast, sae))
+  + (SELECT COUNT(*) FROM contrast_correlation ANTI JOIN sae_contrast USING (contrast, sae));
+
+-- no pair and no domain counts more than there is
+SELECT
+  (
+    SELECT COUNT(*)
+    FROM feature_pair
+    JOIN sae_contrast USING (contrast, sae)
+    WHERE higher + lower > pairs
+  )
+  + (
+    SELECT COUNT(*)
+    FROM feature_domain
+    WHERE fires > documents
+      OR called > documents_confirmation
+      OR documents_confirmation > documents
+  );
+
+-- every shuffle of a null is there, from 1, with one seed
+SELECT COUNT(*)
+FROM (
+  SELECT contrast, sae
+  FROM contrast_null
+  GROUP BY ALL
+  HAVING COUNT(*) <> MAX(shuffle) OR MIN(shuffle) <> 1 OR COUNT(DISTINCT seed) <> 1
+);
+
+-- every explanation has a Shapley value for each player, and they add up
+SELECT COUNT(*)
+FROM explanation AS e
+LEFT JOIN (
+  SELECT explanation, COUNT(*) AS players, SUM(value) AS total, COUNT(DISTINCT rank) AS ranks
+  FROM (
+    SELECT explanation, value, rank FROM token_attribution
+    UNION ALL
+    SELECT explanation, value, rank FROM feature_attribution
+  )
+  GROUP BY ALL
+) AS held USING (explanation)
+WHERE held.players IS DISTINCT FROM e.players
+  OR held.ranks IS DISTINCT FROM e.players
+  OR NOT COALESCE(
+    ABS(full_value - base_value - total - residual) <= 1e-9 * (1 + ABS(full_value) + ABS(base_value)), false
+  )

@@ -1,6 +1,6 @@
 """The README's picture: the candidates page of the site that `make atlas` publishes, some columns left out.
 
-    python -m tests.picture
+python -m tests.picture
 """
 
 from pathlib import Path
@@ -11,7 +11,15 @@ from atlas.serve import current_folder
 from tests.test_browser import CHROMIUM, running
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_OUT = ("sae", "p", "documents_positive", "documents_control", "mean_difference", "example_corpus", "example_document")
+LEFT_OUT = (
+    "sae",
+    "p",
+    "documents_positive",
+    "documents_control",
+    "mean_difference",
+    "example_corpus",
+    "example_document",
+)
 
 
 def main() -> None:

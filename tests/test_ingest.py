@@ -11,7 +11,7 @@ import torch
 
 from ingest.job import IngestRequest, IngestResult, ingest
 from ingest.models.matching import load_together
-from schema import AtlasDamagedError, AtlasError, ModelError, SourceError, open_atlas
+from schema import AtlasDamagedError, AtlasError, AtlasFileError, ModelError, SourceError, open_atlas
 from schema.tables import metadata
 from tests.conftest import POCKET_SAES
 from tests.gpt2_small import HOOK_NAME, VOCABULARY, save_gpt2_small, save_gpt2_small_sae
@@ -207,6 +207,13 @@ def test_bad_records_are_skipped_and_counted(tmp_path: Path) -> None:
     assert select(tmp_path / "atlas.duckdb", recorded) == [("done", 2, 2)]
 
 
+def test_what_is_skipped_is_counted_where_nothing_could_be_read(tmp_path: Path) -> None:
+    source = tmp_path / "notes.jsonl"
+    source.write_text('{"text": \n{"body": "Four."}\n')
+    result = run(tmp_path / "atlas.duckdb", str(source), on_error="skip")
+    assert (result.counts.documents, result.counts.skipped) == (0, 2)
+
+
 def test_what_was_stored_before_an_error_stays_and_the_run_is_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +238,20 @@ def test_a_file_that_is_no_atlas_is_refused_before_the_model_is_loaded(tmp_path:
     with pytest.raises(AtlasDamagedError):
         run(path, source, saes=("no-such-release/x",))
     assert path.read_text() == "not an atlas"
+
+
+def test_a_missing_folder_is_refused_before_the_model_is_loaded(tmp_path: Path, source: str) -> None:
+    with pytest.raises(AtlasFileError, match="make the folder first"):
+        run(tmp_path / "nowhere" / "atlas.duckdb", source, saes=("no-such-release/x",))
+
+
+def test_an_empty_file_is_taken_for_a_new_atlas(tmp_path: Path, source: str) -> None:
+    path = tmp_path / "atlas.duckdb"
+    path.touch()
+    with pytest.raises(ModelError):
+        run(path, source, saes=("no-such-release/x",))
+    assert path.read_bytes() == b""
+    assert run(path, source, limit=1).counts.documents == 1
 
 
 def test_a_model_that_cannot_be_had_harms_nothing(atlas_copy: Path, source: str) -> None:

@@ -108,6 +108,11 @@ def test_a_broken_folder_is_refused_in_one_line(folder: Path, file: str, content
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_of_another_kind_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no Hugging Face folder: it holds no config\.json"):
+        load_language_model(str(tmp_path), Processing())
+
+
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text()) | {"n_embd": 128}
     (folder / "config.json").write_text(json.dumps(config))

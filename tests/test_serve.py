@@ -220,6 +220,42 @@ def test_a_query_that_needs_a_value_offers_one(query: SavedQuery, pages: Pages) 
     assert "0 results" not in pages.text(f"/atlas/{query.name}{link[1].replace('&amp;', '&')}")
 
 
+def test_a_query_page_is_named_by_its_title(pages: Pages) -> None:
+    assert "<title>Candidates of a contrast, by AUROC</title>" in pages.text("/atlas/candidates")
+    assert "<title>atlas: select 1</title>" in pages.text("/atlas?sql=select+1")
+
+
+def test_a_misspelt_address_is_answered_without_a_traceback(pages: Pages, capfd: pytest.CaptureFixture[str]) -> None:
+    pages.get("/atlas/nowhere", status=404)
+    pages.get("/atlas?sql=DELETE+FROM+document", status=400)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ATTACH '/etc/passwd' AS x",
+        "PRAGMA journal_mode = DELETE",
+        "DROP TABLE document",
+        "VACUUM INTO 'copy.db'",
+        "SELECT load_extension('x')",
+        "SELECT readfile('/etc/passwd')",
+        "SELECT randomblob(900000000)",
+        "SELECT hex(zeroblob(100000000))",
+        "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c",
+    ],
+)
+def test_an_attack_by_sql_is_refused(sql: str, pages: Pages) -> None:
+    pages.get(f"/atlas.json?{urlencode({'sql': sql})}", status=400)
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/..%2fatlas.db", "/static/%2e%2e/%2e%2e/current.json", "/-/static/..%2fapp.py"]
+)
+def test_no_address_leads_out_of_the_static_files(path: str, pages: Pages) -> None:
+    pages.get(path, status=404)
+
+
 def test_no_query_hides_a_table() -> None:
     assert not {query.name for query in QUERIES} & set(TABLES)
 

@@ -176,6 +176,11 @@ def test_stdin_is_text_or_json_lines(stdin: Callable[[bytes], None], data: bytes
     assert not sys.stdin.closed
 
 
+def test_a_closed_stdin_is_said_to_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "stdin: cannot be read (it is closed)" in refusal("-")
+
+
 def test_stdin_names_the_line(stdin: Callable[[bytes], None]) -> None:
     stdin(OK + b"{")
     assert refusal("-").startswith("stdin:2: not JSON")

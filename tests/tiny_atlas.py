@@ -13,13 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import blake2b
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from schema import Atlas, open_atlas, tables
+from tests.tiny_attributions import attribution_rows
 
 Row = dict[str, Any]
 
@@ -103,6 +104,8 @@ def build_tiny_atlas(path: Path) -> None:
         _fill(atlas, "bos_activation", bos)
         _fill_statistics(atlas, documents, contexts, tokens, activations)
         _fill_contrast(atlas, documents)
+        for table, rows in attribution_rows(documents, tokens).items():
+            _fill(atlas, table, rows)
 
 
 def _fill(atlas: Atlas, table: str, rows: Iterable[Row]) -> None:
@@ -376,13 +379,117 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
     _fill(atlas, "contrast", [{"contrast": 0, "name": "medical", **sets, "unit": "document"}])
     positive = [row["document"] for row in documents if row["corpus"] == 0]
     control = [row["document"] for row in documents if row["corpus"] == 1]
+    discovery = [row["document"] for row in documents if row["split"] == "discovery"]
     for sae in range(len(SAES)):
         rows = [row for feature in range(FEATURES) if (row := _contrasted(atlas, sae, feature, positive, control))]
         tested = _correct(rows)
         _keep_as_the_study(rows)
         counts = {"documents_positive": len(positive), "documents_control": len(control), "features_tested": tested}
-        _fill(atlas, "sae_contrast", [{"contrast": 0, "sae": sae, **counts, "documents_hash": "c" * 32}])
+        counts |= {
+            f"discovery_{side}": len({*keys} & {*discovery})
+            for side, keys in (("positive", positive), ("control", control))
+        }
+        counts |= {"pairs": 3, "terms": 6}
+        _fill(atlas, "sae_contrast", [{"contrast": 0, "sae": sae, **counts, **_fms(sae), "documents_hash": "c" * 32}])
         _fill(atlas, "feature_contrast", rows)
+        _fill(atlas, "feature_confirmation", (_confirmed(row) for row in rows))
+        _fill(atlas, "feature_pair", filter(None, (_paired(atlas, row) for row in rows)))
+        _fill(atlas, "feature_domain", (_against_domain(row) for row in rows if row["q"] is not None))
+        _fill(atlas, "feature_evidence", (_evidence(atlas, row) for row in rows))
+        _fill(atlas, "contrast_null", (_shuffled(sae, shuffle) for shuffle in range(1, 25)))
+        _fill(atlas, "contrast_correlation", _correlations(sae))
+
+
+def _named(row: Row) -> Row:
+    return {name: row[name] for name in ("contrast", "sae", "feature")}
+
+
+def _fms(sae: int) -> Row:
+    """FMS of the first SAE with round parts; the second one is without."""
+    names = ("fms_root", "fms_accuracy", "fms_local_1", "fms_local_5", "fms_global", "fms_1", "fms_5")
+    return dict.fromkeys(names) if sae else dict(zip(names, (1, 0.75, 0.25, 0.5, 1.0, 0.46875, 0.5625), strict=True))
+
+
+def _confirmed(row: Row) -> Row:
+    """What a half of such a contrast might have shown; too small a one has no interval and no verdict."""
+    hits, misses = row["fires_positive"], row["fires_control"]
+    known = hits + misses >= 5
+    verdict = {
+        "auroc_low": max(0.0, row["auroc"] - 0.125),
+        "auroc_high": min(1.0, row["auroc"] + 0.125),
+        "precision": hits / max(1, hits + misses),
+        "recall": hits / 6,
+        "f1": 2 * hits / (hits + misses + 6),
+        "probe_weight": row["mean_difference"],
+        "probe_bias": -0.5,
+        "probe_accuracy": (hits + 6 - misses) / 12,
+        "probe_f1": 2 * hits / (hits + misses + 6),
+    }
+    found = {"auroc_discovery": row["auroc"], "threshold": 1.5, "f1_discovery": 0.5, "auroc": row["auroc"]}
+    return _named(row) | found | {name: value if known else None for name, value in verdict.items()}
+
+
+def _maxima(atlas: Atlas, row: Row) -> dict[int, float]:
+    sql = "SELECT document, max_activation FROM feature_document WHERE sae = ? AND feature = ?"
+    return dict(atlas.duckdb.execute(sql, [row["sae"], row["feature"]]).fetchall())
+
+
+def _paired(atlas: Atlas, row: Row) -> Row | None:
+    """The three templates of both sides: documents 0 and 6, 1 and 7, 4 and 10."""
+    maxima = _maxima(atlas, row)
+    differences = [maxima.get(one, 0.0) - maxima.get(other, 0.0) for one, other in ((0, 6), (1, 7), (4, 10))]
+    higher, lower = sum(value > 0 for value in differences), sum(value < 0 for value in differences)
+    if not higher + lower:
+        return None
+    counts = {"higher": higher, "lower": lower, "share_higher": (3 + higher - lower) / 6}
+    return _named(row) | counts | {"p": 1 / (higher + 1), "q": 0.5 if higher == 3 else None}
+
+
+def _against_domain(row: Row) -> Row:
+    """The controls are of one domain."""
+    fires = row["fires_control"]
+    counts = {"domain": "everyday", "documents": 6, "fires": fires, "auroc": row["auroc"]}
+    return _named(row) | counts | {"documents_confirmation": 3, "called": fires // 2}
+
+
+def _evidence(atlas: Atlas, row: Row) -> Row:
+    sql = (
+        "SELECT token_id, SUM(active_tokens) FROM feature_token WHERE sae = ? AND feature = ? AND corpus < 2 GROUP BY 1"
+    )
+    counted = dict(atlas.duckdb.execute(sql, [row["sae"], row["feature"]]).fetchall())
+    total = sum(counted.values())
+    top = min(counted, key=lambda token: (-counted[token], token))
+    shares = [count / total for count in counted.values()]
+    terms = min(6, row["fires_positive"]) if row["fires_positive"] > row["fires_control"] else 0
+    return _named(row) | {
+        "active_tokens": total,
+        "top_token": top,
+        "top_token_share": counted[top] / total,
+        "token_entropy": -sum(share * math.log2(share) for share in shares) + 0.0,
+        "document_entropy": math.log2(row["fires_positive"] + row["fires_control"]),
+        "terms": terms,
+        "term_coverage": terms / 6,
+    }
+
+
+def _shuffled(sae: int, shuffle: int) -> Row:
+    found = {"min_p": shuffle / 64, "max_auroc": 0.5 + shuffle / 64, "discoveries": int(shuffle == 8)}
+    return {"contrast": 0, "sae": sae, "shuffle": shuffle, "seed": 20, **found}
+
+
+def _correlations(sae: int) -> Iterable[Row]:
+    moments, evidence = ("logit_std", "logit_skewness", "logit_kurtosis"), ("token_entropy", "top_token_share", "f1")
+    for number, (moment, measure) in enumerate(product(moments, evidence)):
+        rho = (number - 4) / 8
+        found = {"features": 7, "rho": rho, "low": max(-1.0, rho - 0.25), "high": min(1.0, rho + 0.25)}
+        yield {
+            "contrast": 0,
+            "sae": sae,
+            "moment": moment,
+            "evidence": measure,
+            **found,
+            "rho_given_frequency": rho / 2 if number else None,
+        }
 
 
 def _contrasted(atlas: Atlas, sae: int, feature: int, positive: list[int], control: list[int]) -> Row | None:
@@ -420,7 +527,14 @@ def _contrasted(atlas: Atlas, sae: int, feature: int, positive: list[int], contr
         "auroc": auroc,
         "p": p,
         "q": None,
+        "fisher_p": _fisher(*(sum(value > 0 for value in group) for group in maxima)),
     }
+
+
+def _fisher(hits: int, misses: int) -> float:
+    """Fisher's exact p of hits and misses in six documents each."""
+    chances = {n: math.comb(6, n) * math.comb(6, hits + misses - n) for n in range(hits + misses + 1)}
+    return sum(chance for chance in chances.values() if chance <= chances[hits]) / sum(chances.values())
 
 
 def _rank_sum(positive: list[float], control: list[float]) -> tuple[float, float]:

@@ -22,7 +22,17 @@ import click
     type=click.Choice(["document", "window"]),
     help="Maximum over a document, or over one window of it.  [default: document if each is one window]",
 )
-def command(atlas: Path, name: str, positive: tuple[str, ...], control: tuple[str, ...], unit: str | None) -> None:
+@click.option(
+    "--null",
+    "shuffles",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Also compute it under N shuffles of the labels: what is found by chance. Shuffles already stored are kept.",
+)
+def command(
+    atlas: Path, name: str, positive: tuple[str, ...], control: tuple[str, ...], unit: str | None, shuffles: int
+) -> None:
     """Compute contrast NAME in ATLAS for every SAE that has encoded its documents.
 
     A SET is a corpus (medical/medical), every corpus of a source (control),
@@ -33,7 +43,7 @@ def command(atlas: Path, name: str, positive: tuple[str, ...], control: tuple[st
     from schema import open_atlas
 
     with open_atlas(atlas) as opened:
-        computed = compute_contrast(opened, name, positive, control, cast(Unit | None, unit))
+        computed = compute_contrast(opened, name, positive, control, cast(Unit | None, unit), shuffles)
     if computed:
         click.echo(f"{atlas}: contrast {name} computed for {', '.join(computed)}")
     else:

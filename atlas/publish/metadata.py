@@ -5,6 +5,7 @@
 | metadata.json | all of it | titles and descriptions; a table's settings are taken over too |
 | settings.json | read from the folder | not read |
 | datasette.yaml | not read | settings, canned queries, tables' settings |
+| templates/ | pages that differ from its own | the same |
 | inspect-data.json | the database is immutable, its counts known | the same |
 """
 
@@ -51,7 +52,17 @@ td.col-Link { font-size: 0.75em; }
 td.col-sentence, td.col-text, td.col-example { min-width: 26em; white-space: pre-wrap; }
 td.col-top_tokens, td.col-raises, td.col-lowers, td.col-arguments { min-width: 18em; }
 .facet-info { width: auto; min-width: 250px; }
+@media (max-width: 576px) { form.sql label { display: block; width: auto; } }
 """
+
+QUERY_TEMPLATE = """
+{% extends "default:query.html" %}
+
+{% block title %}
+{%- if canned_query and metadata.title %}{{ metadata.title }}{% else %}{{ super() }}{% endif -%}
+{% endblock %}
+"""
+"""Datasette's page of a query, under its title instead of its SQL."""
 
 
 def write_metadata(folder: Path, counts: dict[str, int], about: About, publication: Publication) -> None:
@@ -64,6 +75,8 @@ def write_metadata(folder: Path, counts: dict[str, int], about: About, publicati
     (folder / "datasette.yaml").write_text(config, encoding="utf-8")
     (folder / "static").mkdir()
     (folder / "static" / "atlas.css").write_text(STYLESHEET.lstrip(), encoding="utf-8")
+    (folder / "templates").mkdir()
+    (folder / "templates" / "query.html").write_text(QUERY_TEMPLATE.lstrip(), encoding="utf-8")
 
 
 def datasette_metadata(about: About, publication: Publication) -> dict[str, object]:

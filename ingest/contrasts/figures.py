@@ -1,33 +1,28 @@
-"""The figures of a contrast, from scores: pure functions on arrays."""
+"""The figures of feature_contrast, from the scores of a range of features: pure functions on arrays."""
 
 import numpy as np
-import pyarrow as pa
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ingest.contrasts.scores import Scores
+from ingest.statistics.fisher import fisher_exact
 from ingest.statistics.rank_sum import benjamini_hochberg, rank_sum
-from ingest.statistics.study import mean_with_bos, study_kept
+from ingest.statistics.study import mean_with_bos
 
 MIN_DOCUMENTS = 5
 """A feature that fires in fewer documents of both groups together is not tested: it cannot reach a small p."""
 
+Columns = dict[str, np.ndarray]
 
-def contrast_figures(scores: Scores) -> tuple[pa.Table, int]:
-    """Every figure of feature_contrast for the features that fire, and how many were tested."""
-    n_features = len(scores.bos)
-    positive = scores.document_positive[scores.document]
-    groups = (int(scores.document_positive.sum()), int((~scores.document_positive).sum()))
-    fired = scores.score > 0
-    ranks = rank_sum(scores.feature[fired], scores.score[fired], positive[fired], groups, n_features)
-    fires = [np.bincount(scores.feature[fired & side], minlength=n_features) for side in (positive, ~positive)]
-    means = [_group_mean(scores, side, scores.tokens) for side in (True, False)]
+
+def contrast_columns(scores: Scores) -> Columns:
+    """What each feature of the range shows by itself; q and the study's filter need all features."""
+    fires = [np.bincount(part.feature, minlength=len(scores)) for part in _sides(scores.firing)]
+    firing = scores.firing
+    ranks = rank_sum(firing.feature, firing.score, firing.positive, scores.documents.sizes, len(scores))
+    means = [_group_mean(scores, side, scores.documents.tokens) for side in (True, False)]
     study = [_study_mean(scores, side) for side in (True, False)]
-    tested = fires[0] + fires[1] >= MIN_DOCUMENTS
-    q = np.full(n_features, np.nan)
-    q[tested] = benjamini_hochberg(ranks.p[tested])
-    seen = np.flatnonzero((np.bincount(scores.feature, minlength=n_features) > 0) | (scores.bos > 0))
-    columns = {
-        "feature": np.arange(n_features, dtype=np.int32),
+    return {
+        "feature": np.asarray(scores.features, dtype=np.int32),
         "fires_positive": fires[0].astype(np.int32),
         "fires_control": fires[1].astype(np.int32),
         "mean_positive": means[0],
@@ -36,23 +31,47 @@ def contrast_figures(scores: Scores) -> tuple[pa.Table, int]:
         "study_positive": study[0],
         "study_control": study[1],
         "study_difference": study[0] - study[1],
-        "study_kept": study_kept(study[0], study[1]),
         "auroc": ranks.auroc,
         "p": ranks.p,
-        "q": pa.array(q, mask=~tested),
+        "fisher_p": fisher_exact(fires[0], fires[1], scores.documents.sizes),
     }
-    return pa.table(columns).take(pa.array(seen)), int(tested.sum())
 
 
-def _group_mean(scores: Scores, side: bool, lengths: Int[np.ndarray, " document"]) -> Float[np.ndarray, " d_sae"]:
+def seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:
+    """Which features fire at all: on a document, or on BOS."""
+    fires: Bool[np.ndarray, " n_features"] = np.bincount(scores.feature, minlength=len(scores)) > 0
+    return fires | (scores.bos > 0)
+
+
+def tested(scores: Scores) -> Bool[np.ndarray, " n_features"]:
+    """Which features are tested; blind to which documents are positive."""
+    enough: Bool[np.ndarray, " n_features"] = np.bincount(scores.firing.feature, minlength=len(scores)) >= MIN_DOCUMENTS
+    return enough
+
+
+def q_values(
+    p: Float[np.ndarray, " n_features"], chosen: Bool[np.ndarray, " n_features"]
+) -> Float[np.ndarray, " n_features"]:
+    """Benjamini-Hochberg q over the chosen features; NaN for the others."""
+    q = np.full(len(p), np.nan)
+    q[chosen] = benjamini_hochberg(p[chosen])
+    return q
+
+
+def _sides(scores: Scores) -> tuple[Scores, Scores]:
+    return scores.where(scores.positive), scores.where(~scores.positive)
+
+
+def _group_mean(scores: Scores, side: bool, lengths: Int[np.ndarray, " document"]) -> Float[np.ndarray, " n_features"]:
     """Mean over a group's documents of each document's mean activation."""
-    chosen = scores.document_positive[scores.document] == side
-    share = scores.total[chosen] / lengths[scores.document[chosen]]
-    members = int((scores.document_positive == side).sum())
-    return np.bincount(scores.feature[chosen], weights=share, minlength=len(scores.bos)) / members
+    part = scores.where(scores.positive == side)
+    share = part.total / lengths[part.document]
+    members = scores.documents.sizes[0 if side else 1]
+    return np.bincount(part.feature, weights=share, minlength=len(scores)) / members
 
 
-def _study_mean(scores: Scores, side: bool) -> Float[np.ndarray, " d_sae"]:
-    lengths = scores.tokens + scores.bos_tokens
-    bos_share = float((scores.bos_tokens / lengths)[scores.document_positive == side].mean())
+def _study_mean(scores: Scores, side: bool) -> Float[np.ndarray, " n_features"]:
+    documents = scores.documents
+    lengths = documents.tokens + documents.bos_tokens
+    bos_share = float((documents.bos_tokens / lengths)[documents.positive == side].mean())
     return mean_with_bos(_group_mean(scores, side, lengths), scores.bos, bos_share)

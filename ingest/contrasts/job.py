@@ -1,23 +1,29 @@
 """The contrast job: select, score, compute, store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ingest.contrasts.figures import contrast_figures
-from ingest.contrasts.scores import Unit, covered_documents, read_scores
+from ingest.contrasts.computing import compute_figures
+from ingest.contrasts.null import null_rows
+from ingest.contrasts.scores import Unit, covered_documents, read_chunks, read_documents
 from ingest.contrasts.selection import check_disjoint, select_documents
-from ingest.contrasts.storing import Definition, is_stored, store_contrast
+from ingest.contrasts.storing import Definition, documents_hash, store_contrast, store_null, stored_shuffles
 from ingest.runs import RunRecord
 from schema.errors import SelectionError
 from schema.store import Atlas
 
 
 def compute_contrast(
-    atlas: Atlas, name: str, positive: Sequence[str], control: Sequence[str], unit: Unit | None = None
+    atlas: Atlas,
+    name: str,
+    positive: Sequence[str],
+    control: Sequence[str],
+    unit: Unit | None = None,
+    shuffles: int = 0,
 ) -> list[str]:
-    """Compute a contrast for every SAE that has encoded its documents; the SAEs for which it was not yet stored.
+    """Compute a contrast for every SAE that has encoded its documents; the SAEs for which something was missing.
 
     Sets are spelled as in `ingest.contrasts.selection`. Without a unit it is the document where each
-    document is one window, else one window of each.
+    document is one window, else one window of each. `shuffles` is the least number of shuffles that its null holds.
 
     Raises:
         SelectionError: a set is empty, a text is on both sides, or no SAE has encoded documents of both.
@@ -28,31 +34,49 @@ def compute_contrast(
     chosen_unit = unit or default_unit(atlas, [*positives, *controls])
     definition = Definition(name, tuple(positive), tuple(control), chosen_unit)
     compared, computed = 0, []
-    with RunRecord(atlas, "contrast", {"name": name, **definition.columns}, "cpu") as record:
+    arguments = {"name": name, **definition.columns, "shuffles": shuffles}
+    with RunRecord(atlas, "contrast", arguments, "cpu") as record:
         for sae, sae_name, d_sae in _saes(atlas):
             labels = covered_documents(atlas, sae, positives, controls)
             if labels is None:
                 continue
             compared += 1
-            if is_stored(atlas, definition, sae, labels):
-                continue
-            figures, tested = contrast_figures(read_scores(atlas, sae, d_sae, labels, chosen_unit))
-            with atlas.transaction():
-                record.start()
-                store_contrast(atlas, definition, sae, labels, figures, tested)
-            computed.append(sae_name)
+            if _bring_up(record, definition, (sae, d_sae), labels, shuffles):
+                computed.append(sae_name)
     if not compared:
         raise SelectionError("no SAE has encoded documents of both sides; run: atlas ingest")
     return computed
 
 
+def _bring_up(
+    record: RunRecord, definition: Definition, sae: tuple[int, int], labels: dict[int, bool], shuffles: int
+) -> bool:
+    """Compute what is not stored of a contrast for an SAE; false if nothing was missing."""
+    atlas, (key, d_sae) = record.atlas, sae
+    content = documents_hash(atlas, key, labels)
+    known = stored_shuffles(atlas, definition, key, content)
+    if known is not None and known >= shuffles:
+        return False
+    documents = read_documents(atlas, key, labels)
+    figures = compute_figures(atlas, key, d_sae, documents, definition.unit) if known is None else None
+    missing = range((known or 0) + 1, shuffles + 1)
+    chunks = read_chunks(atlas, key, d_sae, documents, definition.unit)
+    null = null_rows(documents, chunks, missing) if missing else None
+    with atlas.transaction():
+        record.start()
+        if figures is not None:
+            store_contrast(atlas, definition, key, figures, content)
+        if null is not None:
+            store_null(atlas, definition, key, null)
+    return True
+
+
 def default_unit(atlas: Atlas, documents: Sequence[int]) -> Unit:
+    """The document where each is one window; else one window of each, since a maximum grows with length."""
     rows = atlas.rows("SELECT max(contexts) FROM coverage WHERE document IN (SELECT unnest($1))", [list(documents)])
     return "document" if (rows[0][0] or 1) == 1 else "window"
 
 
-def _saes(atlas: Atlas) -> list[tuple[int, str, int]]:
-    return [
-        (int(s), str(n), int(d))
-        for s, n, d in atlas.rows("SELECT sae, release || '/' || sae_id, d_sae FROM sae ORDER BY sae")
-    ]
+def _saes(atlas: Atlas) -> Iterator[tuple[int, str, int]]:
+    rows = atlas.rows("SELECT sae, release || '/' || sae_id, d_sae FROM sae ORDER BY sae")
+    return ((int(sae), str(name), int(d_sae)) for sae, name, d_sae in rows)

@@ -1,6 +1,7 @@
-"""What an SAE gives on the documents of a contrast."""
+"""What an SAE gives on the documents of a contrast, read a range of features at a time."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,24 +12,96 @@ from schema.store import Atlas
 
 Unit = Literal["document", "window"]
 
+CHUNK_ROWS = 1_000_000
+"""Rows of feature_document that are in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The documents of a contrast, as an SAE has encoded them.
+
+    Shapes: each (document,). key is the document's own; confirmation tells the halves; template and domain number
+    what documents share: template -1 where there is none, domain -1 for positive documents, else a place in `domains`.
+    """
+
+    key: Int[np.ndarray, " document"]
+    positive: Bool[np.ndarray, " document"]
+    confirmation: Bool[np.ndarray, " document"]
+    template: Int[np.ndarray, " document"]
+    domain: Int[np.ndarray, " document"]
+    tokens: Int[np.ndarray, " document"]
+    bos_tokens: Int[np.ndarray, " document"]
+    domains: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The numbers of positive and of control documents."""
+        positives = int(self.positive.sum())
+        return positives, len(self) - positives
+
+    @property
+    def group(self) -> Int[np.ndarray, " document"]:
+        """What is drawn, shuffled or split together: a template, or a document without one."""
+        return np.where(self.template < 0, len(self) + np.arange(len(self)), self.template)
+
+    def half_sizes(self, *, confirmation: bool) -> tuple[int, int]:
+        """The numbers of positive and of control documents of one half."""
+        inside = self.confirmation == confirmation
+        return int((self.positive & inside).sum()), int((~self.positive & inside).sum())
+
 
 @dataclass(frozen=True)
 class Scores:
-    """What an SAE gives on the documents of a contrast; features that are silent on a document have no row.
+    """What a range of features gives on the documents; a feature that is silent on a document has no row.
 
-    Shapes: document_positive, tokens, bos_tokens (document,); feature, document, score, total (row,), where
-    document is a place among the documents, score the maximum over the unit, total the sum over the document;
-    bos (d_sae,).
+    Shapes: feature, document, score, total (row,), where feature counts from the first of the range and document is
+    a place among the documents, score the maximum over the unit, total the sum over the document; bos (n_features,).
     """
 
-    document_positive: Bool[np.ndarray, " document"]
-    tokens: Int[np.ndarray, " document"]
-    bos_tokens: Int[np.ndarray, " document"]
+    documents: Documents
+    features: range
     feature: Int[np.ndarray, " row"]
     document: Int[np.ndarray, " row"]
     score: Float[np.ndarray, " row"]
     total: Float[np.ndarray, " row"]
-    bos: Float[np.ndarray, " d_sae"]
+    bos: Float[np.ndarray, " n_features"]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def positive(self) -> Bool[np.ndarray, " row"]:
+        """Whether the row's document is positive."""
+        positive: Bool[np.ndarray, " row"] = self.documents.positive[self.document]
+        return positive
+
+    @property
+    def mean(self) -> Float[np.ndarray, " row"]:
+        """Mean activation over the document's tokens, BOS left out."""
+        mean: Float[np.ndarray, " row"] = self.total / self.documents.tokens[self.document]
+        return mean
+
+    def where(self, rows: Bool[np.ndarray, " row"]) -> "Scores":
+        """Some of the rows."""
+        return replace(
+            self,
+            feature=self.feature[rows],
+            document=self.document[rows],
+            score=self.score[rows],
+            total=self.total[rows],
+        )
+
+    @property
+    def firing(self) -> "Scores":
+        """The rows with a score: all of them but those silent in the chosen window."""
+        return self.where(self.score > 0)
+
+    def half(self, *, confirmation: bool) -> "Scores":
+        """The rows of one half of the documents."""
+        return self.where(self.documents.confirmation[self.document] == confirmation)
 
 
 def covered_documents(
@@ -40,14 +113,23 @@ def covered_documents(
     return labels if set(labels.values()) == {True, False} else None
 
 
-def read_scores(atlas: Atlas, sae: int, d_sae: int, labels: dict[int, bool], unit: Unit) -> Scores:
+def read_documents(atlas: Atlas, sae: int, labels: dict[int, bool]) -> Documents:
+    """What is known of the documents, in the order of `labels`."""
     keys = np.fromiter(labels, dtype=np.int32)
+    positive = np.fromiter(labels.values(), dtype=bool)
     chosen = pa.table({"document": keys, "place": np.arange(len(keys), dtype=np.int32)})
     with atlas.registered(chosen=chosen):
-        sizes = atlas.arrow(
+        rows = atlas.arrow(
             """
-            SELECT tokens, CASE WHEN prepend_bos THEN contexts ELSE 0 END AS bos_tokens
+            SELECT
+              coverage.tokens,
+              CASE WHEN prepend_bos THEN coverage.contexts ELSE 0 END AS bos_tokens,
+              split = 'confirmation' AS confirmation,
+              template,
+              domain
             FROM chosen
+            JOIN document USING (document)
+            JOIN corpus USING (corpus)
             JOIN coverage USING (document)
             JOIN sae USING (sae)
             JOIN tokenization USING (tokenization)
@@ -56,26 +138,72 @@ def read_scores(atlas: Atlas, sae: int, d_sae: int, labels: dict[int, bool], uni
             """,
             {"sae": sae},
         )
-        score = {"document": "max_activation", "window": "window_max"}[unit]
+    template = rows["template"].combine_chunks().dictionary_encode()
+    names, domain = np.unique(np.asarray(rows["domain"].to_pylist(), dtype=object)[~positive], return_inverse=True)
+    placed = np.full(len(keys), -1)
+    placed[~positive] = domain
+    return Documents(
+        key=keys,
+        positive=positive,
+        confirmation=rows["confirmation"].to_numpy(),
+        template=template.indices.fill_null(-1).to_numpy(),
+        domain=placed,
+        tokens=rows["tokens"].to_numpy(),
+        bos_tokens=rows["bos_tokens"].to_numpy(),
+        domains=tuple(map(str, names)),
+    )
+
+
+def read_scores(atlas: Atlas, sae: int, documents: Documents, unit: Unit, features: range) -> Scores:
+    """The scores of a range of features, by feature and score."""
+    chosen = pa.table({"document": documents.key, "place": np.arange(len(documents), dtype=np.int32)})
+    values = {"sae": sae, "first": features.start, "last": features.stop - 1}
+    score = {"document": "max_activation", "window": "window_max"}[unit]
+    with atlas.registered(chosen=chosen):
         rows = atlas.arrow(
             f"""
-            SELECT feature, place, {score} AS score, sum_activation
+            SELECT feature - $first AS feature, place, {score} AS score, sum_activation
             FROM feature_document
             JOIN chosen USING (document)
             WHERE sae = $sae
+              AND feature BETWEEN $first AND $last
+            ORDER BY feature, score, place
             """,
-            {"sae": sae},
+            values,
         )
-    on_bos = atlas.arrow("SELECT feature, activation FROM bos_activation WHERE sae = $sae", {"sae": sae})
-    bos = np.zeros(d_sae)
-    bos[on_bos["feature"].to_numpy()] = on_bos["activation"].to_numpy()
+    sql = "SELECT feature, activation FROM bos_activation WHERE sae = $sae AND feature BETWEEN $first AND $last"
+    on_bos = atlas.arrow(sql, values)
+    bos = np.zeros(len(features))
+    bos[on_bos["feature"].to_numpy() - features.start] = on_bos["activation"].to_numpy()
     return Scores(
-        document_positive=np.fromiter(labels.values(), dtype=bool),
-        tokens=sizes["tokens"].to_numpy(),
-        bos_tokens=sizes["bos_tokens"].to_numpy(),
+        documents=documents,
+        features=features,
         feature=rows["feature"].to_numpy(),
         document=rows["place"].to_numpy(),
         score=rows["score"].to_numpy(),
         total=rows["sum_activation"].to_numpy(),
         bos=bos,
     )
+
+
+def read_chunks(atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit) -> Iterator[Scores]:
+    """The scores of all features, in ranges of about CHUNK_ROWS rows: memory does not grow with the documents' text."""
+    for features in feature_ranges(atlas, sae, d_sae, documents.key):
+        yield read_scores(atlas, sae, documents, unit, features)
+
+
+def feature_ranges(atlas: Atlas, sae: int, d_sae: int, documents: Sequence[int] | np.ndarray) -> list[range]:
+    """Ranges that cover the features of an SAE, each as long as CHUNK_ROWS allows and of one feature at least."""
+    with atlas.registered(chosen=pa.table({"document": documents})):
+        sql = (
+            "SELECT feature, COUNT(*) FROM feature_document SEMI JOIN chosen USING (document) WHERE sae = ? GROUP BY 1"
+        )
+        counted = dict(atlas.rows(sql, [sae]))
+    ranges, first, rows = [], 0, 0
+    for feature in range(d_sae):
+        held = counted.get(feature, 0)
+        if rows + held > CHUNK_ROWS and feature > first:
+            ranges.append(range(first, feature))
+            first, rows = feature, 0
+        rows += held
+    return [*ranges, range(first, d_sae)]

@@ -8,12 +8,18 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import delete, insert, select
 
+from ingest.contrasts.computing import Figures
 from ingest.contrasts.scores import Unit
 from schema import tables
 from schema.store import Atlas
 
-REVISION = 1
+REVISION = 2
 """Raised when the figures change for the same documents, so that stored contrasts are computed again."""
+
+OF_CONTRAST = tuple(
+    table for table in tables.metadata.sorted_tables if {"contrast", "sae"} <= set(table.columns.keys())
+)
+"""Every table that holds rows of a contrast for an SAE."""
 
 
 @dataclass(frozen=True)
@@ -31,49 +37,62 @@ class Definition:
         return {"positive": list(self.positive), "control": list(self.control), "unit": self.unit}
 
 
-def documents_hash(labels: dict[int, bool]) -> str:
-    """A hash of the documents compared and of the revision of the figures."""
-    return hashlib.sha256(json.dumps([REVISION, sorted(labels.items())]).encode()).hexdigest()
+def documents_hash(atlas: Atlas, sae: int, labels: dict[int, bool]) -> str:
+    """A hash of the documents compared, the sums of their corpora, and the revision of the figures."""
+    sums = atlas.rows(
+        """
+        SELECT corpus, documents, tokens
+        FROM sae_corpus
+        WHERE sae = ?
+          AND corpus IN (SELECT corpus FROM document WHERE document IN (SELECT unnest(?)))
+        ORDER BY corpus
+        """,
+        [sae, list(labels)],
+    )
+    return hashlib.sha256(json.dumps([REVISION, sorted(labels.items()), sums]).encode()).hexdigest()
 
 
-def is_stored(atlas: Atlas, definition: Definition, sae: int, labels: dict[int, bool]) -> bool:
-    """Whether the contrast is stored for the SAE, over these very documents."""
+def stored_shuffles(atlas: Atlas, definition: Definition, sae: int, content: str) -> int | None:
+    """How many shuffles are stored of the contrast for the SAE; None if it is not stored over these documents."""
     rows = atlas.rows(
         """
-        SELECT positive, control, unit
+        SELECT positive, control, unit, COUNT(shuffle)
         FROM sae_contrast
         JOIN contrast USING (contrast)
+        LEFT JOIN contrast_null USING (contrast, sae)
         WHERE name = ?
           AND sae = ?
           AND documents_hash = ?
+        GROUP BY ALL
         """,
-        [definition.name, sae, documents_hash(labels)],
+        [definition.name, sae, content],
     )
-    wanted = definition.columns
-    found = [(json.loads(positive), json.loads(control), unit) for positive, control, unit in rows]
-    return found == [(wanted["positive"], wanted["control"], wanted["unit"])]
+    for positive, control, unit, shuffles in rows:
+        if {"positive": json.loads(positive), "control": json.loads(control), "unit": unit} == definition.columns:
+            return int(shuffles)
+    return None
 
 
-def store_contrast(
-    atlas: Atlas, definition: Definition, sae: int, labels: dict[int, bool], figures: pa.Table, tested: int
-) -> None:
+def store_contrast(atlas: Atlas, definition: Definition, sae: int, figures: Figures, content: str) -> None:
     """Replace what is stored of a contrast for an SAE; to be called inside a transaction."""
     contrast = _contrast_key(atlas, definition)
-    for table in (tables.feature_contrast, tables.sae_contrast):
+    for table in OF_CONTRAST:
         atlas.connection.execute(delete(table).where(table.c.contrast == contrast, table.c.sae == sae))
-    n_positive = sum(labels.values())
-    summary = {
-        "contrast": contrast,
-        "sae": sae,
-        "documents_positive": n_positive,
-        "documents_control": len(labels) - n_positive,
-        "features_tested": tested,
-        "documents_hash": documents_hash(labels),
-    }
+    summary = {"contrast": contrast, "sae": sae, **figures.summary, "documents_hash": content}
     atlas.connection.execute(insert(tables.sae_contrast), summary)
-    for name, key in (("contrast", contrast), ("sae", sae)):
-        figures = figures.append_column(name, pa.array(np.full(len(figures), key, np.int16)))
-    atlas.append(tables.feature_contrast, figures)
+    for name, rows in figures.tables.items():
+        _append(atlas, name, rows, contrast, sae)
+
+
+def store_null(atlas: Atlas, definition: Definition, sae: int, rows: pa.Table) -> None:
+    """Add shuffles to the null of a stored contrast; to be called inside a transaction."""
+    _append(atlas, "contrast_null", rows, _contrast_key(atlas, definition), sae)
+
+
+def _append(atlas: Atlas, name: str, rows: pa.Table, contrast: int, sae: int) -> None:
+    for column, key in (("contrast", contrast), ("sae", sae)):
+        rows = rows.append_column(column, pa.array(np.full(len(rows), key, np.int16)))
+    atlas.append(tables.metadata.tables[name], rows)
 
 
 def _contrast_key(atlas: Atlas, definition: Definition) -> int:
@@ -83,7 +102,7 @@ def _contrast_key(atlas: Atlas, definition: Definition) -> int:
     if known and all(known[0][name] == value for name, value in definition.columns.items()):
         return int(known[0]["contrast"])
     for row in known:
-        for stale in (tables.feature_contrast, tables.sae_contrast, table):
+        for stale in (*OF_CONTRAST, table):
             atlas.connection.execute(delete(stale).where(stale.c.contrast == row["contrast"]))
     key = atlas.next_key(table)
     atlas.connection.execute(insert(table), {"contrast": key, "name": definition.name, **definition.columns})

@@ -136,8 +136,8 @@ def is_plain_gpt2(model: LanguageModel) -> bool:
 
 def causal_attention(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
     """Each position of a window sees itself and those before it: (batch, position, head, d_head) throughout."""
-    heads = (tensor.transpose(1, 2) for tensor in (q, k, v))  # (batch, head, position, d_head)
-    return F.scaled_dot_product_attention(*heads, is_causal=True).transpose(1, 2)
+    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (batch, head, position, d_head)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
 
 
 def _block_weights(block: Any) -> BlockWeights:

@@ -99,6 +99,11 @@ def load_language_model(name: str, processing: Processing, device: str = "cpu") 
 
 
 def _load_folder(folder: Path) -> tuple[Any, Any]:
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} is no Hugging Face folder: it holds no config.json beside its weights and tokenizer; "
+            "give the folder that save_pretrained wrote"
+        )
     try:
         return _load(str(folder))
     except Exception as error:

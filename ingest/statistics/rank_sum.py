@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import erfc
 
+from ingest.statistics.ties import ties
+
 
 class RankSum(NamedTuple):
     """The rank-sum statistics of features 0 .. n_features - 1.
@@ -45,41 +47,38 @@ def rank_sum(
     fires = np.bincount(feature, minlength=n_features)
     fires_positive = np.bincount(feature[positive], minlength=n_features)
     zeros = n - fires
-    rank, ties = _ranks(feature, score, n_features)
+    rank, cubes = mid_ranks(feature, score, n_features)
     rank_firing = np.bincount(feature[positive], weights=(rank + zeros[feature])[positive], minlength=n_features)
     rank_silent = (n_positive - fires_positive) * (zeros + 1) / 2
     u = rank_firing + rank_silent - n_positive * (n_positive + 1) / 2
-    all_ties = ties + zeros.astype(float) ** 3 - zeros
-    return RankSum(u / (n_positive * n_control), _p_value(u, all_ties, n_positive, n_control))
+    all_ties = cubes + zeros.astype(float) ** 3 - zeros
+    return RankSum(u / (n_positive * n_control), normal_p(u, all_ties, n_positive, n_control))
 
 
-def _ranks(
+def mid_ranks(
     feature: Int[np.ndarray, " nonzero"], score: Float[np.ndarray, " nonzero"], n_features: int
 ) -> tuple[Float[np.ndarray, " nonzero"], Float[np.ndarray, " n_features"]]:
     """Mid-ranks from 1 within each feature, and each feature's sum of t^3 - t over its groups of ties."""
-    order = np.lexsort((score, feature))
-    ordered_feature, ordered_score = feature[order], score[order]
-    new_feature = np.diff(ordered_feature, prepend=-1) != 0
-    new_tie = new_feature | np.diff(ordered_score, prepend=np.nan).astype(bool)
-    starts = np.flatnonzero(new_tie)
-    sizes = np.diff(starts, append=len(order))
-    feature_start = np.maximum.accumulate(np.where(new_feature, np.arange(len(order)), 0))
-    middle = starts - feature_start[starts] + (sizes + 1) / 2
-    rank = np.empty(len(order))
-    rank[order] = np.repeat(middle, sizes)
-    cubes = sizes.astype(float) ** 3 - sizes
-    return rank, np.bincount(ordered_feature[starts], weights=cubes, minlength=n_features)
+    groups = ties(feature, score)
+    rank = np.empty(len(groups.order))
+    rank[groups.order] = np.repeat(groups.below(groups.size) + (groups.size + 1) / 2, groups.size)
+    cubes = groups.size.astype(float) ** 3 - groups.size
+    return rank, np.bincount(groups.feature, weights=cubes, minlength=n_features)
 
 
-def _p_value(
-    u: Float[np.ndarray, " n_features"], ties: Float[np.ndarray, " n_features"], n_positive: int, n_control: int
-) -> Float[np.ndarray, " n_features"]:
+def normal_p(
+    u: Float[np.ndarray, "n_features *shuffle"],
+    cubes: Float[np.ndarray, "n_features *one"],
+    n_positive: int,
+    n_control: int,
+) -> Float[np.ndarray, "n_features *shuffle"]:
+    """Two-sided p of U, normal with tie and continuity correction; `cubes` sums t^3 - t over ties."""
     n, pairs = n_positive + n_control, n_positive * n_control
-    variance = pairs / 12 * ((n + 1) - ties / (n * (n - 1)))
+    variance = pairs / 12 * ((n + 1) - cubes / (n * (n - 1)))
     distance = np.abs(u - pairs / 2) - 0.5
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(variance > 0, distance / np.sqrt(np.maximum(variance, 0)), 0)
-    p: Float[np.ndarray, " n_features"] = np.minimum(1.0, erfc(z / np.sqrt(2)))
+    p: Float[np.ndarray, n_features * shuffle] = np.minimum(1.0, erfc(z / np.sqrt(2)))
     return p
 
 

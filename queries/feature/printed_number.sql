@@ -1,5 +1,5 @@
 -- title: The features that one printed number may mean
--- description: A printed number such as 6490 names a different feature in each SAE, and a different one again if the author counted from one: index 6490 or index 6489. All of them, side by side, with a link to Neuronpedia where the SAE is published there.
+-- description: A printed number such as 6490 names a different feature in each SAE, and a different one again if the author counted from one: index 6490 or index 6489. All of them, side by side, with the statistics that each would have printed, and a link to Neuronpedia where the SAE is published there.
 -- database: atlas
 -- param number: INTEGER  -- number as printed, such as 6490
 WITH reading AS (
@@ -35,6 +35,9 @@ SELECT
     1.0 * COALESCE(fired.active_tokens, 0) / NULLIF(seen.tokens, 0) AS density,
     fired.max_activation,
     f.log_sparsity,
+    f.logit_std,
+    f.logit_skewness,
+    f.logit_kurtosis,
     (
         SELECT v.text
         FROM feature_token AS t

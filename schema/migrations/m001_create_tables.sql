@@ -320,6 +320,27 @@ COMMENT ON COLUMN model.center_unembed IS 'Unembedding centred over the vocabula
 
 COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights as loaded, before processing';
 
+CREATE TABLE prompt_filter (
+	explanation INTEGER NOT NULL,
+	term VARCHAR NOT NULL,
+	rank SMALLINT NOT NULL,
+	study_tokens JSON,
+	study_kept BOOLEAN,
+	PRIMARY KEY (explanation)
+);
+
+COMMENT ON TABLE prompt_filter IS 'The study''s filter of prompts, done right and as it ran';
+
+COMMENT ON COLUMN prompt_filter.explanation IS 'Explanation of the prompt''s prediction (question token)';
+
+COMMENT ON COLUMN prompt_filter.term IS 'The concept that the document names';
+
+COMMENT ON COLUMN prompt_filter.rank IS 'Best rank by |value| of a token on the term: it is among the top k where rank <= k';
+
+COMMENT ON COLUMN prompt_filter.study_tokens IS 'Tokens that the study''s rule looks at; NULL where it was not run';
+
+COMMENT ON COLUMN prompt_filter.study_kept IS 'Whether the study''s rule, as it ran, keeps the prompt';
+
 CREATE TABLE token (
 	context INTEGER NOT NULL,
 	position SMALLINT NOT NULL,
@@ -342,6 +363,39 @@ COMMENT ON COLUMN token.text IS 'Text of the token';
 COMMENT ON COLUMN token.char_start IS 'First character in the document';
 
 COMMENT ON COLUMN token.char_end IS 'Character after it; spans of a split character overlap';
+
+CREATE TABLE token_attribution (
+	explanation INTEGER NOT NULL,
+	position SMALLINT NOT NULL,
+	token_id INTEGER NOT NULL,
+	text VARCHAR NOT NULL,
+	char_start INTEGER NOT NULL,
+	char_end INTEGER NOT NULL,
+	value DOUBLE PRECISION NOT NULL,
+	standard_error DOUBLE PRECISION,
+	rank SMALLINT NOT NULL,
+	PRIMARY KEY (explanation, position)
+);
+
+COMMENT ON TABLE token_attribution IS 'What a token of a prompt owes';
+
+COMMENT ON COLUMN token_attribution.explanation IS 'Explanation';
+
+COMMENT ON COLUMN token_attribution.position IS 'Position of the token, BOS being 0';
+
+COMMENT ON COLUMN token_attribution.token_id IS 'Token id';
+
+COMMENT ON COLUMN token_attribution.text IS 'Text of the token';
+
+COMMENT ON COLUMN token_attribution.char_start IS 'First character in the document, or prompt';
+
+COMMENT ON COLUMN token_attribution.char_end IS 'Character after it';
+
+COMMENT ON COLUMN token_attribution.value IS 'Shapley value: its share of full_value - base_value';
+
+COMMENT ON COLUMN token_attribution.standard_error IS 'Standard error of the value; NULL where it is exact or not known';
+
+COMMENT ON COLUMN token_attribution.rank IS 'Place by |value|, 1 being the largest; ties by position';
 
 CREATE TABLE tokenization (
 	tokenization SMALLINT NOT NULL,
@@ -476,6 +530,68 @@ COMMENT ON COLUMN bos_activation.feature IS 'Zero-based index in the SAE';
 
 COMMENT ON COLUMN bos_activation.activation IS 'Activation on BOS at position 0, above 0';
 
+CREATE TABLE contrast_correlation (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	moment VARCHAR NOT NULL,
+	evidence VARCHAR NOT NULL,
+	features INTEGER NOT NULL,
+	rho DOUBLE PRECISION,
+	low DOUBLE PRECISION,
+	high DOUBLE PRECISION,
+	rho_given_frequency DOUBLE PRECISION,
+	PRIMARY KEY (contrast, sae, moment, evidence),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE contrast_correlation IS 'Whether the moments of logit weights go with evidence of one meaning: the study''s hypothesis';
+
+COMMENT ON COLUMN contrast_correlation.contrast IS 'Contrast';
+
+COMMENT ON COLUMN contrast_correlation.sae IS 'SAE';
+
+COMMENT ON COLUMN contrast_correlation.moment IS 'Column of feature: logit_std, logit_skewness or logit_kurtosis';
+
+COMMENT ON COLUMN contrast_correlation.evidence IS 'Column of feature_evidence or feature_confirmation';
+
+COMMENT ON COLUMN contrast_correlation.features IS 'Tested features for which both are known';
+
+COMMENT ON COLUMN contrast_correlation.rho IS 'Spearman''s rank correlation';
+
+COMMENT ON COLUMN contrast_correlation.low IS 'Lower end of its interval at level 0.95 (Bonett and Wright 2000)';
+
+COMMENT ON COLUMN contrast_correlation.high IS 'Upper end';
+
+COMMENT ON COLUMN contrast_correlation.rho_given_frequency IS 'The same with the number of active tokens held fixed';
+
+CREATE TABLE contrast_null (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	shuffle INTEGER NOT NULL,
+	seed INTEGER NOT NULL,
+	min_p DOUBLE PRECISION NOT NULL,
+	max_auroc DOUBLE PRECISION NOT NULL,
+	discoveries INTEGER NOT NULL,
+	PRIMARY KEY (contrast, sae, shuffle),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE contrast_null IS 'A contrast under shuffled labels: what it finds where there is nothing to find';
+
+COMMENT ON COLUMN contrast_null.contrast IS 'Contrast';
+
+COMMENT ON COLUMN contrast_null.sae IS 'SAE';
+
+COMMENT ON COLUMN contrast_null.shuffle IS 'Number of the shuffle, from 1';
+
+COMMENT ON COLUMN contrast_null.seed IS 'Seed of the shuffles; with the number it gives the labels';
+
+COMMENT ON COLUMN contrast_null.min_p IS 'Smallest rank-sum p over the tested features';
+
+COMMENT ON COLUMN contrast_null.max_auroc IS 'Largest AUROC over the tested features';
+
+COMMENT ON COLUMN contrast_null.discoveries IS 'Features called at q <= 0.05';
+
 CREATE TABLE coverage (
 	sae SMALLINT NOT NULL,
 	document INTEGER NOT NULL,
@@ -501,6 +617,88 @@ COMMENT ON COLUMN coverage.tokens IS 'Tokens encoded, BOS left out';
 COMMENT ON COLUMN coverage.contexts IS 'Windows encoded';
 
 COMMENT ON COLUMN coverage.summed IS 'Its activations are in the sums below';
+
+CREATE TABLE explanation (
+	explanation INTEGER NOT NULL,
+	ingest_run INTEGER NOT NULL,
+	question VARCHAR NOT NULL,
+	model SMALLINT NOT NULL,
+	sae SMALLINT,
+	feature INTEGER,
+	document INTEGER,
+	ordinal INTEGER NOT NULL,
+	text VARCHAR NOT NULL,
+	tokens SMALLINT NOT NULL,
+	output VARCHAR NOT NULL,
+	target_id INTEGER,
+	target VARCHAR,
+	position SMALLINT,
+	every_position BOOLEAN NOT NULL,
+	baseline VARCHAR NOT NULL,
+	estimator VARCHAR NOT NULL,
+	players SMALLINT NOT NULL,
+	evaluations BIGINT NOT NULL,
+	base_value DOUBLE PRECISION NOT NULL,
+	full_value DOUBLE PRECISION NOT NULL,
+	residual DOUBLE PRECISION NOT NULL,
+	identity VARCHAR NOT NULL,
+	PRIMARY KEY (explanation),
+	CONSTRAINT explanation_question CHECK (question IN ('token', 'feature', 'logit')),
+	CONSTRAINT explanation_output CHECK (output IN ('logit', 'log_probability', 'activation')),
+	CONSTRAINT explanation_estimator CHECK (estimator IN ('exact', 'permutation', 'partition')),
+	FOREIGN KEY(ingest_run) REFERENCES ingest_run (ingest_run),
+	FOREIGN KEY(model) REFERENCES model (model),
+	FOREIGN KEY(sae) REFERENCES sae (sae),
+	UNIQUE (identity)
+);
+
+COMMENT ON TABLE explanation IS 'One run of Shapley values: tokens for a prediction (token), tokens for a feature''s activation (feature), active features and the SAE''s error for a prediction (logit)';
+
+COMMENT ON COLUMN explanation.explanation IS 'Key';
+
+COMMENT ON COLUMN explanation.ingest_run IS 'Run that computed it';
+
+COMMENT ON COLUMN explanation.question IS 'What is explained by what: token, feature, logit (see there)';
+
+COMMENT ON COLUMN explanation.model IS 'Model';
+
+COMMENT ON COLUMN explanation.sae IS 'SAE of the features; NULL where there are none';
+
+COMMENT ON COLUMN explanation.feature IS 'Feature whose activation is explained (question feature), zero-based';
+
+COMMENT ON COLUMN explanation.document IS 'Document of the prompt; NULL where it was given by hand';
+
+COMMENT ON COLUMN explanation.ordinal IS 'Window of the document, from 0';
+
+COMMENT ON COLUMN explanation.text IS 'The prompt';
+
+COMMENT ON COLUMN explanation.tokens IS 'Tokens of the prompt, BOS left out';
+
+COMMENT ON COLUMN explanation.output IS 'logit, log_probability (nats) or activation';
+
+COMMENT ON COLUMN explanation.target_id IS 'Token whose logit or log-probability is explained';
+
+COMMENT ON COLUMN explanation.target IS 'Its text';
+
+COMMENT ON COLUMN explanation.position IS 'Position read, BOS being 0; NULL: the largest over the prompt, BOS left out';
+
+COMMENT ON COLUMN explanation.every_position IS 'Features are taken away at every position but BOS, not at `position` alone';
+
+COMMENT ON COLUMN explanation.baseline IS 'What stands for an absent token: end_of_text, mean_embedding, removal, ellipsis; feature: zero, mean';
+
+COMMENT ON COLUMN explanation.estimator IS 'exact, permutation, or partition (shap''s)';
+
+COMMENT ON COLUMN explanation.players IS 'Tokens, or active features and the error';
+
+COMMENT ON COLUMN explanation.evaluations IS 'Distinct coalitions evaluated';
+
+COMMENT ON COLUMN explanation.base_value IS 'Output with no player';
+
+COMMENT ON COLUMN explanation.full_value IS 'Output with every player';
+
+COMMENT ON COLUMN explanation.residual IS 'full_value - base_value - the sum of the values';
+
+COMMENT ON COLUMN explanation.identity IS 'Hash of all it depends on: makes a rerun free';
 
 CREATE TABLE feature (
 	sae SMALLINT NOT NULL,
@@ -540,6 +738,98 @@ COMMENT ON COLUMN feature.top_logits IS 'Tokens it raises most: [[text, weight],
 
 COMMENT ON COLUMN feature.bottom_logits IS 'Tokens it lowers most: [[text, weight], ...]';
 
+CREATE TABLE feature_attribution (
+	explanation INTEGER NOT NULL,
+	player SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	feature INTEGER,
+	activation DOUBLE PRECISION,
+	value DOUBLE PRECISION NOT NULL,
+	standard_error DOUBLE PRECISION,
+	rank SMALLINT NOT NULL,
+	activation_gradient DOUBLE PRECISION NOT NULL,
+	integrated_gradients DOUBLE PRECISION NOT NULL,
+	PRIMARY KEY (explanation, player),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE feature_attribution IS 'What an active feature, or the SAE''s error, owes';
+
+COMMENT ON COLUMN feature_attribution.explanation IS 'Explanation';
+
+COMMENT ON COLUMN feature_attribution.player IS 'Number of the player; the error is the last';
+
+COMMENT ON COLUMN feature_attribution.sae IS 'SAE of the feature';
+
+COMMENT ON COLUMN feature_attribution.feature IS 'Zero-based index in the SAE; NULL for the SAE''s error';
+
+COMMENT ON COLUMN feature_attribution.activation IS 'Its activation at the position; NULL for the error';
+
+COMMENT ON COLUMN feature_attribution.value IS 'Shapley value: its share of full_value - base_value';
+
+COMMENT ON COLUMN feature_attribution.standard_error IS 'Standard error of the value; NULL where it is exact or not known';
+
+COMMENT ON COLUMN feature_attribution.rank IS 'Place by |value|, 1 being the largest; ties by player';
+
+COMMENT ON COLUMN feature_attribution.activation_gradient IS 'The same by activation x gradient';
+
+COMMENT ON COLUMN feature_attribution.integrated_gradients IS 'The same by integrated gradients';
+
+CREATE TABLE feature_confirmation (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	feature INTEGER NOT NULL,
+	auroc_discovery DOUBLE PRECISION,
+	threshold DOUBLE PRECISION,
+	f1_discovery DOUBLE PRECISION,
+	auroc DOUBLE PRECISION,
+	auroc_low DOUBLE PRECISION,
+	auroc_high DOUBLE PRECISION,
+	precision DOUBLE PRECISION,
+	recall DOUBLE PRECISION,
+	f1 DOUBLE PRECISION,
+	probe_weight DOUBLE PRECISION,
+	probe_bias DOUBLE PRECISION,
+	probe_accuracy DOUBLE PRECISION,
+	probe_f1 DOUBLE PRECISION,
+	PRIMARY KEY (contrast, sae, feature),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE feature_confirmation IS 'A feature in a contrast, chosen on one half of the documents and judged on the other; NULL where a half has fewer than 5 documents of a side';
+
+COMMENT ON COLUMN feature_confirmation.contrast IS 'Contrast';
+
+COMMENT ON COLUMN feature_confirmation.sae IS 'SAE of the feature';
+
+COMMENT ON COLUMN feature_confirmation.feature IS 'Zero-based index in the SAE';
+
+COMMENT ON COLUMN feature_confirmation.auroc_discovery IS 'AUROC on the discovery half';
+
+COMMENT ON COLUMN feature_confirmation.threshold IS 'Score at or above which it calls a document: largest F1 on the discovery half';
+
+COMMENT ON COLUMN feature_confirmation.f1_discovery IS 'F1 at the threshold on the half that chose it: too good by nature';
+
+COMMENT ON COLUMN feature_confirmation.auroc IS 'AUROC on the confirmation half';
+
+COMMENT ON COLUMN feature_confirmation.auroc_low IS 'Lower end of its interval at level 0.95, bootstrap over templates';
+
+COMMENT ON COLUMN feature_confirmation.auroc_high IS 'Upper end of the interval; NULL if it fires in fewer than 5 documents';
+
+COMMENT ON COLUMN feature_confirmation.precision IS 'Share of the documents called that are positive; NULL if none is called';
+
+COMMENT ON COLUMN feature_confirmation.recall IS 'Share of the positive documents that are called';
+
+COMMENT ON COLUMN feature_confirmation.f1 IS 'Harmonic mean of precision and recall';
+
+COMMENT ON COLUMN feature_confirmation.probe_weight IS 'Logistic regression on its mean activation, fitted on the discovery half';
+
+COMMENT ON COLUMN feature_confirmation.probe_bias IS 'Its bias; it calls a document where weight x mean + bias > 0';
+
+COMMENT ON COLUMN feature_confirmation.probe_accuracy IS 'Share of documents that the probe calls rightly';
+
+COMMENT ON COLUMN feature_confirmation.probe_f1 IS 'F1 of the probe';
+
 CREATE TABLE feature_contrast (
 	contrast SMALLINT NOT NULL,
 	sae SMALLINT NOT NULL,
@@ -556,6 +846,7 @@ CREATE TABLE feature_contrast (
 	auroc DOUBLE PRECISION NOT NULL,
 	p DOUBLE PRECISION NOT NULL,
 	q DOUBLE PRECISION,
+	fisher_p DOUBLE PRECISION NOT NULL,
 	PRIMARY KEY (contrast, sae, feature),
 	FOREIGN KEY(sae) REFERENCES sae (sae)
 );
@@ -591,6 +882,8 @@ COMMENT ON COLUMN feature_contrast.auroc IS 'Chance that a positive document out
 COMMENT ON COLUMN feature_contrast.p IS 'Two-sided rank-sum p, asymptotic, with tie and continuity correction';
 
 COMMENT ON COLUMN feature_contrast.q IS 'Benjamini-Hochberg q over the tested features; NULL if not tested';
+
+COMMENT ON COLUMN feature_contrast.fisher_p IS 'Two-sided p of Fisher''s exact test on fires / does not fire';
 
 CREATE TABLE feature_corpus (
 	sae SMALLINT NOT NULL,
@@ -650,18 +943,131 @@ COMMENT ON COLUMN feature_corpus.mean_active IS 'Mean over the tokens it fires o
 
 COMMENT ON COLUMN feature_corpus.std_active IS 'Population standard deviation over the tokens it fires on';
 
+CREATE TABLE feature_domain (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	feature INTEGER NOT NULL,
+	domain VARCHAR NOT NULL,
+	documents INTEGER NOT NULL,
+	fires INTEGER NOT NULL,
+	auroc DOUBLE PRECISION NOT NULL,
+	documents_confirmation INTEGER NOT NULL,
+	called INTEGER,
+	PRIMARY KEY (contrast, sae, feature, domain),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE feature_domain IS 'A tested feature against each control domain: specificity is 1 - called / documents_confirmation';
+
+COMMENT ON COLUMN feature_domain.contrast IS 'Contrast';
+
+COMMENT ON COLUMN feature_domain.sae IS 'SAE of the feature';
+
+COMMENT ON COLUMN feature_domain.feature IS 'Zero-based index in the SAE';
+
+COMMENT ON COLUMN feature_domain.domain IS 'Domain of control documents';
+
+COMMENT ON COLUMN feature_domain.documents IS 'Control documents of the domain';
+
+COMMENT ON COLUMN feature_domain.fires IS 'Those in which it fires';
+
+COMMENT ON COLUMN feature_domain.auroc IS 'AUROC of the positive documents against this domain alone';
+
+COMMENT ON COLUMN feature_domain.documents_confirmation IS 'Those of the confirmation half';
+
+COMMENT ON COLUMN feature_domain.called IS 'Those of the confirmation half at or above the threshold; NULL without one';
+
+CREATE TABLE feature_evidence (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	feature INTEGER NOT NULL,
+	active_tokens BIGINT NOT NULL,
+	top_token INTEGER NOT NULL,
+	top_token_share DOUBLE PRECISION NOT NULL,
+	token_entropy DOUBLE PRECISION NOT NULL,
+	document_entropy DOUBLE PRECISION NOT NULL,
+	terms INTEGER NOT NULL,
+	term_coverage DOUBLE PRECISION,
+	PRIMARY KEY (contrast, sae, feature),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE feature_evidence IS 'How concentrated a feature is: one token, a few documents, or all the terms of the concept';
+
+COMMENT ON COLUMN feature_evidence.contrast IS 'Contrast';
+
+COMMENT ON COLUMN feature_evidence.sae IS 'SAE of the feature';
+
+COMMENT ON COLUMN feature_evidence.feature IS 'Zero-based index in the SAE';
+
+COMMENT ON COLUMN feature_evidence.active_tokens IS 'Tokens it fires on in the corpora of the contrast';
+
+COMMENT ON COLUMN feature_evidence.top_token IS 'Token id it fires on most often there';
+
+COMMENT ON COLUMN feature_evidence.top_token_share IS 'Share of its active tokens that are the top token';
+
+COMMENT ON COLUMN feature_evidence.token_entropy IS 'Entropy of its active tokens over token ids, bits';
+
+COMMENT ON COLUMN feature_evidence.document_entropy IS 'Entropy of its active tokens over documents, bits';
+
+COMMENT ON COLUMN feature_evidence.terms IS 'Terms on which it fires, on a token that overlaps the term';
+
+COMMENT ON COLUMN feature_evidence.term_coverage IS 'terms over all distinct terms of the positive documents; NULL without';
+
+CREATE TABLE feature_pair (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	feature INTEGER NOT NULL,
+	higher INTEGER NOT NULL,
+	lower INTEGER NOT NULL,
+	share_higher DOUBLE PRECISION NOT NULL,
+	p DOUBLE PRECISION NOT NULL,
+	q DOUBLE PRECISION,
+	PRIMARY KEY (contrast, sae, feature),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE feature_pair IS 'A feature on matched pairs: documents of both sides that share a template';
+
+COMMENT ON COLUMN feature_pair.contrast IS 'Contrast';
+
+COMMENT ON COLUMN feature_pair.sae IS 'SAE of the feature';
+
+COMMENT ON COLUMN feature_pair.feature IS 'Zero-based index in the SAE';
+
+COMMENT ON COLUMN feature_pair.higher IS 'Pairs whose positive side scores higher';
+
+COMMENT ON COLUMN feature_pair.lower IS 'Pairs whose control side scores higher';
+
+COMMENT ON COLUMN feature_pair.share_higher IS 'Chance that a positive document outranks its own matched control; ties count half';
+
+COMMENT ON COLUMN feature_pair.p IS 'Wilcoxon signed-rank p, two-sided, asymptotic, corrected';
+
+COMMENT ON COLUMN feature_pair.q IS 'Benjamini-Hochberg q over features with 5 differences or more; NULL if fewer';
+
 CREATE TABLE sae_contrast (
 	contrast SMALLINT NOT NULL,
 	sae SMALLINT NOT NULL,
 	documents_positive INTEGER NOT NULL,
 	documents_control INTEGER NOT NULL,
 	features_tested INTEGER NOT NULL,
+	discovery_positive INTEGER NOT NULL,
+	discovery_control INTEGER NOT NULL,
+	pairs INTEGER NOT NULL,
+	terms INTEGER NOT NULL,
+	fms_root INTEGER,
+	fms_accuracy DOUBLE PRECISION,
+	fms_local_1 DOUBLE PRECISION,
+	fms_local_5 DOUBLE PRECISION,
+	fms_global DOUBLE PRECISION,
+	fms_1 DOUBLE PRECISION,
+	fms_5 DOUBLE PRECISION,
 	documents_hash VARCHAR NOT NULL,
 	PRIMARY KEY (contrast, sae),
 	FOREIGN KEY(sae) REFERENCES sae (sae)
 );
 
-COMMENT ON TABLE sae_contrast IS 'A contrast computed for an SAE: how many documents and features it compared';
+COMMENT ON TABLE sae_contrast IS 'A contrast computed for an SAE: how much it compared, and its feature monosemanticity score (FMS)';
 
 COMMENT ON COLUMN sae_contrast.contrast IS 'Contrast';
 
@@ -672,6 +1078,28 @@ COMMENT ON COLUMN sae_contrast.documents_positive IS 'Positive documents';
 COMMENT ON COLUMN sae_contrast.documents_control IS 'Control documents';
 
 COMMENT ON COLUMN sae_contrast.features_tested IS 'Features that fire in at least 5 documents: what q corrects for';
+
+COMMENT ON COLUMN sae_contrast.discovery_positive IS 'Positive documents of the discovery half';
+
+COMMENT ON COLUMN sae_contrast.discovery_control IS 'Control documents of the discovery half';
+
+COMMENT ON COLUMN sae_contrast.pairs IS 'Templates with documents on both sides';
+
+COMMENT ON COLUMN sae_contrast.terms IS 'Distinct terms that the positive documents name';
+
+COMMENT ON COLUMN sae_contrast.fms_root IS 'Feature at the root of the Gini tree, zero-based; NULL without FMS';
+
+COMMENT ON COLUMN sae_contrast.fms_accuracy IS 'acc_0: accuracy of the root alone, on the confirmation half';
+
+COMMENT ON COLUMN sae_contrast.fms_local_1 IS '2 (acc_0 - acc_1): what is lost without the root';
+
+COMMENT ON COLUMN sae_contrast.fms_local_5 IS '2 (acc_0 - acc_5): what is lost without the 5 best features';
+
+COMMENT ON COLUMN sae_contrast.fms_global IS '1 - mean of acc_cum_i - acc_0 over the i = 1 .. 10 best features together';
+
+COMMENT ON COLUMN sae_contrast.fms_1 IS 'FMS@1 = acc_0 (local@1 + global) / 2';
+
+COMMENT ON COLUMN sae_contrast.fms_5 IS 'FMS@5 = acc_0 (local@5 + global) / 2';
 
 COMMENT ON COLUMN sae_contrast.documents_hash IS 'Hash of the documents compared: what makes a rerun free';
 

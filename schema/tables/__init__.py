@@ -11,8 +11,19 @@ from schema.tables.activations import (
     feature_token,
     sae_corpus,
 )
+from schema.tables.attributions import explanation, feature_attribution, prompt_filter, token_attribution
 from schema.tables.base import metadata
-from schema.tables.contrasts import contrast, feature_contrast, sae_contrast
+from schema.tables.contrasts import (
+    contrast,
+    contrast_correlation,
+    contrast_null,
+    feature_confirmation,
+    feature_contrast,
+    feature_domain,
+    feature_evidence,
+    feature_pair,
+    sae_contrast,
+)
 from schema.tables.documents import context, corpus, document, token
 from schema.tables.models import feature, model, sae, tokenization, vocabulary
 from schema.tables.runs import ingest_run, migration
@@ -22,24 +33,34 @@ __all__ = [
     "bos_activation",
     "context",
     "contrast",
+    "contrast_correlation",
+    "contrast_null",
     "corpus",
     "coverage",
     "document",
+    "explanation",
     "feature",
+    "feature_attribution",
+    "feature_confirmation",
     "feature_contrast",
     "feature_corpus",
     "feature_document",
+    "feature_domain",
+    "feature_evidence",
     "feature_example",
     "feature_histogram",
+    "feature_pair",
     "feature_token",
     "ingest_run",
     "metadata",
     "migration",
     "model",
+    "prompt_filter",
     "sae",
     "sae_contrast",
     "sae_corpus",
     "token",
+    "token_attribution",
     "tokenization",
     "vocabulary",
 ]

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -44,9 +45,20 @@ sae_contrast = Table(
         nullable=False,
         comment="Features that fire in at least 5 documents: what q corrects for",
     ),
+    Column("discovery_positive", Integer, nullable=False, comment="Positive documents of the discovery half"),
+    Column("discovery_control", Integer, nullable=False, comment="Control documents of the discovery half"),
+    Column("pairs", Integer, nullable=False, comment="Templates with documents on both sides"),
+    Column("terms", Integer, nullable=False, comment="Distinct terms that the positive documents name"),
+    Column("fms_root", Integer, comment="Feature at the root of the Gini tree, zero-based; NULL without FMS"),
+    Column("fms_accuracy", Double, comment="acc_0: accuracy of the root alone, on the confirmation half"),
+    Column("fms_local_1", Double, comment="2 (acc_0 - acc_1): what is lost without the root"),
+    Column("fms_local_5", Double, comment="2 (acc_0 - acc_5): what is lost without the 5 best features"),
+    Column("fms_global", Double, comment="1 - mean of acc_cum_i - acc_0 over the i = 1 .. 10 best features together"),
+    Column("fms_1", Double, comment="FMS@1 = acc_0 (local@1 + global) / 2"),
+    Column("fms_5", Double, comment="FMS@5 = acc_0 (local@5 + global) / 2"),
     Column("documents_hash", String, nullable=False, comment="Hash of the documents compared: what makes a rerun free"),
     PrimaryKeyConstraint("contrast", "sae"),
-    comment="A contrast computed for an SAE: how many documents and features it compared",
+    comment="A contrast computed for an SAE: how much it compared, and its feature monosemanticity score (FMS)",
 )
 
 feature_contrast = Table(
@@ -82,6 +94,116 @@ feature_contrast = Table(
     ),
     Column("p", Double, nullable=False, comment="Two-sided rank-sum p, asymptotic, with tie and continuity correction"),
     Column("q", Double, comment="Benjamini-Hochberg q over the tested features; NULL if not tested"),
+    Column("fisher_p", Double, nullable=False, comment="Two-sided p of Fisher's exact test on fires / does not fire"),
     PrimaryKeyConstraint("contrast", "sae", "feature"),
     comment="A feature in a contrast, where it fires at all",
+)
+
+feature_confirmation = Table(
+    "feature_confirmation",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE of the feature"),
+    Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
+    Column("auroc_discovery", Double, comment="AUROC on the discovery half"),
+    Column(
+        "threshold", Double, comment="Score at or above which it calls a document: largest F1 on the discovery half"
+    ),
+    Column("f1_discovery", Double, comment="F1 at the threshold on the half that chose it: too good by nature"),
+    Column("auroc", Double, comment="AUROC on the confirmation half"),
+    Column("auroc_low", Double, comment="Lower end of its interval at level 0.95, bootstrap over templates"),
+    Column("auroc_high", Double, comment="Upper end of the interval; NULL if it fires in fewer than 5 documents"),
+    Column("precision", Double, comment="Share of the documents called that are positive; NULL if none is called"),
+    Column("recall", Double, comment="Share of the positive documents that are called"),
+    Column("f1", Double, comment="Harmonic mean of precision and recall"),
+    Column("probe_weight", Double, comment="Logistic regression on its mean activation, fitted on the discovery half"),
+    Column("probe_bias", Double, comment="Its bias; it calls a document where weight x mean + bias > 0"),
+    Column("probe_accuracy", Double, comment="Share of documents that the probe calls rightly"),
+    Column("probe_f1", Double, comment="F1 of the probe"),
+    PrimaryKeyConstraint("contrast", "sae", "feature"),
+    comment="A feature in a contrast, chosen on one half of the documents and judged on the other; "
+    "NULL where a half has fewer than 5 documents of a side",
+)
+
+feature_pair = Table(
+    "feature_pair",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE of the feature"),
+    Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
+    Column("higher", Integer, nullable=False, comment="Pairs whose positive side scores higher"),
+    Column("lower", Integer, nullable=False, comment="Pairs whose control side scores higher"),
+    Column(
+        "share_higher",
+        Double,
+        nullable=False,
+        comment="Chance that a positive document outranks its own matched control; ties count half",
+    ),
+    Column("p", Double, nullable=False, comment="Wilcoxon signed-rank p, two-sided, asymptotic, corrected"),
+    Column("q", Double, comment="Benjamini-Hochberg q over features with 5 differences or more; NULL if fewer"),
+    PrimaryKeyConstraint("contrast", "sae", "feature"),
+    comment="A feature on matched pairs: documents of both sides that share a template",
+)
+
+feature_domain = Table(
+    "feature_domain",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE of the feature"),
+    Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
+    Column("domain", String, nullable=False, comment="Domain of control documents"),
+    Column("documents", Integer, nullable=False, comment="Control documents of the domain"),
+    Column("fires", Integer, nullable=False, comment="Those in which it fires"),
+    Column("auroc", Double, nullable=False, comment="AUROC of the positive documents against this domain alone"),
+    Column("documents_confirmation", Integer, nullable=False, comment="Those of the confirmation half"),
+    Column("called", Integer, comment="Those of the confirmation half at or above the threshold; NULL without one"),
+    PrimaryKeyConstraint("contrast", "sae", "feature", "domain"),
+    comment="A tested feature against each control domain: specificity is 1 - called / documents_confirmation",
+)
+
+feature_evidence = Table(
+    "feature_evidence",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE of the feature"),
+    Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
+    Column("active_tokens", BigInteger, nullable=False, comment="Tokens it fires on in the corpora of the contrast"),
+    Column("top_token", Integer, nullable=False, comment="Token id it fires on most often there"),
+    Column("top_token_share", Double, nullable=False, comment="Share of its active tokens that are the top token"),
+    Column("token_entropy", Double, nullable=False, comment="Entropy of its active tokens over token ids, bits"),
+    Column("document_entropy", Double, nullable=False, comment="Entropy of its active tokens over documents, bits"),
+    Column("terms", Integer, nullable=False, comment="Terms on which it fires, on a token that overlaps the term"),
+    Column("term_coverage", Double, comment="terms over all distinct terms of the positive documents; NULL without"),
+    PrimaryKeyConstraint("contrast", "sae", "feature"),
+    comment="How concentrated a feature is: one token, a few documents, or all the terms of the concept",
+)
+
+contrast_null = Table(
+    "contrast_null",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE"),
+    Column("shuffle", Integer, nullable=False, autoincrement=False, comment="Number of the shuffle, from 1"),
+    Column("seed", Integer, nullable=False, comment="Seed of the shuffles; with the number it gives the labels"),
+    Column("min_p", Double, nullable=False, comment="Smallest rank-sum p over the tested features"),
+    Column("max_auroc", Double, nullable=False, comment="Largest AUROC over the tested features"),
+    Column("discoveries", Integer, nullable=False, comment="Features called at q <= 0.05"),
+    PrimaryKeyConstraint("contrast", "sae", "shuffle"),
+    comment="A contrast under shuffled labels: what it finds where there is nothing to find",
+)
+
+contrast_correlation = Table(
+    "contrast_correlation",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE"),
+    Column("moment", String, nullable=False, comment="Column of feature: logit_std, logit_skewness or logit_kurtosis"),
+    Column("evidence", String, nullable=False, comment="Column of feature_evidence or feature_confirmation"),
+    Column("features", Integer, nullable=False, comment="Tested features for which both are known"),
+    Column("rho", Double, comment="Spearman's rank correlation"),
+    Column("low", Double, comment="Lower end of its interval at level 0.95 (Bonett and Wright 2000)"),
+    Column("high", Double, comment="Upper end"),
+    Column("rho_given_frequency", Double, comment="The same with the number of active tokens held fixed"),
+    PrimaryKeyConstraint("contrast", "sae", "moment", "evidence"),
+    comment="Whether the moments of logit weights go with evidence of one meaning: the study's hypothesis",
 )

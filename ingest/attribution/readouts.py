@@ -1,0 +1,56 @@
+"""What a game measures: functions from the activations at a hook to one number or several."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+
+from ingest.models.gpt2 import GPT2
+from ingest.models.sae import LoadedSAE
+
+Output = Literal["logit", "log_probability"]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """A measure at a hook; over a window it is that of the last position, or the largest but for BOS."""
+
+    hook_name: str
+    measure: Callable[[Float[torch.Tensor, "*rows d_in"]], Float[torch.Tensor, "*rows output"]]
+    largest: bool = False
+
+
+def token_readout(gpt2: GPT2, token_ids: Sequence[int], output: Output) -> Readout:
+    """Logit (units: as the model gives them) or log-probability (nats) of tokens to come next."""
+    chosen = torch.as_tensor(token_ids, device=gpt2.W_U.device)
+
+    def logit(resid: torch.Tensor) -> torch.Tensor:
+        return gpt2.final_norm(resid) @ gpt2.W_U[:, chosen] + gpt2.b_U[chosen]
+
+    def log_probability(resid: torch.Tensor) -> torch.Tensor:
+        return gpt2.logits(resid).log_softmax(-1)[..., chosen]
+
+    return Readout(gpt2.last_hook, logit if output == "logit" else log_probability)
+
+
+def feature_readout(sae: LoadedSAE, features: Sequence[int], *, largest: bool) -> Readout:
+    """Activations of features of an SAE; only their own columns are computed where that is possible."""
+    module, chosen = sae.module, list(features)
+    if sae.architecture not in ("standard", "jumprelu") or module.cfg.normalize_activations != "none":
+
+        def encode(x: torch.Tensor) -> torch.Tensor:
+            acts: torch.Tensor = module.encode(x)
+            return (acts.to_dense() if acts.is_sparse else acts)[..., chosen]
+
+        return Readout(sae.hook_name, encode, largest)
+    W = module.W_enc[:, chosen]
+    bias = module.b_enc[chosen] - (module.b_dec @ W if module.cfg.apply_b_dec_to_input else 0)
+    least = module.threshold[chosen].clamp(min=0) if sae.architecture == "jumprelu" else torch.zeros_like(bias)
+
+    def linear(x: torch.Tensor) -> torch.Tensor:
+        pre = x @ W.to(x.dtype) + bias.to(x.dtype)
+        return torch.where(pre > least, pre, 0)
+
+    return Readout(sae.hook_name, linear, largest)

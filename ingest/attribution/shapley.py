@@ -1,0 +1,87 @@
+"""Shapley values of any game: exact by enumeration, or from paired permutations.
+
+A game is a function from coalitions to values; it is called with all the coalitions
+at once, so that it can share work between them, and may have several outputs.
+
+Source: Shapley 1953; Castro, Gómez & Tejada 2009 (sampling of permutations); Mitchell et al. 2022,
+"Sampling Permutations for Shapley Value Estimation" (a permutation and its reverse as a pair).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+Coalitions = Bool[np.ndarray, "row player"]
+Game = Callable[[Coalitions], Float[np.ndarray, "row output"]]
+
+EXACT_PLAYERS = 12
+"""Most players whose 2^n coalitions are all evaluated unless asked otherwise."""
+MOST_EXACT_PLAYERS = 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Shapley values of a game's players; base is the value of no player, full of all.
+
+    Shapes: values, standard_error (player, output), the latter None where values are exact; base, full (output,).
+    """
+
+    estimator: str
+    values: Float[np.ndarray, "player output"]
+    standard_error: Float[np.ndarray, "player output"] | None
+    base: Float[np.ndarray, " output"]
+    full: Float[np.ndarray, " output"]
+    evaluations: int
+
+    @property
+    def residual(self) -> Float[np.ndarray, " output"]:
+        """What the values leave unexplained: full - base - their sum."""
+        residual: np.ndarray = self.full - self.base - self.values.sum(axis=0)
+        return residual
+
+    def output(self, number: int) -> "Estimate":
+        """The same of one output."""
+        one = slice(number, number + 1)
+        error = None if self.standard_error is None else self.standard_error[:, one]
+        values, base, full = self.values[:, one], self.base[one], self.full[one]
+        return Estimate(self.estimator, values, error, base, full, self.evaluations)
+
+
+def every_coalition(players: int) -> Coalitions:
+    """All 2^n coalitions, sorted; player 0 is the highest bit of a row's number."""
+    bits = np.arange(players)[::-1]
+    return (np.arange(2**players)[:, None] >> bits & 1).astype(bool)
+
+
+def exact_values(game: Game, players: int) -> Estimate:
+    """Shapley values from all 2^n coalitions, rounding apart."""
+    coalitions = every_coalition(players)
+    value = np.asarray(game(coalitions), dtype=np.float64)
+    cube = value.reshape(*(2,) * players, -1)  # an axis a player: out, in
+    others = coalitions[: 2 ** (players - 1), 1:].sum(axis=1)  # players of each coalition of the others
+    weight = np.array([1 / (players * comb(players - 1, size)) for size in range(players)])[others]
+    rises = [np.diff(cube, axis=player).reshape(len(weight), -1) for player in range(players)]
+    values = np.stack([weight @ rise for rise in rises])
+    return Estimate("exact", values, None, value[0], value[-1], len(coalitions))
+
+
+def permutation_values(game: Game, players: int, pairs: int, seed: int = 0) -> Estimate:
+    """Shapley values from random orders, each with its reverse; they add up exactly.
+
+    The standard error is that of the mean over pairs; None from a single pair.
+    """
+    generator = np.random.default_rng(seed)
+    orders = np.stack([generator.permutation(players) for _ in range(pairs)])
+    orders = np.concatenate([orders, orders[:, ::-1]])  # (order, player)
+    chains = np.argsort(orders, axis=1)[:, None, :] < np.arange(players + 1)[:, None]  # (order, step, player)
+    distinct, place = np.unique(chains.reshape(-1, players), axis=0, return_inverse=True)
+    value = np.asarray(game(distinct), dtype=np.float64)
+    rise = np.diff(value[place].reshape(*chains.shape[:2], -1), axis=1)  # (order, step, output)
+    owed = np.empty_like(rise)
+    np.put_along_axis(owed, orders[:, :, None], rise, axis=1)  # (order, player, output)
+    paired = (owed[:pairs] + owed[pairs:]) / 2
+    error = paired.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else None
+    return Estimate("permutation", paired.mean(axis=0), error, value[0], value[-1], len(distinct))

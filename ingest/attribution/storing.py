@@ -1,0 +1,169 @@
+"""Explanations as rows: found again by their identity, stored a prompt at a time."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ingest.attribution.prompts import Prompt
+from ingest.attribution.questions import Answer, Asked
+from ingest.attribution.request import Method, Question
+from ingest.attribution.study_filter import term_rank, value_ranks
+from ingest.attribution.subject import Keys, Subject
+from schema import tables
+from schema.store import Atlas
+
+REVISION = 1
+"""Raised when the values change for the same arguments, so that stored ones are computed again."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An answer about a prompt, under the identity it is stored by."""
+
+    prompt: Prompt
+    identity: str
+    answer: Answer
+    study: tuple[list[str], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What all explanations of a job share."""
+
+    question: Question
+    method: Method
+    subject: Subject
+    keys: Keys
+    baseline: np.ndarray | None = None
+
+    def identity(self, prompt: Prompt, asked: Asked) -> str:
+        """A hash of all that the values depend on."""
+        subject = self.subject
+        parts: Sequence[object] = [
+            REVISION,
+            self.question,
+            subject.model.weights_sha256,
+            asdict(subject.model.processing),
+            subject.sae.weights_sha256 if self.question != "token" else None,
+            [subject.bos, *prompt.token_ids.tolist()],
+            [prompt.document, prompt.ordinal],
+            asdict(asked),
+            asdict(self.method),
+            hashlib.sha256(self.baseline.tobytes()).hexdigest() if self.baseline is not None else None,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def stored(atlas: Atlas, identities: Iterable[str]) -> dict[str, int]:
+    """The explanations among these that the atlas holds: identity -> key."""
+    sql = "SELECT identity, explanation FROM explanation WHERE identity IN (SELECT UNNEST($1))"
+    return dict(atlas.rows(sql, [list(identities)]))
+
+
+def store(atlas: Atlas, asking: Asking, explained: Sequence[Explained], run: int) -> list[int]:
+    """Append explanations with their values; to be called inside a transaction. Their keys."""
+    first = atlas.next_key(tables.explanation)
+    keys = list(range(first, first + len(explained)))
+    rows: dict[str, list[Row]] = {name: [] for name in _TABLES}
+    for key, one in zip(keys, explained, strict=True):
+        rows["explanation"].append({"explanation": key, "ingest_run": run} | _explanation(asking, one))
+        players = _feature_rows(asking, one) if one.answer.parts is not None else _token_rows(asking, one)
+        table = "feature_attribution" if one.answer.parts is not None else "token_attribution"
+        rows[table] += [{"explanation": key} | player for player in players]
+        rows["prompt_filter"] += [{"explanation": key} | row for row in _filter_rows(asking, one)]
+    for name, found in rows.items():
+        if found:
+            atlas.append(_TABLES[name], pa.Table.from_pylist(found))
+    return keys
+
+
+_TABLES = {
+    table.name: table
+    for table in (tables.explanation, tables.token_attribution, tables.feature_attribution, tables.prompt_filter)
+}
+
+
+def _explanation(asking: Asking, one: Explained) -> Row:
+    asked, estimate, prompt = one.answer.asked, one.answer.estimate, one.prompt
+    target = None if asked.target_id is None else asking.subject.text_of(asked.target_id)
+    return {
+        "question": asking.question,
+        "model": asking.keys.model,
+        "sae": None if asking.question == "token" else asking.keys.sae,
+        "feature": asked.feature,
+        "document": prompt.document,
+        "ordinal": prompt.ordinal,
+        "text": prompt.text,
+        "tokens": len(prompt),
+        "output": asked.output,
+        "target_id": asked.target_id,
+        "target": target,
+        "position": asked.position,
+        "every_position": asked.every_position,
+        "baseline": "ellipsis" if estimate.estimator == "partition" else asking.method.baseline,
+        "estimator": estimate.estimator,
+        "players": len(estimate.values),
+        "evaluations": estimate.evaluations,
+        "base_value": float(estimate.base[0]),
+        "full_value": float(estimate.full[0]),
+        "residual": float(estimate.residual[0]),
+        "identity": one.identity,
+    }
+
+
+def _values(one: Explained) -> Iterable[Mapping[str, float | int | None]]:
+    estimate = one.answer.estimate
+    values = estimate.values[:, 0]
+    errors = [None] * len(values) if estimate.standard_error is None else estimate.standard_error[:, 0].tolist()
+    for value, error, rank in zip(values.tolist(), errors, value_ranks(values).tolist(), strict=True):
+        yield {"value": value, "standard_error": error, "rank": rank}
+
+
+def _token_rows(asking: Asking, one: Explained) -> Iterable[Row]:
+    """A row a token; a prompt read at a position has none for those after it, which it cannot depend on."""
+    prompt, first = one.prompt, int(asking.subject.bos is not None)
+    columns = (prompt.token_ids.tolist(), prompt.char_start.tolist(), prompt.char_end.tolist())
+    for number, values in enumerate(_values(one)):
+        token_id, char_start, char_end = (column[number] for column in columns)
+        text = asking.subject.text_of(token_id)
+        place = {"position": first + number, "token_id": token_id, "text": text}
+        yield {**place, "char_start": char_start, "char_end": char_end, **values}
+
+
+def _feature_rows(asking: Asking, one: Explained) -> Iterable[Row]:
+    parts, answer = one.answer.parts, one.answer
+    assert parts is not None
+    assert answer.activation_gradient is not None
+    assert answer.integrated_gradients is not None
+    features = [*parts.features.tolist(), None]
+    activations = [*parts.activations.tolist(), None]
+    for player, values in enumerate(_values(one)):
+        yield {
+            "player": player,
+            "sae": asking.keys.sae,
+            "feature": features[player],
+            "activation": activations[player],
+            **values,
+            "activation_gradient": float(answer.activation_gradient[player]),
+            "integrated_gradients": float(answer.integrated_gradients[player]),
+        }
+
+
+def _filter_rows(asking: Asking, one: Explained) -> Iterable[Row]:
+    """The rank of the document's term among the tokens, where it names one inside this window."""
+    prompt = one.prompt
+    if asking.question != "token" or prompt.term is None:
+        return
+    values = one.answer.estimate.values[:, 0]
+    rank = term_rank(values, prompt.char_start, prompt.char_end, (prompt.term.start, prompt.term.end))
+    if rank is not None:
+        tokens, kept = one.study if one.study is not None else (None, None)
+        study = None if tokens is None else json.dumps(tokens, ensure_ascii=False)
+        yield {"term": prompt.term.text, "rank": rank, "study_tokens": study, "study_kept": kept}

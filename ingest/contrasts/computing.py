@@ -1,0 +1,105 @@
+"""Everything that is stored of a contrast for one SAE, computed a range of features at a time."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+
+from ingest.contrasts.concept import EVIDENCE, MOMENTS, BestSplits, correlation_rows, fms_columns
+from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
+from ingest.contrasts.evidence import evidence_rows
+from ingest.contrasts.figures import MIN_DOCUMENTS, Columns, contrast_columns, q_values, seen, tested
+from ingest.contrasts.matched import MIN_DIFFERENCES, domain_columns, pair_columns
+from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks
+from ingest.statistics.paired import pair_numbers
+from ingest.statistics.study import study_kept
+from schema.store import Atlas
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The rows of each table by its name, without their keys, and the figures of sae_contrast."""
+
+    tables: dict[str, pa.Table]
+    summary: dict[str, float | int | None]
+
+
+def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit) -> Figures:
+    """Every figure of a contrast for an SAE but its null."""
+    best, weights = BestSplits(documents), bootstrap_weights(documents)
+    parts: defaultdict[str, list[Columns]] = defaultdict(list)
+    for scores in read_chunks(atlas, sae, d_sae, documents, unit):
+        best.add(scores)
+        for name, columns in _chunk(scores, weights).items():
+            parts[name].append(columns)
+    found = {name: _joined(columns) for name, columns in parts.items()}
+    contrast, pair = found["feature_contrast"], found["feature_pair"]
+    chosen = contrast["fires_positive"] + contrast["fires_control"] >= MIN_DOCUMENTS
+    contrast["q"] = q_values(contrast["p"], chosen)
+    contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
+    pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
+    tables = {name: _table(columns) for name, columns in found.items()}
+    tables["feature_evidence"], n_terms = evidence_rows(atlas, sae, documents)
+    aligned = _aligned(atlas, sae, d_sae, tables, contrast["feature"][chosen])
+    tables["contrast_correlation"] = correlation_rows(aligned)
+    counts = _counts(documents) | {"features_tested": int(chosen.sum()), "terms": n_terms}
+    return Figures(tables, counts | fms_columns(best.monosemanticity()))
+
+
+def _chunk(scores: Scores, weights: np.ndarray) -> dict[str, Columns]:
+    kept = seen(scores)
+    confirmation = confirmation_columns(scores, weights)
+    return {
+        "feature_contrast": _rows(contrast_columns(scores), kept),
+        "feature_confirmation": _rows(confirmation, kept),
+        "feature_pair": pair_columns(scores),
+        "feature_domain": domain_columns(scores, confirmation["threshold"], tested(scores)),
+    }
+
+
+def _counts(documents: Documents) -> dict[str, int]:
+    positive, control = documents.sizes
+    discovery = documents.half_sizes(confirmation=False)
+    return {
+        "documents_positive": positive,
+        "documents_control": control,
+        "discovery_positive": discovery[0],
+        "discovery_control": discovery[1],
+        "pairs": int(pair_numbers(documents.template, documents.positive).max()) + 1,
+    }
+
+
+def _aligned(
+    atlas: Atlas, sae: int, d_sae: int, tables: dict[str, pa.Table], features: np.ndarray
+) -> dict[str, Float[np.ndarray, " tested"]]:
+    """Moments and evidence of the tested features, NaN where unknown."""
+    moments = atlas.arrow("SELECT * FROM feature WHERE sae = $sae", {"sae": sae})
+    sources = {**dict.fromkeys(MOMENTS, moments), "active_tokens": tables["feature_evidence"]}
+    for name in EVIDENCE:
+        held = "feature_evidence" if name in tables["feature_evidence"].column_names else "feature_confirmation"
+        sources[name] = tables[held]
+    columns = {}
+    for name, table in sources.items():
+        values = np.full(d_sae, np.nan)
+        values[table["feature"].to_numpy()] = table[name].cast(pa.float64()).to_numpy()
+        columns[name] = values[features]
+    return columns
+
+
+def _rows(columns: Columns, kept: np.ndarray) -> Columns:
+    return {name: values[kept] for name, values in columns.items()}
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _table(columns: Columns) -> pa.Table:
+    """Columns as Arrow; NaN is NULL."""
+    arrays = {}
+    for name, values in columns.items():
+        unknown = ~np.isfinite(values) if values.dtype.kind == "f" else None
+        arrays[name] = pa.array(values, mask=unknown)
+    return pa.table(arrays)

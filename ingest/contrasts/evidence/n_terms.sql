@@ -1,0 +1,5 @@
+-- Distinct terms that the positive documents name.
+SELECT COUNT(DISTINCT lower(term))
+FROM chosen
+JOIN document USING (document)
+WHERE positive

@@ -1,0 +1,74 @@
+-- title: The candidates as printed and as corrected, side by side
+-- description: Left, the list that the study's method prints: BOS counted, largest differences within two standard deviations, numbered from one. Right, place by place, what replaces it: features with q below the limit that favour the positive documents, by AUROC. The columns say whether the printed one survives, and where the corrected one stood in print.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
+-- param max_q: DOUBLE = 0.05  -- largest q of a corrected candidate
+-- param limit: INTEGER = 40  -- most places shown
+WITH chosen AS (
+    SELECT
+        sc.contrast,
+        sc.sae,
+        s.release || '/' || s.sae_id AS name
+    FROM sae_contrast AS sc
+    JOIN contrast AS c ON c.contrast = sc.contrast
+    JOIN sae AS s ON s.sae = sc.sae
+    WHERE c.name = :contrast
+        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+    ORDER BY sc.sae
+    LIMIT 1
+),
+every AS (
+    SELECT
+        chosen.name,
+        fc.*
+    FROM chosen
+    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+),
+printed AS (
+    SELECT
+        *,
+        ROW_NUMBER() OVER (ORDER BY study_difference DESC, feature) AS place
+    FROM every
+    WHERE study_kept
+        AND study_difference > 0
+),
+corrected AS (
+    SELECT
+        *,
+        ROW_NUMBER() OVER (ORDER BY auroc DESC, p, feature) AS place
+    FROM every
+    WHERE q <= CAST(:max_q AS DOUBLE)
+        AND auroc > 0.5
+),
+place AS (
+    SELECT place FROM printed
+    UNION
+    SELECT place FROM corrected
+)
+SELECT
+    place.place,
+    chosen.name AS sae,
+    p.feature + 1 AS printed_number,
+    p.feature AS printed_feature,
+    p.study_difference,
+    p.auroc AS printed_auroc,
+    p.q AS printed_q,
+    CASE
+        WHEN p.feature IS NULL THEN NULL
+        WHEN p.q IS NULL THEN 'fires too rarely to test'
+        WHEN p.q > CAST(:max_q AS DOUBLE) THEN 'chance explains it'
+        WHEN p.auroc <= 0.5 THEN 'favours the controls'
+        ELSE 'survives'
+    END AS verdict,
+    k.feature AS corrected_feature,
+    k.auroc AS corrected_auroc,
+    k.q AS corrected_q,
+    other.place AS corrected_place_in_print
+FROM place
+CROSS JOIN chosen
+LEFT JOIN printed AS p ON p.place = place.place
+LEFT JOIN corrected AS k ON k.place = place.place
+LEFT JOIN printed AS other ON other.feature = k.feature
+ORDER BY place.place
+LIMIT :limit

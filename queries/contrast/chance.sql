@@ -1,0 +1,44 @@
+-- title: What a contrast finds under shuffled labels
+-- description: The permutation null of each SAE beside what was found: features called at q <= 0.05, the smallest p and the largest AUROC, against the same under shuffles that keep pairs together. family_p is the chance that any feature at all does as well as the best one; with no null stored there is no row, run: atlas contrast --null 200.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+WITH found AS (
+    SELECT
+        fc.contrast,
+        fc.sae,
+        SUM(CASE WHEN fc.q <= 0.05 THEN 1 ELSE 0 END) AS discoveries,
+        MIN(CASE WHEN fc.q IS NOT NULL THEN fc.p END) AS min_p,
+        MAX(CASE WHEN fc.q IS NOT NULL THEN fc.auroc END) AS max_auroc
+    FROM feature_contrast AS fc
+    GROUP BY fc.contrast, fc.sae
+),
+placed AS (
+    SELECT
+        n.*,
+        ROW_NUMBER() OVER (PARTITION BY n.contrast, n.sae ORDER BY n.min_p, n.shuffle) AS place_p,
+        ROW_NUMBER() OVER (PARTITION BY n.contrast, n.sae ORDER BY n.max_auroc DESC, n.shuffle) AS place_auroc,
+        COUNT(*) OVER (PARTITION BY n.contrast, n.sae) AS shuffles
+    FROM contrast_null AS n
+)
+SELECT
+    s.release || '/' || s.sae_id AS sae,
+    CAST(MAX(f.discoveries) AS BIGINT) AS discoveries,
+    COUNT(*) AS shuffles,
+    CAST(SUM(CASE WHEN n.discoveries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS shuffles_with_any,
+    1.0 * SUM(CASE WHEN n.discoveries > 0 THEN 1 ELSE 0 END) / COUNT(*) AS share_with_any,
+    1.0 * SUM(n.discoveries) / COUNT(*) AS mean_discoveries_by_chance,
+    MAX(f.min_p) AS min_p,
+    MAX(CASE WHEN 20 * n.place_p <= n.shuffles + 1 THEN n.min_p END) AS min_p_by_chance,
+    MAX(f.max_auroc) AS max_auroc,
+    MIN(CASE WHEN 20 * n.place_auroc <= n.shuffles + 1 THEN n.max_auroc END) AS max_auroc_by_chance,
+    (1.0 + SUM(CASE WHEN n.min_p <= f.min_p THEN 1 ELSE 0 END)) / (1 + COUNT(*)) AS family_p,
+    MAX(n.seed) AS seed
+FROM placed AS n
+JOIN contrast AS c ON c.contrast = n.contrast
+JOIN sae AS s ON s.sae = n.sae
+JOIN found AS f ON f.contrast = n.contrast AND f.sae = n.sae
+WHERE c.name = :contrast
+    AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+GROUP BY n.sae, s.release, s.sae_id
+ORDER BY n.sae

@@ -1,0 +1,33 @@
+-- title: FMS: does one feature hold the concept?
+-- description: The feature monosemanticity score of each SAE for a contrast (Härle et al. 2025) with its parts: the root feature's accuracy alone, what is lost without it (local), what others add to it (global). The scale supposes groups of like size: chance is the larger group's share. Beside it, where the root stands by AUROC.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+WITH placed AS (
+    SELECT
+        fc.*,
+        ROW_NUMBER() OVER (PARTITION BY fc.contrast, fc.sae ORDER BY fc.auroc DESC, fc.p, fc.feature) AS place
+    FROM feature_contrast AS fc
+)
+SELECT
+    s.release || '/' || s.sae_id AS sae,
+    sc.fms_root,
+    sc.fms_1,
+    sc.fms_5,
+    sc.fms_accuracy,
+    sc.fms_local_1,
+    sc.fms_local_5,
+    sc.fms_global,
+    1.0
+        * CASE
+            WHEN sc.documents_positive > sc.documents_control THEN sc.documents_positive
+            ELSE sc.documents_control
+        END
+        / (sc.documents_positive + sc.documents_control) AS accuracy_by_chance,
+    p.auroc AS root_auroc,
+    p.place AS root_place_by_auroc
+FROM sae_contrast AS sc
+JOIN contrast AS c ON c.contrast = sc.contrast
+JOIN sae AS s ON s.sae = sc.sae
+LEFT JOIN placed AS p ON p.contrast = sc.contrast AND p.sae = sc.sae AND p.feature = sc.fms_root
+WHERE c.name = :contrast
+ORDER BY sc.sae

@@ -1,0 +1,35 @@
+-- title: The best features against each control domain
+-- description: For each of the best features by AUROC, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. Specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param features: INTEGER = 10  -- how many of the best features
+-- param limit: INTEGER = 400  -- most rows shown
+WITH ranked AS (
+    SELECT
+        fc.*,
+        s.release || '/' || s.sae_id AS name,
+        ROW_NUMBER() OVER (ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature) AS place
+    FROM feature_contrast AS fc
+    JOIN contrast AS c ON c.contrast = fc.contrast
+    JOIN sae AS s ON s.sae = fc.sae
+    WHERE c.name = :contrast
+        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND fc.q IS NOT NULL
+)
+SELECT
+    r.place,
+    r.name AS sae,
+    r.feature,
+    r.auroc,
+    d.domain,
+    d.auroc AS domain_auroc,
+    d.fires,
+    d.documents,
+    1.0 - 1.0 * d.called / NULLIF(d.documents_confirmation, 0) AS specificity,
+    d.documents_confirmation
+FROM ranked AS r
+JOIN feature_domain AS d ON d.contrast = r.contrast AND d.sae = r.sae AND d.feature = r.feature
+WHERE r.place <= CAST(:features AS INTEGER)
+ORDER BY r.place, d.auroc, d.domain
+LIMIT :limit

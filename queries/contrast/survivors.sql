@@ -1,0 +1,84 @@
+-- title: How many candidates survive each correction
+-- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of the 40 survive: q, an AUROC interval above one half on the confirmation half, q on matched pairs, and a family-wise p under the permutation null. NULL where that was not computed.
+-- database: atlas
+-- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+WITH chosen AS (
+    SELECT
+        sc.contrast,
+        sc.sae,
+        sc.features_tested,
+        s.release || '/' || s.sae_id AS name
+    FROM sae_contrast AS sc
+    JOIN contrast AS c ON c.contrast = sc.contrast
+    JOIN sae AS s ON s.sae = sc.sae
+    WHERE c.name = :contrast
+        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+),
+printed AS (
+    SELECT
+        fc.contrast,
+        fc.sae,
+        fc.feature,
+        fc.auroc,
+        fc.p,
+        fc.q,
+        ROW_NUMBER() OVER (
+            PARTITION BY fc.sae
+            ORDER BY fc.study_kept DESC, fc.study_difference DESC, fc.feature
+        ) AS place,
+        fc.study_kept
+    FROM chosen
+    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+),
+null_p AS (
+    SELECT
+        u.contrast,
+        u.sae,
+        COUNT(*) AS shuffles,
+        MAX(CASE WHEN 20 * u.place <= u.shuffles + 1 THEN u.min_p END) AS level
+    FROM (
+        SELECT
+            n.*,
+            ROW_NUMBER() OVER (PARTITION BY n.contrast, n.sae ORDER BY n.min_p, n.shuffle) AS place,
+            COUNT(*) OVER (PARTITION BY n.contrast, n.sae) AS shuffles
+        FROM contrast_null AS n
+    ) AS u
+    GROUP BY u.contrast, u.sae
+),
+judged AS (
+    SELECT
+        p.*,
+        CASE WHEN p.study_kept AND p.place <= 40 THEN 1 ELSE 0 END AS in_print,
+        n.auroc_low,
+        r.q AS pair_q,
+        r.share_higher,
+        null_p.level
+    FROM printed AS p
+    LEFT JOIN feature_confirmation AS n ON n.contrast = p.contrast AND n.sae = p.sae AND n.feature = p.feature
+    LEFT JOIN feature_pair AS r ON r.contrast = p.contrast AND r.sae = p.sae AND r.feature = p.feature
+    LEFT JOIN null_p ON null_p.contrast = p.contrast AND null_p.sae = p.sae
+)
+SELECT
+    chosen.name AS sae,
+    COUNT(*) AS features_that_fire,
+    chosen.features_tested,
+    CAST(SUM(CASE WHEN j.q <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS found_at_q,
+    CAST(SUM(j.in_print) AS BIGINT) AS printed,
+    CAST(SUM(CASE WHEN j.in_print = 1 AND j.q <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS printed_at_q,
+    CAST(SUM(CASE WHEN j.in_print = 1 AND j.auroc_low > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS printed_confirmed,
+    CAST(SUM(CASE WHEN j.in_print = 1 AND j.pair_q <= 0.05 AND j.share_higher > 0.5 THEN 1 ELSE 0 END) AS BIGINT)
+        AS printed_matched,
+    CAST(
+        SUM(
+            CASE
+                WHEN j.level IS NULL THEN NULL
+                WHEN j.in_print = 1 AND j.auroc > 0.5 AND j.p < j.level THEN 1
+                ELSE 0
+            END
+        ) AS BIGINT
+    ) AS printed_family_wise
+FROM chosen
+JOIN judged AS j ON j.contrast = chosen.contrast AND j.sae = chosen.sae
+GROUP BY chosen.sae, chosen.name, chosen.features_tested
+ORDER BY chosen.sae

@@ -1,0 +1,182 @@
+"""Attributions against `shap` called the study's way and against hooked passes: ratios, and errors.
+
+    python -m tests.bench.bench_attribution [--prompts N]
+
+Speed is measured on a model of GPT-2 small's shape with random weights, 10-token prompts, all in one process.
+Errors are measured on the trained weights of the embedded model, against exact or converged values.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ingest.attribution.feature_game import FeatureGame, take_apart
+from ingest.attribution.library import load_shap
+from ingest.attribution.readouts import Readout, feature_readout, token_readout
+from ingest.attribution.request import FEATURE_PAIRS, TOKEN_PAIRS
+from ingest.attribution.shapley import exact_values, permutation_values
+from ingest.attribution.subject import Subject, load_subject
+from ingest.attribution.token_game import TokenGame
+from tests.gpt2_small import save_gpt2_small, save_gpt2_small_sae
+
+TOKENS = 10
+HOOKED = 12
+CONVERGED_PAIRS = 400
+
+
+def timed(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds, and what it returns."""
+    began = time.perf_counter()
+    found = function()
+    return time.perf_counter() - began, found
+
+
+def say(line: str) -> None:
+    """A line of the report, now."""
+    print(line, flush=True)
+
+
+def prompt_of(subject: Subject, number: int) -> tuple[np.ndarray, str]:
+    """Ten whole words that are ten tokens."""
+    words = [" time", " people", " water", " house", " music", " paper", " river", " money", " story", " light"]
+    order = np.random.default_rng(number).permutation(len(words))
+    text = "".join(words[place] for place in order)
+    return np.array(subject.model.tokenizer(text)["input_ids"]), text
+
+
+def study_seconds(subject: Subject, measure: Callable[[torch.Tensor], float], text: str) -> float:
+    """`shap.Explainer(function, tokenizer)` with a function that runs one text at a time."""
+    tokenizer = subject.model.tokenizer
+
+    def one_by_one(texts: Sequence[str]) -> np.ndarray:
+        ids = [tokenizer(str(masked))["input_ids"] or [subject.gpt2.end_of_text] for masked in texts]
+        with torch.inference_mode():
+            return np.array([measure(torch.tensor([row])) for row in ids])
+
+    explainer = load_shap().Explainer(one_by_one, load_shap().maskers.Text(tokenizer, mask_token="..."))
+    return timed(lambda: explainer([text], silent=True))[0]
+
+
+def bench_tokens(subject: Subject, prompts: int) -> None:
+    """Questions (a) and (b): exact over 1,024 coalitions against the study's way."""
+    hf_model, bridge, sae = subject.model.bridge.original_model, subject.model.bridge, subject.sae
+    feature = int(sae.module.encode(subject.run(prompt_of(subject, 0)[0]).at_hook[-1]).argmax())
+
+    def logit(tokens: torch.Tensor) -> float:
+        return float(hf_model(tokens).logits[0, -1, 5])
+
+    def activation(tokens: torch.Tensor) -> float:
+        return float(sae.module.encode(bridge.run_with_cache(tokens)[1][sae.hook_name])[0, :, feature].max())
+
+    cases: tuple[tuple[str, Callable[[torch.Tensor], float], Readout], ...] = (
+        ("(a) tokens -> logit", logit, token_readout(subject.gpt2, [5], "logit")),
+        ("(b) tokens -> feature", activation, feature_readout(sae, [feature], largest=True)),
+    )
+    for name, measure, readout in cases:
+        ours, theirs = [], []
+        for number in range(prompts):
+            tokens, text = prompt_of(subject, number)
+            theirs.append(study_seconds(subject, measure, text))
+            game = TokenGame(subject.gpt2, readout, tokens, subject.bos, "end_of_text")
+            ours.append(timed(lambda game=game, tokens=tokens: exact_values(game, len(tokens)))[0])
+        ratio = np.median(theirs) / np.median(ours)
+        say(f"{name}: exact {np.median(ours):.2f} s, study's way {np.median(theirs):.2f} s, {ratio:.1f}x")
+
+
+def bench_features(subject: Subject) -> None:
+    """Question (c): evaluations a second against a hook a coalition, and the time to 1 %."""
+    tokens, _ = prompt_of(subject, 0)
+    run = subject.run(tokens)
+    parts = take_apart(subject.sae, run.at_hook, None)
+    readout = token_readout(subject.gpt2, [5], "logit")
+    game = FeatureGame(subject.gpt2, readout, parts, subject.sae.hook_layer, every_position=False)
+    players = len(game.contributions)
+    rows = np.random.default_rng(0).random((2048, players)) < 0.5
+    game(rows[:64])
+    seconds = timed(lambda: game(rows))[0]
+    hooked, values = timed(lambda: hooked_values(subject, run.tokens, game, rows[:HOOKED]))
+    assert np.allclose(values, game(rows[:HOOKED])[:, 0], atol=1e-2)
+    rate, hooked_rate = len(rows) / seconds, HOOKED / hooked
+    say(f"(c) {players - 1} features: {rate:,.0f} evaluations/s, hooked {hooked_rate:.1f}/s, {rate / hooked_rate:.0f}x")
+    converged = permutation_values(game, players, 60, seed=1).values
+    for pairs in (1, 2, 5):
+        seconds, found = timed(lambda pairs=pairs: permutation_values(game, players, pairs))
+        error = np.abs(found.values - converged).max() / np.abs(converged).max()
+        say(f"(c) all {players} players, {pairs} pairs: {seconds:.2f} s, error {error:.2%} of converged")
+
+
+def hooked_values(subject: Subject, tokens: np.ndarray, game: FeatureGame, rows: np.ndarray) -> np.ndarray:
+    """A whole forward pass with a hook for each coalition."""
+    block = subject.model.bridge.original_model.transformer.h[subject.sae.hook_layer]
+    found = []
+    with torch.inference_mode():
+        for stream in game.stream(torch.from_numpy(rows).to(game.full)):
+
+            def patch(module: Any, inputs: Any, stream: torch.Tensor = stream) -> Any:
+                hidden = inputs[0].clone()
+                hidden[0, -1] = stream[0]
+                return (hidden, *inputs[1:])
+
+            handle = block.register_forward_pre_hook(patch)
+            logits = subject.model.bridge.original_model(torch.from_numpy(tokens)[None]).logits
+            found.append(float(logits[0, -1, 5]))
+            handle.remove()
+    return np.array(found)
+
+
+def report_errors(subject: Subject, texts: Sequence[str]) -> None:
+    """Trained weights: sampled values against exact (tokens) and converged ones (features)."""
+    tokens_errors, feature_errors = [], []
+    for text in texts:
+        tokens = np.array(subject.model.tokenizer(text)["input_ids"])[:TOKENS]
+        run = subject.run(tokens)
+        readout = token_readout(subject.gpt2, [int(subject.gpt2.logits(run.final[-1]).argmax())], "logit")
+        by_tokens = TokenGame(subject.gpt2, readout, tokens, subject.bos, "end_of_text")
+        exact, sampled = exact_values(by_tokens, len(tokens)), permutation_values(by_tokens, len(tokens), TOKEN_PAIRS)
+        tokens_errors.append(relative_error(sampled.values, exact.values))
+        parts = take_apart(subject.sae, run.at_hook, None)
+        game = FeatureGame(subject.gpt2, readout, parts, subject.sae.hook_layer, every_position=False)
+        players = len(game.contributions)
+        converged = permutation_values(game, players, CONVERGED_PAIRS, seed=1)
+        feature_errors.append(relative_error(permutation_values(game, players, FEATURE_PAIRS).values, converged.values))
+    cases = (
+        (f"tokens, {TOKEN_PAIRS} pairs against exact", tokens_errors),
+        (f"features, {FEATURE_PAIRS} pairs against converged", feature_errors),
+    )
+    for name, errors in cases:
+        say(f"pocket, {name}: median {np.median(errors):.1%}, largest {max(errors):.1%}")
+
+
+def relative_error(found: np.ndarray, wanted: np.ndarray) -> float:
+    """The largest error over the largest value."""
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+def main() -> None:
+    """Report every ratio and error."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prompts", type=int, default=2)
+    prompts = parser.parse_args().prompts
+    texts = [
+        "Asthma tightens the airways and makes every breath hard work.",
+        "After the scan, the surgeon explained that the shadow was a lymphoma.",
+        "Pneumonia filled both of her lungs with fluid within a week.",
+        "Heavy rain delayed the train by two hours that morning.",
+    ]
+    report_errors(load_subject("pocket", None, "cpu"), texts)
+    with tempfile.TemporaryDirectory() as folder:
+        model = save_gpt2_small(Path(folder) / "gpt2")
+        sae = save_gpt2_small_sae(Path(folder) / "sae" / "layer8", model)
+        subject = load_subject(sae, model, "cpu")
+        bench_features(subject)
+        bench_tokens(subject, prompts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""`atlas explain`: stored once, resumed, refused with a line, and drawn."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from atlas.commands.explain import command
+from ingest.attribution.explanations import read_explanation, shap_explanation, shap_explanations
+from ingest.attribution.job import explain
+from ingest.attribution.request import ExplainRequest, Method, Target
+from schema import AtlasError, open_atlas
+from schema.verify import verify
+
+TOKENS = Method("end_of_text", pairs=2)
+FEATURES = Method("zero", pairs=2)
+DISEASE = 1646
+TABLES = ("explanation", "token_attribution", "feature_attribution", "prompt_filter", "ingest_run")
+
+
+def counts(path: Path) -> dict[str, int]:
+    """Rows of every table that explanations touch."""
+    with open_atlas(path, read_only=True) as atlas:
+        return {table: atlas.rows(f"SELECT COUNT(*) FROM {table}")[0][0] for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def explained(bundled_atlas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled atlas with a few explanations of each question."""
+    path = tmp_path_factory.mktemp("explained") / "atlas.duckdb"
+    path.write_bytes(bundled_atlas.read_bytes())
+    explain(ExplainRequest(path, "token", TOKENS, documents=("medical",), limit=3))
+    features = Target(features=(DISEASE, 295))
+    explain(ExplainRequest(path, "feature", TOKENS, features, documents=("medical",), limit=3))
+    explain(ExplainRequest(path, "logit", FEATURES, features, documents=("medical",), limit=3))
+    return path
+
+
+def test_values_add_up_and_every_invariant_holds(explained: Path) -> None:
+    with open_atlas(explained, read_only=True) as atlas:
+        assert [finding for finding in verify(atlas) if finding.violations] == []
+        rows = atlas.rows("SELECT question, residual, full_value FROM explanation")
+        assert {row[0] for row in rows} == {"token", "feature", "logit"}
+        assert all(abs(residual) < 1e-4 * max(1, abs(full)) for _, residual, full in rows)
+        spans = atlas.rows(
+            """
+            SELECT trim(t.text), substr(d.text, char_start + 1, char_end - char_start)
+            FROM token_attribution AS t
+            JOIN explanation USING (explanation)
+            JOIN document AS d USING (document)
+            """
+        )
+        assert all(token == span.strip() for token, span in spans)
+
+
+def test_full_value_of_a_feature_is_the_stored_maximum(explained: Path) -> None:
+    with open_atlas(explained, read_only=True) as atlas:
+        rows = atlas.rows(
+            """
+            SELECT full_value, max_activation
+            FROM explanation
+            JOIN feature_document USING (sae, feature, document)
+            WHERE question = 'feature'
+            """
+        )
+    assert rows
+    for ours, stored in rows:
+        assert ours == pytest.approx(stored, rel=1e-4)
+
+
+def test_what_is_stored_is_not_computed_again(explained: Path) -> None:
+    before = counts(explained)
+    again = explain(ExplainRequest(explained, "token", TOKENS, documents=("medical",), limit=3))
+    assert (again.new, len(again.known), again.evaluations) == ([], 3, 0)
+    assert counts(explained) == before
+
+
+def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
+    def stop(done: int, prompts: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    found = []
+    for name in ("whole", "broken"):
+        path = tmp_path / f"{name}.duckdb"
+        path.write_bytes(bundled_atlas.read_bytes())
+        request = ExplainRequest(path, "logit", FEATURES, documents=("control",), limit=4)
+        if name == "broken":
+            with pytest.raises(KeyboardInterrupt):
+                explain(request, stop)
+            assert counts(path)["explanation"] == 2
+        explain(request)
+        with open_atlas(path, read_only=True) as atlas:
+            found.append(
+                atlas.rows(
+                    "SELECT identity, player, value FROM feature_attribution JOIN explanation USING (explanation)"
+                )
+            )
+    assert [row[:2] for row in found[0]] == [row[:2] for row in found[1]]
+    np.testing.assert_allclose([row[2] for row in found[0]], [row[2] for row in found[1]], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "target", "message"),
+    [
+        ("token", ("the",), Target(), "has 1 token"),
+        ("token", ("",), Target(), "has 0 tokens"),
+        ("token", ("Asthma causes", "pain " * 5000), Target(), "a window holds 127"),
+        ("token", ("Asthma causes pain",), Target("xyzzyq"), "'xyzzyq' is not one token"),
+        ("feature", ("London is a city",), Target(features=(DISEASE,)), "never fires on the prompt"),
+        ("feature", ("London is a city",), Target(features=(4096,)), "features are 0 to 4095"),
+        ("logit", ("London is a city",), Target(position=90), "position 90 is not in the prompt"),
+        ("logit", ("London is a city",), Target(position=0), "position 0 is not in the prompt"),
+    ],
+)
+def test_bad_input_is_named_and_changes_nothing(
+    bundled_atlas: Path, question: str, texts: tuple[str, ...], target: Target, message: str
+) -> None:
+    before = bundled_atlas.read_bytes()
+    with pytest.raises(AtlasError, match=message):
+        explain(ExplainRequest(bundled_atlas, question, TOKENS, target, texts=texts))  # type: ignore[arg-type]
+    assert bundled_atlas.read_bytes() == before
+
+
+def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path) -> None:
+    for estimator in ("exact", "permutation", "partition"):
+        method = Method("removal", estimator=estimator, pairs=2)  # type: ignore[arg-type]
+        explain(ExplainRequest(atlas_copy, "token", method, Target(" a"), texts=("Asthma causes",)))
+    with open_atlas(atlas_copy, read_only=True) as atlas:
+        rows = atlas.rows("SELECT estimator, baseline, target, document FROM explanation ORDER BY explanation")
+    assert rows == [
+        ("exact", "removal", " a", None),
+        ("permutation", "removal", " a", None),
+        ("partition", "ellipsis", " a", None),
+    ]
+
+
+def test_filter_ranks_the_term(explained: Path) -> None:
+    with open_atlas(explained, read_only=True) as atlas:
+        rows = atlas.rows("SELECT term, rank, players FROM prompt_filter JOIN explanation USING (explanation)")
+    assert [row[0] for row in rows] == ["Asthma", "Pneumonia", "lymphoma"]
+    assert all(1 <= rank <= players for _, rank, players in rows)
+
+
+def test_stored_values_come_back_as_shap_explanations(explained: Path) -> None:
+    with open_atlas(explained, read_only=True) as atlas:
+        keys = dict(atlas.rows("SELECT question, MIN(explanation) FROM explanation GROUP BY question"))
+        stored = {question: read_explanation(atlas, key) for question, key in keys.items()}
+        full = dict(atlas.rows("SELECT explanation, full_value FROM explanation"))
+        with pytest.raises(AtlasError, match="holds no explanation 999"):
+            read_explanation(atlas, 999)
+    for question, one in stored.items():
+        rebuilt = shap_explanation(one)
+        assert rebuilt.base_values + rebuilt.values.sum() == pytest.approx(full[keys[question]], abs=1e-3)
+    many = shap_explanations([stored["token"], stored["feature"]])
+    assert many.values.shape == many.data.shape == (2, len(many.feature_names))
+    assert stored["logit"].players[-1] == "error of the SAE"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [(["0"], "text.html"), (["0"], "fall.png"), (["0", "1", "2"], "bees.png"), (["0", "--kind", "bar"], "bar.png")],
+)
+def test_plots_are_written(explained: Path, tmp_path: Path, arguments: list[str], name: str) -> None:
+    output = tmp_path / name
+    result = CliRunner().invoke(command, ["plot", str(explained), *arguments, "-o", str(output)])
+    assert result.exit_code == 0, result.output
+    content = output.read_bytes()
+    assert content.startswith(b"\x89PNG" if name.endswith(".png") else b"<!DOCTYPE html>")
+    assert len(content) > 3_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "message"),
+    [
+        (["0"], "plot.pdf", "name a .png or an .html"),
+        (["0", "1", "--kind", "waterfall"], "plot.png", "shows one explanation"),
+        (["0", "--kind", "text"], "plot.png", "a text plot is .html"),
+        (["0"], "no/such/plot.png", "cannot be written"),
+    ],
+)
+def test_plots_that_cannot_be_drawn_are_named(
+    explained: Path, tmp_path: Path, arguments: list[str], name: str, message: str
+) -> None:
+    result = CliRunner().invoke(command, ["plot", str(explained), *arguments, "-o", str(tmp_path / name)])
+    assert isinstance(result.exception, AtlasError)
+    assert message in str(result.exception)
+
+
+def test_run_is_recorded(explained: Path) -> None:
+    with open_atlas(explained, read_only=True) as atlas:
+        rows = atlas.rows("SELECT status, arguments FROM ingest_run WHERE command = 'explain' ORDER BY ingest_run")
+    assert {row[0] for row in rows} == {"done"}
+    assert [json.loads(row[1])["question"] for row in rows] == ["token", "feature", "logit"]

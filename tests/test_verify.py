@@ -1,0 +1,139 @@
+"""Every invariant of an atlas file is seen to be broken when it is."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from atlas.__main__ import cli
+from schema import AtlasDamagedError, open_atlas
+from schema.verify import verify
+from tests.tiny_atlas import build_tiny_atlas
+
+ONE_ACTIVATION = "(SELECT * FROM activation ORDER BY ALL LIMIT 1)"
+
+DAMAGES = [
+    ("every migration is applied once, in order", "UPDATE migration SET name = 'm001_other' WHERE migration = 1"),
+    ("every row that is pointed to exists", "UPDATE document SET corpus = 77 WHERE document = 0"),
+    ("every row that is pointed to exists", "DELETE FROM context WHERE context = 0"),
+    ("every row that is pointed to exists", "UPDATE feature_document SET feature = 9999"),
+    ("every text has the hash it is known by", "UPDATE document SET text = text || ' ' WHERE document = 0"),
+    ("no activation is stored twice", f"INSERT INTO activation FROM {ONE_ACTIVATION}"),
+    (
+        "no activation is stored twice",
+        f"INSERT INTO activation SELECT * REPLACE (activation + 1 AS activation) FROM {ONE_ACTIVATION}",
+    ),
+    ("every activation is above zero, and finite", "UPDATE activation SET activation = 0 WHERE context = 0"),
+    ("every activation is above zero, and finite", "UPDATE activation SET activation = 'NaN' WHERE context = 0"),
+    ("every activation is above zero, and finite", "UPDATE activation SET activation = 'inf' WHERE context = 0"),
+    (
+        "every activation stands on a token of a document that its SAE has encoded",
+        "UPDATE activation SET position = 0 WHERE context = 0",
+    ),
+    (
+        "every activation stands on a token of a document that its SAE has encoded",
+        "DELETE FROM coverage WHERE document = 0 AND sae = 0",
+    ),
+    (
+        "every window holds the tokens it says, at positions in a row",
+        "DELETE FROM token WHERE context = 0 AND position = 2",
+    ),
+    (
+        "every window holds the tokens it says, at positions in a row",
+        "UPDATE token SET position = position + 1 WHERE context = 0",
+    ),
+    ("every token lies inside its document", "UPDATE token SET char_end = 999 WHERE context = 0 AND position = 1"),
+    ("every token lies inside its document", "UPDATE token SET char_start = -1 WHERE context = 0 AND position = 1"),
+    (
+        "every term stands where its span says",
+        "UPDATE document SET term_start = term_start + 1, term_end = term_end + 1",
+    ),
+    (
+        "every document has one window chosen by hash in each tokenization",
+        "UPDATE context SET sampled = false WHERE context = 0",
+    ),
+    (
+        "every coverage counts the windows and tokens of its document",
+        "UPDATE coverage SET tokens = tokens + 1 WHERE document = 0",
+    ),
+    ("sae_corpus counts what is summed", "UPDATE sae_corpus SET documents = documents + 1"),
+    ("sae_corpus counts what is summed", "DELETE FROM sae_corpus WHERE corpus = 0"),
+    ("sae_corpus counts what is summed", "UPDATE coverage SET summed = false WHERE document = 0"),
+    (
+        "feature_document equals what the activations give",
+        "UPDATE feature_document SET sum_activation = sum_activation * (1 + 1e-8)",
+    ),
+    ("feature_document equals what the activations give", "DELETE FROM feature_document WHERE document = 0"),
+    ("feature_document equals what the activations give", "UPDATE feature_document SET window_max = window_max + 1"),
+    ("feature_corpus equals what the activations give", "UPDATE feature_corpus SET sum_4 = sum_4 * 2"),
+    ("feature_corpus equals what the activations give", "UPDATE feature_corpus SET documents = documents + 1"),
+    ("feature_corpus equals what the activations give", "DELETE FROM feature_corpus WHERE corpus = 0"),
+    ("the moments of feature_corpus follow from its sums", "UPDATE feature_corpus SET density = density * 2"),
+    ("the moments of feature_corpus follow from its sums", "UPDATE feature_corpus SET std = std + 1"),
+    ("the moments of feature_corpus follow from its sums", "UPDATE feature_corpus SET std_active = NULL"),
+    (
+        "feature_histogram and feature_token count the tokens that feature_corpus counts",
+        "DELETE FROM feature_histogram WHERE corpus = 0",
+    ),
+    (
+        "feature_histogram and feature_token count the tokens that feature_corpus counts",
+        "UPDATE feature_token SET sum_activation = sum_activation + 1",
+    ),
+    (
+        "no bin and no token of a feature is stored twice",
+        "INSERT INTO feature_histogram SELECT * REPLACE (0 AS tokens) FROM feature_histogram",
+    ),
+    (
+        "every example shows the activation it says, and the first of them the maximum",
+        "UPDATE feature_example SET activation = activation + 1",
+    ),
+    (
+        "every example shows the activation it says, and the first of them the maximum",
+        "UPDATE feature_example SET rank = rank - 1",
+    ),
+    ("every contrast has the features and documents it says", "UPDATE sae_contrast SET documents_positive = 0"),
+    ("every contrast has the features and documents it says", "UPDATE feature_contrast SET q = NULL"),
+]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("verify") / "tiny.duckdb"
+    build_tiny_atlas(path)
+    return path
+
+
+@pytest.fixture
+def copy(tiny: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "atlas.duckdb"
+    path.write_bytes(tiny.read_bytes())
+    return path
+
+
+def broken(path: Path) -> set[str]:
+    with open_atlas(path, read_only=True) as atlas:
+        return {finding.invariant for finding in verify(atlas) if finding.violations}
+
+
+def damage(path: Path, statement: str) -> None:
+    with open_atlas(path) as atlas:
+        assert atlas.rows(statement) != [(0,)]
+
+
+def test_the_tiny_atlas_holds(tiny: Path) -> None:
+    assert broken(tiny) == set()
+
+
+@pytest.mark.parametrize(("invariant", "statement"), DAMAGES)
+def test_damage_is_found(invariant: str, statement: str, copy: Path) -> None:
+    damage(copy, statement)
+    assert invariant in broken(copy)
+
+
+def test_the_command_names_what_is_broken_and_fails(copy: Path) -> None:
+    assert CliRunner().invoke(cli, ["verify", str(copy)]).output.endswith(f"{copy} holds\n")
+    damage(copy, "UPDATE feature_corpus SET sum_1 = sum_1 * 2")
+    result = CliRunner().invoke(cli, ["verify", str(copy)])
+    assert "BROKEN  feature_corpus equals what the activations give (" in result.output
+    assert isinstance(result.exception, AtlasDamagedError)
+    assert "invariants do not hold" in str(result.exception)
