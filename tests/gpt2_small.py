@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ def save_gpt2_small(folder: Path) -> str:
     GPT2LMHeadModel(GPT2Config()).eval().save_pretrained(folder)
     vocab = json.loads((VOCABULARY / "encoder.json").read_text(encoding="utf-8"))
     lines = (VOCABULARY / "vocab.bpe").read_text(encoding="utf-8").splitlines()[1:]
-    merges = [tuple(line.split()) for line in lines if line]
+    merges: Any = [tuple(line.split()) for line in lines if line]
     GPT2Tokenizer(vocab=vocab, merges=merges).save_pretrained(folder)
     return str(folder)
 

@@ -215,8 +215,8 @@ def tiny_writer() -> tuple[torch.nn.Module, object, GPT2]:
     backend.pre_tokenizer = Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", bos_token="<|end|>")
     torch.manual_seed(3)
-    shape = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": len(words)}
-    config = GPT2Config(**shape, bos_token_id=0, eos_token_id=0)
+    config = GPT2Config(n_layer=2, n_head=2, n_embd=16, n_positions=64, vocab_size=len(words))
+    config.bos_token_id = config.eos_token_id = 0
     model = GPT2LMHeadModel(config).eval().requires_grad_(requires_grad=False)
     for weights in model.parameters():
         weights.data *= 8

@@ -126,7 +126,7 @@ def test_bad_input_is_named_and_changes_nothing(
 
 def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path) -> None:
     for estimator in ("exact", "permutation", "partition"):
-        method = Method("removal", estimator=estimator, pairs=2)  # type: ignore[arg-type]
+        method = Method("removal", estimator=estimator, pairs=2)
         explain(ExplainRequest(atlas_copy, "token", method, Target(" a"), texts=("Asthma causes",)))
     with open_atlas(atlas_copy, read_only=True) as atlas:
         rows = atlas.rows("SELECT estimator, baseline, target, document FROM explanation ORDER BY explanation")

@@ -63,7 +63,7 @@ def test_a_folder_goes_before_the_registry(tmp_path: Path, monkeypatch: pytest.M
         ("gpt2-small-res-jb", "RELEASE/SAE_ID"),
         ("gpt2-small-res-jb/", "such as blocks.0.hook_resid_pre"),
         ("gpt2-small-res-jb/zzz", "it has 13, such as blocks.0.hook_resid_pre"),
-        ("qqqqqq/zzz", "no folder and no release"),
+        ("qqqqqq/zzz", "'qqqqqq/zzz' is no folder and no release"),
         ("", "no folder and no release"),
         ("~nobody-of-this-name/sae", "no folder and no release"),
     ],

@@ -23,7 +23,7 @@ def test_the_python_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     frame = rows.to_pandas()  # type: ignore[attr-defined]
     assert isinstance(frame, pd.DataFrame)
     assert len(frame) > 0
-    assert polars.from_arrow(rows).shape == frame.shape  # type: ignore[union-attr, arg-type]
+    assert polars.from_arrow(rows).shape == frame.shape
 
 
 def test_links_to_files_in_the_repository_lead_somewhere() -> None:

@@ -99,9 +99,10 @@ def test_values_are_linear_in_the_game(players: int, seed: int, a: float, b: flo
     def game(coalitions: Coalitions) -> np.ndarray:
         return a * one(coalitions) + b * other(coalitions)
 
-    for estimator in (lambda g: exact_values(g, players), lambda g: permutation_values(g, players, 2, seed)):
-        wanted = a * estimator(one).values + b * estimator(other).values
-        np.testing.assert_allclose(estimator(game).values, wanted, atol=1e-11)
+    values = [exact_values(each, players).values for each in (game, one, other)]
+    sampled = [permutation_values(each, players, 2, seed).values for each in (game, one, other)]
+    for whole, first, second in (values, sampled):
+        np.testing.assert_allclose(whole, a * first + b * second, atol=1e-11)
 
 
 def test_permutations_converge_within_their_standard_error() -> None:
@@ -119,6 +120,7 @@ def test_permutations_are_exact_where_players_only_meet_in_pairs() -> None:
 
     def game(coalitions: Coalitions) -> np.ndarray:
         present = coalitions.astype(float)
-        return np.einsum("ri,ij,rj->r", present, weights, present)[:, None]
+        values: np.ndarray = np.einsum("ri,ij,rj->r", present, weights, present)
+        return values[:, None]
 
     np.testing.assert_allclose(permutation_values(game, 9, 1).values, exact_values(game, 9).values, atol=1e-12)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,7 +122,7 @@ def test_feature_corpus_holds_the_moments_over_all_tokens(summed: Summed) -> Non
     found, raw = summed
     sizes = found["sae_corpus"].set_index("corpus")["tokens"]
     ours = found["feature_corpus"].set_index(["corpus", "feature"]).sort_index()
-    groups = raw.groupby(["corpus", "feature"])
+    groups: Any = raw.groupby(["corpus", "feature"])
     assert list(ours.index) == sorted(groups.groups)
     for (corpus, feature), rows in list(groups)[::397]:
         row, active = ours.loc[(corpus, feature)], rows["activation"].to_numpy()

@@ -42,7 +42,9 @@ def shared_options(decorated: Command) -> Command:
             click.option("--model", help="Model that the SAE reads, if not the one it names."),
             click.option("--device", help="Where the model runs.  [default: cuda if there is one, else cpu]"),
             click.option(
-                "--pairs", type=click.IntRange(min=1), help="Pairs of permutations where sampled.  [default: 8 of tokens, 64 of features]"
+                "--pairs",
+                type=click.IntRange(min=1),
+                help="Pairs of permutations where sampled.  [default: 8 of tokens, 64 of features]",
             ),
             click.option("--seed", type=int, default=0, show_default=True, help="Seed of the permutations."),
         )

@@ -79,7 +79,8 @@ def _registered_sae(release: str, sae_id: str) -> SAEName:
     registry = get_pretrained_saes_directory()
     if release not in registry:
         near = _near(release, [POCKET, *registry])
-        raise ModelError(f"'{release}' is no folder and no release of SAELens{near}; see: atlas sae list")
+        name = f"{release}/{sae_id}" if sae_id else release
+        raise ModelError(f"'{name}' is no folder and no release of SAELens{near}; see: atlas sae list")
     ids = list(registry[release].saes_map)
     if sae_id not in ids:
         wanted = f"'{sae_id}'" if sae_id else "that name (say RELEASE/SAE_ID)"

@@ -10,6 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def bench_tokens(subject: Subject, prompts: int) -> None:
             tokens, text = prompt_of(subject, number)
             theirs.append(study_seconds(subject, measure, text))
             game = TokenGame(subject.gpt2, readout, tokens, subject.bos, "end_of_text")
-            ours.append(timed(lambda game=game, tokens=tokens: exact_values(game, len(tokens)))[0])
+            ours.append(timed(partial(exact_values, game, len(tokens)))[0])
         ratio = np.median(theirs) / np.median(ours)
         say(f"{name}: exact {np.median(ours):.2f} s, study's way {np.median(theirs):.2f} s, {ratio:.1f}x")
 
@@ -106,7 +107,7 @@ def bench_features(subject: Subject) -> None:
     say(f"(c) {players - 1} features: {rate:,.0f} evaluations/s, hooked {hooked_rate:.1f}/s, {rate / hooked_rate:.0f}x")
     converged = permutation_values(game, players, 60, seed=1).values
     for pairs in (1, 2, 5):
-        seconds, found = timed(lambda pairs=pairs: permutation_values(game, players, pairs))
+        seconds, found = timed(partial(permutation_values, game, players, pairs))
         error = np.abs(found.values - converged).max() / np.abs(converged).max()
         say(f"(c) all {players} players, {pairs} pairs: {seconds:.2f} s, error {error:.2%} of converged")
 
