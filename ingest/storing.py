@@ -13,7 +13,11 @@ from ingest.encode.windows import Window, sampled_ordinal
 from ingest.registration import Registered
 from ingest.sources import Document
 from schema import tables
+from schema.errors import SourceError
 from schema.store import Atlas
+
+LAST_CORPUS = 2**15 - 1
+"""The largest key of a corpus: it stands in every row of the bulk tables, and has two bytes."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,28 @@ def split_of(document: Document) -> str:
 
 
 def _corpus_keys(atlas: Atlas, batch: Batch) -> list[int]:
-    keys: dict[str, int] = dict(atlas.rows("SELECT name, corpus FROM corpus"))
+    """The key of each document's corpus, added where it is new.
+
+    Raises:
+        SourceError: a corpus would hold two domains, or there are too many corpora.
+    """
+    known: dict[str, tuple[int, str]] = {
+        row[0]: row[1:] for row in atlas.rows("SELECT name, corpus, domain FROM corpus")
+    }
+    following = atlas.next_key(tables.corpus)
     for name, document in zip(batch.corpora, batch.documents, strict=True):
-        if name not in keys:
-            keys[name] = max(keys.values(), default=-1) + 1
-            atlas.rows("INSERT INTO corpus VALUES (?, ?, ?)", [keys[name], name, document.domain])
-    return [keys[name] for name in batch.corpora]
+        if name not in known:
+            if following > LAST_CORPUS:
+                raise SourceError(f"{atlas.path} has no room for corpus {name}, its {following + 1:,}th; give --domain")
+            atlas.rows("INSERT INTO corpus VALUES (?, ?, ?)", [following, name, document.domain])
+            known[name] = following, document.domain
+            following += 1
+        elif known[name][1] != document.domain:
+            raise SourceError(
+                f"{document.external_id} is of domain {document.domain}, but corpus {name} of {known[name][1]}; "
+                "give --domain, or leave --corpus out: then each domain is a corpus"
+            )
+    return [known[name][0] for name in batch.corpora]
 
 
 def _store_documents(atlas: Atlas, plan: Plan) -> list[int]:

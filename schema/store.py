@@ -76,7 +76,7 @@ class Atlas:
 
     def next_key(self, table: Table) -> int:
         """The first unused value of the table's own key; a rollback takes it back."""
-        return int(self.rows(f"SELECT COALESCE(MAX({table.name}) + 1, 0) FROM {table.name}")[0][0])
+        return int(self.rows(f"SELECT COALESCE(CAST(MAX({table.name}) AS BIGINT) + 1, 0) FROM {table.name}")[0][0])
 
     def append(self, table: Table, rows: pa.Table) -> None:
         """Append Arrow rows to a table; columns are matched by name."""

@@ -155,6 +155,23 @@ def test_limit_corpus_and_domain(tmp_path: Path, source: str) -> None:
     ]
 
 
+def test_a_corpus_has_one_domain(tmp_path: Path, source: str) -> None:
+    path = tmp_path / "atlas.duckdb"
+    with pytest.raises(SourceError, match=r"b is of domain politics, but corpus mine of medicine; give --domain"):
+        run(path, source, corpus="mine")
+    assert select(path, "SELECT COUNT(*) FROM document") == [(0,)]
+    run(path, source, corpus="mine", domain="mixed")
+    with pytest.raises(SourceError, match="but corpus mine of mixed"):
+        run(path, write(tmp_path / "more.jsonl", [{"text": "One more.", "domain": "law"}]), corpus="mine")
+
+
+def test_there_is_an_end_to_corpora(atlas_copy: Path, source: str) -> None:
+    with open_atlas(atlas_copy) as atlas:
+        atlas.rows("INSERT INTO corpus VALUES (32767, 'last', 'x')")
+    with pytest.raises(SourceError, match="has no room for corpus notes/medicine"):
+        run(atlas_copy, source)
+
+
 def test_one_text_is_one_document_of_a_corpus_and_two_of_two(tmp_path: Path) -> None:
     path = tmp_path / "atlas.duckdb"
     same = [{"text": "Rain fell.", "domain": domain} for domain in ("x", "x", "y", "x")]

@@ -30,7 +30,7 @@ from tests.tiny_atlas import build_tiny_atlas
 
 TABLES = sorted(sqlite_tables().tables)
 QUERIES = published_queries()
-REQUIRED = {"feature": "1", "other_feature": "5", "number": "2"}
+REQUIRED = {"feature": "1", "other_feature": "5", "number": "2", "explanation": "0"}
 TYPED = [
     ("candidates", {"limit": "2", "max_q": "0.5"}),
     ("densest_features", {"sae": "tiny/blocks.2.hook_resid_pre", "limit": "3"}),

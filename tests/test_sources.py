@@ -97,7 +97,7 @@ def test_a_json_line_gives_all_fields_and_others_are_ignored(tmp_path: Path) -> 
     }
     path = write(tmp_path / "a.jsonl", json.dumps(record).encode())
     assert list(read_documents(str(path), domain="general")) == [
-        Document("7", "Gout hurts.", "medical", "book", "CC0", "A. Author", "Gout", 0, 4, "X hurts.")
+        Document("7", "Gout hurts.", "medical", "book", "CC0", "A. Author", "Gout", 0, 4, "X hurts.", identified=True)
     ]
 
 
@@ -140,7 +140,7 @@ def test_parquet_reads_only_what_a_document_has(tmp_path: Path) -> None:
     columns = {"text": [f"t{n}" for n in range(rows)], "id": list(range(rows)), "vector": [[0.0]] * rows}
     path = write(tmp_path / "a.parquet", parquet(**columns))
     documents = list(read_documents(str(path)))
-    assert documents == [Document(str(n), f"t{n}", "general", "a.parquet") for n in range(rows)]
+    assert documents == [Document(str(n), f"t{n}", "general", "a.parquet", identified=True) for n in range(rows)]
 
 
 # Sources
@@ -442,7 +442,7 @@ def documents(draw: st.DrawFn) -> Document:
     term, term_start, term_end = span
     licence, attribution, template = (draw(st.none() | WORDS) for _ in range(3))
     origin = (draw(WORDS), text, draw(WORDS), draw(WORDS), licence, attribution)
-    return Document(*origin, term=term, term_start=term_start, term_end=term_end, template=template)
+    return Document(*origin, term=term, term_start=term_start, term_end=term_end, template=template, identified=True)
 
 
 def packed_json_lines(written: list[Document]) -> bytes:
