@@ -8,19 +8,21 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ATLAS  := atlas.duckdb
 SITE   := site
+# Forty prompts and few permutations keep the first run short; leave --limit and --pairs out for all of it.
+EXPLAINED := --documents medical --documents control --limit 40 --pairs 4
 
 .PHONY: atlas serve test bench lint readme fix clean
 
 atlas: $(READY)
 	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
 	$(BIN)/atlas contrast $(ATLAS) medical --positive medical --control control --null 200
-	$(BIN)/atlas explain token $(ATLAS) --documents medical --documents control
-	$(BIN)/atlas explain feature $(ATLAS) --documents medical --documents control --contrast medical --best 5
-	$(BIN)/atlas explain logit $(ATLAS) --documents medical --documents control --contrast medical --best 5
+	$(BIN)/atlas explain token $(ATLAS) $(EXPLAINED)
+	$(BIN)/atlas explain feature $(ATLAS) $(EXPLAINED) --contrast medical --best 5
+	$(BIN)/atlas explain logit $(ATLAS) $(EXPLAINED) --contrast medical --best 5
 	$(BIN)/atlas publish $(ATLAS) $(SITE)
 	@echo
 	@echo "The ten best candidates for a medical feature of the embedded model:"
-	$(BIN)/atlas query $(ATLAS) candidates -p contrast=medical -p limit=10 -c feature,auroc,q,top_tokens,example
+	$(BIN)/atlas query $(ATLAS) candidates -p limit=10 -c feature,auroc,q,top_tokens,example
 
 serve: $(READY)
 	$(BIN)/atlas serve $(SITE)

@@ -9,6 +9,8 @@ from queries.saved import SavedQuery
 from schema import Atlas, SelectionError
 
 SHOWN = 5
+NOTHING: tuple[Value, ...] = ("", -1)
+"""Defaults that name nothing: the query chooses."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ FEATURES_OF = {"feature": ("sae",), "other_feature": ("other_sae", "sae")}
 
 
 def check_selection(atlas: Atlas, query: SavedQuery, values: Mapping[str, Value]) -> None:
-    """Check every value that names something in the atlas; '' names nothing where it is the default.
+    """Check every value that names something in the atlas; a default that names nothing is left to the query.
 
     Raises:
         SelectionError: a name or an index that is not in the atlas.
     """
     for parameter in query.parameters:
         value = values[parameter.name]
-        if parameter.name in KINDS and not value == parameter.default == "":
+        if parameter.name in KINDS and not (value == parameter.default and value in NOTHING):
             _check_name(atlas, KINDS[parameter.name], str(value))
     for name, holders in FEATURES_OF.items():
         if name in values:

@@ -56,7 +56,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def rows_of(atlas: Atlas, table: Table) -> list[tuple[object, ...]]:
     """The rows of a table, sorted, without the run that wrote them."""
-    columns = ", ".join(name for name in table.columns.keys() if name != "ingest_run")
+    columns = ", ".join(column.name for column in table.columns if column.name != "ingest_run")
     rows = atlas.rows(f"SELECT {columns} FROM {table.name} ORDER BY ALL")
     return [tuple(float(f"{v:.9e}") if isinstance(v, float) else v for v in row) for row in rows]
 

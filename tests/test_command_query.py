@@ -70,7 +70,7 @@ def test_list_names_every_query_with_its_parameters(tiny: str) -> None:
         assert f"{saved.title} ({saved.database})" in shown
         for parameter in saved.parameters:
             assert str(parameter) in shown
-    assert "contrast=medical sae='' max_q=1 limit=40" in shown
+    assert "contrast='' sae='' max_q=1 limit=40" in shown
     assert shown.index("Finding features") < shown.index("dead_features") < shown.index("One feature, up close")
 
 

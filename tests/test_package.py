@@ -66,7 +66,7 @@ def test_the_installed_wheel_works_from_any_folder(wheel: Path, tmp_path: Path) 
 
 
 def test_help_imports_no_torch() -> None:
-    code = "import sys; from atlas.__main__ import cli; cli(['--help'], standalone_mode=False); print('torch' in sys.modules)"
+    code = "import sys; from atlas.__main__ import cli; cli(['-h'], standalone_mode=False); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

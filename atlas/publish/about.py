@@ -18,8 +18,9 @@ STRIKING_FEATURES = """
     FROM feature
     LEFT JOIN (SELECT sae, feature, max(auroc) AS auroc FROM feature_contrast GROUP BY ALL) USING (sae, feature)
     LEFT JOIN (SELECT sae, feature, sum(active_tokens) AS tokens FROM feature_corpus GROUP BY ALL) USING (sae, feature)
+    LEFT JOIN (SELECT sae, feature, count(*) AS explanations FROM explanation GROUP BY ALL) USING (sae, feature)
     WHERE sae = (SELECT min(sae) FROM sae)
-    ORDER BY auroc DESC NULLS LAST, tokens DESC NULLS LAST, feature
+    ORDER BY explanations IS NULL, auroc DESC NULLS LAST, tokens DESC NULLS LAST, feature
     LIMIT 2
 """
 

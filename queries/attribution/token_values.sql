@@ -1,7 +1,7 @@
 -- title: Tokens of an explanation
 -- description: What each token of a prompt adds to a prediction or to a feature's activation, in the order of the text, as Shapley values with their standard error. They add up to the full value less the base value.
 -- database: atlas
--- param explanation: INTEGER  -- number of the explanation, as the query explanations lists it
+-- param explanation: INTEGER = -1  -- number of the explanation, as the query explanations lists it; -1: the first
 SELECT
     e.explanation,
     e.question,
@@ -15,5 +15,8 @@ SELECT
     t.rank
 FROM explanation AS e
 JOIN token_attribution AS t ON t.explanation = e.explanation
-WHERE e.explanation = :explanation
+WHERE e.explanation = CASE
+        WHEN :explanation = -1 THEN (SELECT MIN(explanation) FROM token_attribution)
+        ELSE :explanation
+    END
 ORDER BY t.position

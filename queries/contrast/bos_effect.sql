@@ -1,7 +1,7 @@
 -- title: What counting the BOS position does to the means
 -- description: The study's means run over all positions, the BOS one with its huge norm included. Features by how far that moves their difference between the groups: the place with BOS counted, the place without, and the activation on BOS. Groups whose sentences differ in length get a different share of it.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
@@ -12,7 +12,7 @@ WITH chosen AS (
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
-    WHERE c.name = :contrast
+    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
     ORDER BY sc.sae
     LIMIT 1

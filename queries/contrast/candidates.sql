@@ -1,7 +1,7 @@
 -- title: Candidates of a contrast, by AUROC
 -- description: Features that fire on the positive documents rather than on the control ones, best first. AUROC is the chance that a positive document outranks a control one (0.5 is chance, 1 is perfect); q is the share of false discoveries to expect down to this feature. The example is the beginning of the document on which the feature is strongest.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 -- param max_q: DOUBLE = 1  -- largest q shown; 1 shows all, the untested too
 -- param limit: INTEGER = 40  -- most rows shown
@@ -17,7 +17,7 @@ WITH ranked AS (
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
     JOIN sae AS s ON s.sae = fc.sae
-    WHERE c.name = :contrast
+    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
         AND COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
     ORDER BY place
@@ -97,6 +97,8 @@ SELECT
     r.feature,
     r.auroc,
     r.q,
+    w.first || COALESCE(' | ' || w.second, '') || COALESCE(' | ' || w.third, '') AS top_tokens,
+    CASE WHEN LENGTH(d.text) <= 160 THEN d.text ELSE SUBSTR(d.text, 1, 157) || '...' END AS example,
     r.p,
     r.fires_positive,
     r.documents_positive,
@@ -104,10 +106,8 @@ SELECT
     r.documents_control,
     r.mean_difference,
     1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
-    w.first || COALESCE(' | ' || w.second, '') || COALESCE(' | ' || w.third, '') AS top_tokens,
     k.name AS example_corpus,
-    d.external_id AS example_document,
-    CASE WHEN LENGTH(d.text) <= 160 THEN d.text ELSE SUBSTR(d.text, 1, 157) || '...' END AS example
+    d.external_id AS example_document
 FROM ranked AS r
 LEFT JOIN seen ON seen.sae = r.sae
 LEFT JOIN fired ON fired.sae = r.sae AND fired.feature = r.feature

@@ -1,7 +1,7 @@
 -- title: What a contrast finds under shuffled labels
 -- description: The permutation null of each SAE beside what was found: features called at q <= 0.05, the smallest p and the largest AUROC, against the same under shuffles that keep pairs together. family_p is the chance that any feature at all does as well as the best one; with no null stored there is no row, run: atlas contrast --null 200.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 WITH found AS (
     SELECT
@@ -38,7 +38,7 @@ FROM placed AS n
 JOIN contrast AS c ON c.contrast = n.contrast
 JOIN sae AS s ON s.sae = n.sae
 JOIN found AS f ON f.contrast = n.contrast AND f.sae = n.sae
-WHERE c.name = :contrast
+WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
     AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
 GROUP BY n.sae, s.release, s.sae_id
 ORDER BY n.sae

@@ -1,7 +1,7 @@
 -- title: FMS: does one feature hold the concept?
 -- description: The feature monosemanticity score of each SAE for a contrast (Härle et al. 2025) with its parts: the root feature's accuracy alone, what is lost without it (local), what others add to it (global). The scale supposes groups of like size: chance is the larger group's share. Beside it, where the root stands by AUROC.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 WITH placed AS (
     SELECT
         fc.*,
@@ -29,5 +29,5 @@ FROM sae_contrast AS sc
 JOIN contrast AS c ON c.contrast = sc.contrast
 JOIN sae AS s ON s.sae = sc.sae
 LEFT JOIN placed AS p ON p.contrast = sc.contrast AND p.sae = sc.sae AND p.feature = sc.fms_root
-WHERE c.name = :contrast
+WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
 ORDER BY sc.sae

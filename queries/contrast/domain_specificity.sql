@@ -1,7 +1,7 @@
 -- title: The best features against each control domain
 -- description: For each of the best features by AUROC, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. Specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 -- param features: INTEGER = 10  -- how many of the best features
 -- param limit: INTEGER = 400  -- most rows shown
@@ -13,7 +13,7 @@ WITH ranked AS (
     FROM feature_contrast AS fc
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae AS s ON s.sae = fc.sae
-    WHERE c.name = :contrast
+    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
         AND fc.q IS NOT NULL
 )

@@ -1,7 +1,7 @@
 -- title: Do high moments of logit weights mean many meanings?
 -- description: The study's hypothesis, that a high std, skewness or kurtosis of the logit weights marks a polysemantic feature, put as rank correlations with evidence of one meaning. If it held, entropy would rise and top_token_share and f1 would fall with the moment. low and high hold rho with 95 % confidence; the last column has frequency held fixed.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast whose documents give the evidence
+-- param contrast: VARCHAR = ''  -- contrast whose documents give the evidence; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 SELECT
     s.release || '/' || s.sae_id AS sae,
@@ -21,6 +21,6 @@ SELECT
 FROM contrast_correlation AS r
 JOIN contrast AS c ON c.contrast = r.contrast
 JOIN sae AS s ON s.sae = r.sae
-WHERE c.name = :contrast
+WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
     AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
 ORDER BY r.sae, r.moment, r.evidence

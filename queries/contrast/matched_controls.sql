@@ -1,7 +1,7 @@
 -- title: Matched against unmatched controls
 -- description: The same features judged twice: against all control documents, and within pairs that share a sentence template and differ in the concept only. A feature that follows length, syntax or punctuation does well on the left and no better than one half on the right. matched_share is the chance that a document outranks its own control.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 -- param max_q: DOUBLE = 0.05  -- largest q against all controls
 -- param limit: INTEGER = 40  -- most rows shown
@@ -26,7 +26,7 @@ JOIN contrast AS c ON c.contrast = fc.contrast
 JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
 JOIN sae AS s ON s.sae = fc.sae
 LEFT JOIN feature_pair AS p ON p.contrast = fc.contrast AND p.sae = fc.sae AND p.feature = fc.feature
-WHERE c.name = :contrast
+WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
     AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
     AND fc.q <= CAST(:max_q AS DOUBLE)
     AND fc.auroc > 0.5

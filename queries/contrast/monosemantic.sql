@@ -1,7 +1,7 @@
 -- title: Features that mean one thing, by several kinds of evidence
 -- description: Features that pass every threshold: found on all documents, confirmed on the half that did not choose them, firing on many terms of the concept and not on one token only, silent in every control domain. There is no score; each column can be sorted by. family_p is the chance that any feature does as well under shuffled labels (NULL without --null).
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 -- param max_q: DOUBLE = 0.05  -- largest q on all documents
 -- param min_auroc: DOUBLE = 0.7  -- smallest AUROC on the confirmation half
@@ -19,7 +19,7 @@ WITH chosen AS (
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
-    WHERE c.name = :contrast
+    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
 ),
 domain AS (

@@ -1,7 +1,7 @@
 -- title: The study's own list of candidates
 -- description: The method of the study as it was printed, with its faults: means that count the BOS position, a positive difference within two standard deviations of the others, the largest 40, no correction for chance. The study counted features from one, so it would print printed_number where the SAE's own index is feature. AUROC and q stand beside it for comparison.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
@@ -13,7 +13,7 @@ WITH chosen AS (
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
-    WHERE c.name = :contrast
+    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
     ORDER BY s.sae
     LIMIT 1

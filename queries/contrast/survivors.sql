@@ -1,7 +1,7 @@
 -- title: How many candidates survive each correction
 -- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of the 40 survive: q, an AUROC interval above one half on the confirmation half, q on matched pairs, and a family-wise p under the permutation null. NULL where that was not computed.
 -- database: atlas
--- param contrast: VARCHAR = 'medical'  -- name of the contrast
+-- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 WITH chosen AS (
     SELECT
@@ -12,7 +12,7 @@ WITH chosen AS (
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
-    WHERE c.name = :contrast
+    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
 ),
 printed AS (
