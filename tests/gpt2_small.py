@@ -26,7 +26,7 @@ def save_gpt2_small(folder: Path) -> str:
 
 @torch.inference_mode()
 def save_gpt2_small_sae(folder: Path, model_folder: str) -> str:
-    """Write a SAELens folder like gpt2-small-res-jb's layer 8, with random directions and an L0 of about 60; its name."""
+    """Write a SAELens folder like gpt2-small-res-jb's layer 8, with random directions, L0 about 60; its name."""
     from sae_lens.saes.sae import SAEMetadata
     from sae_lens.saes.standard_sae import StandardSAE, StandardSAEConfig
     from transformers import GPT2Model
