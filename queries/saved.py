@@ -104,7 +104,11 @@ def _sql_files(group: str) -> list[Traversable]:
 
 
 def _served(parameter: Parameter) -> str:
+    """What stands for a placeholder; a text that is no number counts as none."""
     given = f"NULLIF(CAST(:{parameter.name} AS VARCHAR), '')"
+    if parameter.type != "VARCHAR":
+        characters = {"INTEGER": "-0123456789", "DOUBLE": "-+.eE0123456789"}[parameter.type]
+        given = f"CASE WHEN LTRIM({given}, '{characters}') = '' THEN {given} END"
     if parameter.default is not None:
         default = str(parameter.default).replace("'", "''")
         given = f"COALESCE({given}, '{default}')"

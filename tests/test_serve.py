@@ -220,6 +220,25 @@ def test_a_query_that_needs_a_value_offers_one(query: SavedQuery, pages: Pages) 
     assert "0 results" not in pages.text(f"/atlas/{query.name}{link[1].replace('&amp;', '&')}")
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "as_if"),
+    [
+        ("candidates", {"limit": "all"}, {}),
+        ("candidates", {"max_q": "small", "limit": "1e9"}, {}),
+        ("densest_features", {"limit": "3"}, {"limit": "3"}),
+    ],
+)
+def test_a_text_for_a_number_counts_as_none(
+    name: str, values: dict[str, str], as_if: dict[str, str], tiny: Path, pages: Pages
+) -> None:
+    assert pages.rows(name, **values) == expected_rows(tiny, name, as_if)
+
+
+def test_a_text_for_a_feature_finds_no_feature(pages: Pages) -> None:
+    assert pages.rows("feature_card", feature="abc") == []
+    assert pages.rows("feature_card", feature="1") != []
+
+
 def test_a_query_page_is_named_by_its_title(pages: Pages) -> None:
     assert "<title>Candidates of a contrast, by AUROC</title>" in pages.text("/atlas/candidates")
     assert "<title>atlas: select 1</title>" in pages.text("/atlas?sql=select+1")

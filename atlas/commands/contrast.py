@@ -38,6 +38,8 @@ def command(
     A SET is a corpus (medical/medical), every corpus of a source (control),
     domain=law or term=diabetes. The same documents again change nothing.
     """
+    if not name.strip():
+        raise click.UsageError("a contrast needs a name, such as medical")
     from ingest.contrasts.job import compute_contrast
     from ingest.contrasts.scores import Unit
     from schema import open_atlas

@@ -70,4 +70,4 @@ def _near(atlas: Atlas, kind: str, value: str) -> str:
     near = difflib.get_close_matches(value, known, n=3, cutoff=0.5)
     if near:
         return f"; near it: {', '.join(near)}"
-    return f"; this atlas has: {', '.join(known[:8])}" if known else "; this atlas is empty"
+    return f"; this atlas has: {', '.join(known[:8])}" if known else f"; this atlas has no {kind} at all"
