@@ -55,7 +55,6 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
 ) -> None:
     """Train the embedded model: tokenizer, GPT-2, sparse autoencoders, and the figures of its model card."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    torch.set_flush_denormal(True)
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
     recipe = Recipe(
@@ -67,7 +66,11 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
         seed=seed,
         threads=threads,
     )
-    run_recipe(recipe, out)
+    torch.set_flush_denormal(True)
+    try:
+        run_recipe(recipe, out)
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _without_folders(arguments: list[str]) -> str:
