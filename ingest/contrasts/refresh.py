@@ -3,7 +3,7 @@
 import json
 
 from ingest.contrasts.job import compute_contrast
-from ingest.contrasts.storing import OF_CONTRAST
+from ingest.contrasts.storing import drop_contrast
 from schema.errors import SelectionError
 from schema.store import Atlas
 
@@ -25,12 +25,5 @@ def refresh_contrasts(atlas: Atlas) -> None:
         try:
             compute_contrast(atlas, name, json.loads(positive), json.loads(control), unit, shuffles)
         except SelectionError:
-            drop_contrast(atlas, name)
-
-
-def drop_contrast(atlas: Atlas, name: str) -> None:
-    """Delete a contrast with all its figures."""
-    with atlas.transaction():
-        theirs = "contrast IN (SELECT contrast FROM contrast WHERE name = ?)"
-        for table in (*(table.name for table in OF_CONTRAST), "contrast"):
-            atlas.rows(f"DELETE FROM {table} WHERE {theirs}", [name])
+            with atlas.transaction():
+                drop_contrast(atlas, name)

@@ -89,6 +89,13 @@ def store_null(atlas: Atlas, definition: Definition, sae: int, rows: pa.Table) -
     _append(atlas, "contrast_null", rows, _contrast_key(atlas, definition), sae)
 
 
+def drop_contrast(atlas: Atlas, name: str) -> None:
+    """Delete a contrast with all its figures, if it is stored; to be called inside a transaction."""
+    theirs = "contrast IN (SELECT contrast FROM contrast WHERE name = ?)"
+    for table in (*OF_CONTRAST, tables.contrast):
+        atlas.rows(f"DELETE FROM {table.name} WHERE {theirs}", [name])
+
+
 def _append(atlas: Atlas, name: str, rows: pa.Table, contrast: int, sae: int) -> None:
     for column, key in (("contrast", contrast), ("sae", sae)):
         rows = rows.append_column(column, pa.array(np.full(len(rows), key, np.int16)))
@@ -101,9 +108,7 @@ def _contrast_key(atlas: Atlas, definition: Definition) -> int:
     known = atlas.connection.execute(select(table).where(table.c.name == definition.name)).mappings().all()
     if known and all(known[0][name] == value for name, value in definition.columns.items()):
         return int(known[0]["contrast"])
-    for row in known:
-        for stale in (*OF_CONTRAST, table):
-            atlas.connection.execute(delete(stale).where(stale.c.contrast == row["contrast"]))
+    drop_contrast(atlas, definition.name)
     key = atlas.next_key(table)
     atlas.connection.execute(insert(table), {"contrast": key, "name": definition.name, **definition.columns})
     return key
