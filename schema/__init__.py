@@ -9,6 +9,7 @@ from schema.errors import (
     AtlasVersionError,
     ModelError,
     QueryError,
+    ScheduleError,
     SelectionError,
     SourceError,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "AtlasVersionError",
     "ModelError",
     "QueryError",
+    "ScheduleError",
     "SelectionError",
     "SourceError",
     "open_atlas",

@@ -1,9 +1,11 @@
 """The tables as DuckDB statements: what a new migration is drafted from.
 
-python -m schema.ddl
+python -m schema.ddl            every table
+python -m schema.ddl TABLE ...  those named
 """
 
 import sys
+from collections.abc import Container
 
 from duckdb_engine import Dialect
 from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
@@ -11,11 +13,13 @@ from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
 from schema.tables import metadata
 
 
-def statements() -> list[str]:
-    """CREATE TABLE and COMMENT ON for every table, parents first."""
+def statements(names: Container[str] = metadata.tables.keys()) -> list[str]:
+    """CREATE TABLE and COMMENT ON for the named tables, parents first."""
     dialect = Dialect()
     found: list[str] = []
     for table in metadata.sorted_tables:
+        if table.name not in names:
+            continue
         found.append(str(CreateTable(table).compile(dialect=dialect)))
         found.append(str(SetTableComment(table).compile(dialect=dialect)))
         found.extend(str(SetColumnComment(column).compile(dialect=dialect)) for column in table.columns)
@@ -23,4 +27,4 @@ def statements() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(";\n\n".join(statements()) + ";\n")
+    sys.stdout.write(";\n\n".join(statements(sys.argv[1:] or metadata.tables.keys())) + ";\n")

@@ -8,6 +8,7 @@
     │   └── AtlasDamagedError   it is no atlas, or an invariant does not hold
     ├── SourceError             a document source: file, line, format
     ├── ModelError              a language model or SAE that cannot be loaded or used
+    ├── ScheduleError           a schedule: its file, keys and values
     ├── SelectionError          a corpus, domain, term, feature or contrast that names nothing
     └── QueryError              a saved query: its name, parameters or values
 
@@ -46,6 +47,10 @@ class SourceError(AtlasError):
 
 class ModelError(AtlasError):
     """A language model or an SAE cannot be loaded or does not fit."""
+
+
+class ScheduleError(AtlasError):
+    """The file of a schedule cannot be read, or says something that cannot be done."""
 
 
 class SelectionError(AtlasError):

@@ -4,11 +4,12 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import duckdb
 import pyarrow as pa
@@ -16,13 +17,19 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from schema import migrations
+from schema import locking, migrations
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError
+from schema.gate import changing
 
 log = logging.getLogger(__name__)
 
 MAGIC = b"DUCK"
 MAGIC_OFFSET = 8
+_open_to_write: WeakSet[Connection] = WeakSet()
+
+stopped_by: list[str] = []
+"""Why this process was told to stop; DuckDB loses what a signal's handler raises inside a statement."""
+
 UNWRITTEN = re.compile(r"Could not write .*: ([^:]+)$")
 """What DuckDB says where the disk is full."""
 
@@ -34,6 +41,8 @@ class Atlas:
     path: Path
     engine: Engine
     connection: Connection
+    read_only: bool = False
+    lock: locking.Lock | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -45,15 +54,19 @@ class Atlas:
 
     def close(self) -> None:
         """Release the file; what is not committed is rolled back."""
-        self.connection.close()
-        self.engine.dispose()
+        with ExitStack() as stack:
+            if not self.read_only:
+                with suppress(OSError):  # without a lock file it is closed all the same
+                    stack.enter_context(changing(self.path))
+            self.connection.close()
+            self.engine.dispose()
+        if self.lock:
+            self.lock.release()
 
     @property
     def duckdb(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB connection behind the SQLAlchemy one, in the same transaction."""
-        wrapper: Any = self.connection.connection.dbapi_connection
-        raw: duckdb.DuckDBPyConnection = wrapper._ConnectionWrapper__c
-        return raw
+        return _behind(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -63,7 +76,7 @@ class Atlas:
             AtlasFileError: the disk is full.
         """
         try:
-            with self.connection.begin():
+            with _gate(self.path, read_only=self.read_only), self.connection.begin():
                 yield self.connection
         except (DBAPIError, duckdb.Error) as error:
             unwritten = UNWRITTEN.search(_cause(error))
@@ -108,15 +121,59 @@ class Atlas:
 def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = False) -> Atlas:
     """Open an atlas file, migrating it to this version's schema unless it is read-only.
 
+    One writer at a time: `schema.locking` says how others are told, and how long they are waited for.
+
     Raises:
         AtlasMissingError: there is no such file and `create` is false.
-        AtlasLockedError: another process has it open.
+        AtlasLockedError: another has it open.
         AtlasVersionError: it was written by a newer version.
         AtlasDamagedError: the file is no atlas, or is broken.
         AtlasFileError: it is a folder, or cannot be reached.
     """
     path = Path(path)
     check_path(path, create=create)
+    return locking.patiently(lambda: _open_now(path, create=create, read_only=read_only))
+
+
+def interrupt() -> None:
+    """Stop the statement under way on every atlas that this process writes; also from another thread."""
+    for connection in tuple(_open_to_write):
+        if not connection.closed:
+            _behind(connection).interrupt()
+
+
+def _behind(connection: Connection) -> duckdb.DuckDBPyConnection:
+    wrapper: Any = connection.connection.dbapi_connection
+    raw: duckdb.DuckDBPyConnection = wrapper._ConnectionWrapper__c
+    return raw
+
+
+def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
+    lock = None if read_only else locking.acquire(path)
+    try:
+        with _gate(path, read_only=read_only):
+            return _opened(path, lock, create=create, read_only=read_only)
+    except BaseException:
+        if lock:
+            lock.release()
+        raise
+
+
+@contextmanager
+def _gate(path: Path, *, read_only: bool) -> Iterator[None]:
+    """Inside, the file may be changed: nobody copies it; a read-only atlas needs none."""
+    with ExitStack() as stack:
+        if not read_only:
+            try:
+                stack.enter_context(changing(path))
+            except OSError as error:
+                raise AtlasFileError(
+                    f"{path} cannot be changed: {error.strerror}; see to {path.parent}, and run the same command again"
+                ) from error
+        yield
+
+
+def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: bool) -> Atlas:
     if create and path.exists() and not path.stat().st_size:
         path.unlink()  # DuckDB takes no empty file for a new one
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
@@ -126,7 +183,9 @@ def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = Fals
     except (SQLAlchemyError, duckdb.Error) as error:
         engine.dispose()
         raise _file_error(path, error) from error
-    atlas = Atlas(path, engine, connection)
+    atlas = Atlas(path, engine, connection, read_only, lock)
+    if not read_only:
+        _open_to_write.add(connection)
     try:
         migrations.migrate(connection, path, read_only=read_only)
     except BaseException:
@@ -171,6 +230,9 @@ def _check_file(path: Path, *, create: bool) -> None:
 def _file_error(path: Path, error: Exception) -> AtlasFileError:
     cause = _cause(error)
     if "Could not set lock" in cause:
+        writer = locking.read_writer(path)
+        if writer and re.search(rf"\bPID {writer.pid}\b", cause):
+            return AtlasLockedError(locking.in_use(path, writer))
         return AtlasLockedError(f"{path} is open in another process; wait for it to end ({cause})")
     if "Corrupt database" in cause or "Could not read enough bytes" in cause:
         return AtlasDamagedError(f"{path} is broken; restore a copy, or delete it and ingest again ({cause})")

@@ -261,4 +261,56 @@ WHERE held.players IS DISTINCT FROM e.players
   OR held.ranks IS DISTINCT FROM e.players
   OR NOT COALESCE(
     ABS(full_value - base_value - total - residual) <= 1e-9 * (1 + ABS(full_value) + ABS(base_value)), false
+  );
+
+-- every figure of an SAE on a corpus can be, and follows from the others
+SELECT COUNT(*)
+FROM sae_quality AS q
+JOIN sae USING (sae)
+LEFT JOIN (
+  SELECT corpus, COUNT(*) AS documents
+  FROM document
+  GROUP BY corpus
+) AS held USING (corpus)
+WHERE NOT COALESCE(q.documents BETWEEN 1 AND held.documents, false)
+  OR NOT (q.predicted_tokens BETWEEN 1 AND q.tokens)
+  OR NOT (q.dead_share BETWEEN 0 AND 1)
+  OR NOT (q.l0 BETWEEN 0 AND d_sae * (1 - q.dead_share) + 1e-9 * d_sae)
+  OR (q.l0 = 0) <> (q.dead_share = 1)
+  OR q.explained_variance > 1
+  OR NOT (LEAST(q.ce_clean, q.ce_sae, q.ce_zero) >= 0)
+  OR NOT COALESCE(isfinite(q.ce_clean + q.ce_sae + q.ce_zero + COALESCE(q.explained_variance, 0)), false)
+  OR ABS(q.ce_rise - (q.ce_sae - q.ce_clean)) > 1e-9
+  OR (q.ce_recovered IS NULL) <> (q.ce_zero = q.ce_clean)
+  OR ABS(q.ce_recovered * (q.ce_zero - q.ce_clean) - (q.ce_zero - q.ce_sae)) > 1e-9;
+
+-- every feature has its neighbours once each, the nearest first
+SELECT
+  (
+    SELECT COUNT(*)
+    FROM feature_neighbour AS n
+    LEFT JOIN feature AS other ON other.sae = n.sae AND other.feature = n.other_feature
+    WHERE other.feature IS NULL
+      OR n.other_feature = n.feature
+      OR NOT (n.cosine BETWEEN -1 AND 1)
+  )
+  + (
+    SELECT COUNT(*)
+    FROM (
+      SELECT sae, feature
+      FROM feature_neighbour
+      GROUP BY ALL
+      HAVING COUNT(*) <> MAX(rank)
+        OR COUNT(DISTINCT rank) <> MAX(rank)
+        OR COUNT(DISTINCT other_feature) <> COUNT(*)
+    )
+  )
+  + (
+    SELECT COUNT(*)
+    FROM feature_neighbour AS n
+    JOIN feature_neighbour AS following
+      ON following.sae = n.sae
+      AND following.feature = n.feature
+      AND following.rank = n.rank + 1
+    WHERE following.cosine > n.cosine
   )

@@ -93,6 +93,71 @@ DAMAGES = [
     ),
     ("every contrast has the features and documents it says", "UPDATE sae_contrast SET documents_positive = 0"),
     ("every contrast has the features and documents it says", "UPDATE feature_contrast SET q = NULL"),
+    (
+        "every figure of a contrast belongs to a feature of the contrast",
+        "UPDATE feature_pair SET feature = feature + 50",
+    ),
+    ("every figure of a contrast belongs to a feature of the contrast", "UPDATE feature_domain SET contrast = 5"),
+    ("every figure of a contrast belongs to a feature of the contrast", "UPDATE feature_evidence SET sae = 1 - sae"),
+    (
+        "every feature of a contrast has a confirmation, and every contrast a row for its SAE",
+        "DELETE FROM feature_confirmation WHERE feature = 1",
+    ),
+    (
+        "every feature of a contrast has a confirmation, and every contrast a row for its SAE",
+        "DELETE FROM sae_contrast WHERE sae = 1",
+    ),
+    ("no pair and no domain counts more than there is", "UPDATE feature_pair SET higher = higher + 4"),
+    ("no pair and no domain counts more than there is", "UPDATE feature_domain SET fires = documents + 1"),
+    ("no pair and no domain counts more than there is", "UPDATE feature_domain SET called = called + 4"),
+    ("every shuffle of a null is there, from 1, with one seed", "DELETE FROM contrast_null WHERE shuffle = 3"),
+    ("every shuffle of a null is there, from 1, with one seed", "DELETE FROM contrast_null WHERE shuffle = 1"),
+    (
+        "every shuffle of a null is there, from 1, with one seed",
+        "UPDATE contrast_null SET seed = 21 WHERE shuffle = 24",
+    ),
+    (
+        "every explanation has a Shapley value for each player, and they add up",
+        "DELETE FROM token_attribution WHERE explanation = 0 AND position = 1",
+    ),
+    (
+        "every explanation has a Shapley value for each player, and they add up",
+        "UPDATE feature_attribution SET value = value + 1e-6 WHERE player = 0",
+    ),
+    (
+        "every explanation has a Shapley value for each player, and they add up",
+        "UPDATE token_attribution SET rank = 1 WHERE explanation = 0",
+    ),
+    *(
+        ("every figure of an SAE on a corpus can be, and follows from the others", f"UPDATE sae_quality SET {change}")
+        for change in (
+            "documents = documents + 1",
+            "predicted_tokens = tokens + 1",
+            "explained_variance = 1.5",
+            "explained_variance = 'NaN'",
+            "l0 = -1",
+            "l0 = 0",
+            "l0 = 12",
+            "dead_share = 1.25",
+            "ce_clean = ce_clean + 1",
+            "ce_zero = ce_zero + 1",
+            "ce_sae = 'inf', ce_rise = 'inf'",
+            "ce_recovered = NULL",
+            "ce_rise = -ce_rise",
+        )
+    ),
+    *(
+        ("every feature has its neighbours once each, the nearest first", statement)
+        for statement in (
+            "UPDATE feature_neighbour SET other_feature = 99 WHERE feature = 1 AND rank = 1",
+            "UPDATE feature_neighbour SET other_feature = feature WHERE feature = 1 AND rank = 1",
+            "UPDATE feature_neighbour SET other_feature = 3 WHERE feature = 1",
+            "UPDATE feature_neighbour SET cosine = 1.5 WHERE rank = 1",
+            "UPDATE feature_neighbour SET cosine = -1 WHERE rank = 1",
+            "DELETE FROM feature_neighbour WHERE rank = 2",
+            "INSERT INTO feature_neighbour FROM feature_neighbour",
+        )
+    ),
 ]
 
 

@@ -2,16 +2,24 @@
 
 A migration is frozen once released: it holds its own SQL and never reads
 `schema.tables`. A test compares what all of them give with `schema.tables`.
+A file that holds anything is copied beside itself before it is migrated.
 """
 
+import logging
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from schema.errors import AtlasDamagedError, AtlasVersionError
-from schema.migrations import m001_create_tables
+from schema.copying import Run, copy_database, draft_for, put
+from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
+from schema.migrations import m001_create_tables, m002_quality_schedule
+
+log = logging.getLogger(__name__)
 
 
 class Migration(Protocol):
@@ -23,7 +31,7 @@ class Migration(Protocol):
         """Change the file; runs inside a transaction."""
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_create_tables,)
+MIGRATIONS: tuple[Migration, ...] = (m001_create_tables, m002_quality_schedule)
 VERSION = len(MIGRATIONS)
 CONTENT = """
     SELECT table_name || '.' || column_name
@@ -35,11 +43,15 @@ CONTENT = """
 def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
     """Bring the file to this version, each migration in a transaction of its own.
 
+    A file of an older version is first copied to `NAME.vN.duckdb` beside it.
+
     Raises:
         AtlasVersionError: the file is newer than this version, or older and read-only.
         AtlasDamagedError: the file holds tables, but none of an atlas.
+        AtlasFileError: the copy cannot be made; the file is as it was.
     """
-    current = file_version(connection, path)
+    run = _run_on(connection)
+    current = file_version(run, path)
     if current > VERSION:
         raise AtlasVersionError(
             f"{path} has schema version {current}, this program knows {VERSION}: upgrade feature-atlas"
@@ -51,6 +63,8 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
             f"{path} has schema version {current}, this program reads {VERSION}; "
             f"bring it up: atlas verify --migrate {path}"
         )
+    if current:
+        _keep(run, path.resolve(), current)
     for number, migration in enumerate(MIGRATIONS[current:], start=current + 1):
         with connection.begin():
             migration.apply(connection)
@@ -59,15 +73,55 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
             connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, ?)", row)
 
 
-def file_version(connection: Connection, path: Path) -> int:
-    """The number of the last migration applied to the open file; 0 for a new one."""
-    with connection.begin():
-        found = connection.exec_driver_sql(CONTENT).scalars().all()
-        if "migration.applied_at" in found:
-            return int(connection.exec_driver_sql("SELECT coalesce(max(migration), 0) FROM migration").scalar_one())
+def file_version(run: Run, path: Path) -> int:
+    """The number of the last migration applied to the open file; 0 for a new one.
+
+    Raises:
+        AtlasDamagedError: the file holds tables, but none of an atlas.
+    """
+    found = [name for (name,) in run(CONTENT)]
+    if "migration.applied_at" in found:
+        return int(run("SELECT coalesce(max(migration), 0) FROM migration")[0][0])
     if found:
         raise AtlasDamagedError(f"{path} is a DuckDB file but no atlas; choose another name")
     return 0
+
+
+def _run_on(connection: Connection) -> Run:
+    """Runs statements each in a transaction of its own, as ATTACH and DETACH ask for."""
+
+    def run(sql: str) -> list[tuple[object, ...]]:
+        cursor = connection.connection.cursor()
+        cursor.execute(sql)
+        return [tuple(row) for row in cursor.fetchall()]
+
+    return run
+
+
+def _keep(run: Run, path: Path, version: int) -> None:
+    """Copy the open file beside itself, under a name that is free.
+
+    Raises:
+        AtlasFileError: there is no room for it.
+    """
+    copy = _free_name(path, version)
+    try:
+        with draft_for(copy) as draft:
+            copy_database(run, run("SELECT current_database()")[0][0], draft)
+            put(draft, copy)
+    except (OSError, duckdb.Error, DBAPIError) as error:
+        cause = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise AtlasFileError(
+            f"{path} has schema version {version}, and cannot be brought to {VERSION}: {copy}, the copy that is made "
+            f"before, cannot be written ({cause}); make room, and run the same command again"
+        ) from error
+    log.warning("%s had schema version %d and is brought to %d; as it was: %s", path, version, VERSION, copy)
+
+
+def _free_name(path: Path, version: int) -> Path:
+    """atlas.v1.duckdb; where there is one, atlas.v1-2.duckdb, and so on."""
+    names = (f"{path.stem}.v{version}{f'-{number}' * (number > 1)}{path.suffix}" for number in count(1))
+    return next(free for free in map(path.with_name, names) if not free.exists())
 
 
 __all__ = ["MIGRATIONS", "VERSION", "Migration", "file_version", "migrate"]

@@ -26,7 +26,9 @@ from schema.tables.contrasts import (
 )
 from schema.tables.documents import context, corpus, document, token
 from schema.tables.models import feature, model, sae, tokenization, vocabulary
-from schema.tables.runs import ingest_run, migration
+from schema.tables.neighbours import feature_neighbour
+from schema.tables.quality import sae_quality
+from schema.tables.runs import ingest_run, migration, scheduled_run
 
 __all__ = [
     "activation",
@@ -49,6 +51,7 @@ __all__ = [
     "feature_evidence",
     "feature_example",
     "feature_histogram",
+    "feature_neighbour",
     "feature_pair",
     "feature_token",
     "ingest_run",
@@ -59,6 +62,8 @@ __all__ = [
     "sae",
     "sae_contrast",
     "sae_corpus",
+    "sae_quality",
+    "scheduled_run",
     "token",
     "token_attribution",
     "tokenization",

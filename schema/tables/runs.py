@@ -35,3 +35,29 @@ ingest_run = Table(
     CheckConstraint("status IN ('running', 'done', 'failed')", name="ingest_run_status"),
     comment="One job: what ran, when, with which versions, and how it went",
 )
+
+scheduled_run = Table(
+    "scheduled_run",
+    metadata,
+    key("scheduled_run", "Key"),
+    Column("job", String, nullable=False, comment="Name of the job in the schedule"),
+    Column("planned_at", DateTime, nullable=False, comment="When it was due (UTC), jitter left out"),
+    Column("started_at", DateTime, comment="Start (UTC); NULL where it was skipped"),
+    Column("finished_at", DateTime, comment="End (UTC); NULL while running or after a kill"),
+    Column("attempt", Integer, nullable=False, comment="1 at the time it was due, more where it was tried again"),
+    Column(
+        "missed", Integer, nullable=False, default=0, comment="Earlier due times that passed and are folded into it"
+    ),
+    Column("status", String, nullable=False, comment="running, done, failed, stopped (by a signal) or skipped"),
+    Column(
+        "reason", String, comment="Why it was skipped, what ended it, or what a run that is done had to leave undone"
+    ),
+    Column(
+        "ingest_run",
+        Integer,
+        comment="Its run of the ingest; NULL where no document had to be encoded",
+        info={"references": "ingest_run"},
+    ),
+    CheckConstraint("status IN ('running', 'done', 'failed', 'stopped', 'skipped')", name="scheduled_run_status"),
+    comment="One due time of a scheduled job, and what came of it",
+)
