@@ -3,7 +3,7 @@
     read -> cut batches -> ask what is known -> encode -> store, a transaction a batch -> sum
 
 Killed at any moment, the file holds whole batches only, and the same call
-finishes the job. A call that finds nothing to do changes nothing.
+finishes the job. A call that finds nothing to do changes nothing but the log of runs.
 """
 
 import time
@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.batches import Plan, cut_batches, plan_batch, without
+from ingest.contrasts.refresh import refresh_contrasts
 from ingest.encode.batch import BatchEncoder
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
 from ingest.models.sae import LoadedSAE
 from ingest.registration import Registered, register
 from ingest.removal import remove_documents
-from ingest.runs import Counts, RunRecord
+from ingest.runs import Counts, RunRecord, record_failure
 from ingest.sources import Document, Skipped, read_documents, source_stem
 from ingest.statistics.sums import sum_pending
 from ingest.storing import store_batch
 from schema.errors import SourceError
-from schema.store import check_path, open_atlas
+from schema.locking import held
+from schema.store import Atlas, check_path, open_atlas
 
 Report = Callable[[str, Counts], None]
 
@@ -53,6 +55,8 @@ class IngestResult:
     summed: list[tuple[int, int]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     seconds: float = 0.0
+    run: int | None = None
+    """Key of the run's row."""
 
 
 def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) -> IngestResult:
@@ -61,14 +65,20 @@ def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) 
     Raises:
         SourceError, ModelError, AtlasFileError: see there; what was stored before stays.
     """
-    skipped: list[Skipped] = []
-    documents = _first_read(_documents(request, skipped))
     check_path(request.atlas, create=True)
-    if request.atlas.exists() and request.atlas.stat().st_size:
-        open_atlas(request.atlas).close()
-    report("loading the model", Counts())
-    model, saes = load_together(request.saes, request.model, request.device)
-    return _run(request, model, saes, report, (documents, skipped))
+    with held(request.atlas):
+        try:
+            skipped: list[Skipped] = []
+            documents = _first_read(_documents(request, skipped))
+            if request.atlas.exists() and request.atlas.stat().st_size:
+                open_atlas(request.atlas).close()
+            report("loading the model", Counts())
+            model, saes = load_together(request.saes, request.model, request.device)
+        except BaseException as error:
+            asked = _arguments(request, request.model, request.saes)
+            record_failure(request.atlas, "ingest", asked, request.device, error)
+            raise
+        return _run(request, model, saes, report, (documents, skipped))
 
 
 def ingest_with(
@@ -89,19 +99,32 @@ def _run(
     report: Report,
     read: tuple[Iterator[tuple[Document, str]], list[Skipped]],
 ) -> IngestResult:
-    started = time.perf_counter()
-    documents, skipped = read
-    encoder = BatchEncoder.of(model, saes, request.device)
-    bos = encoder.bos_activations()
     with open_atlas(request.atlas, create=True) as atlas:
-        registered = register(atlas, model, saes, bos)
-        with RunRecord(atlas, "ingest", _arguments(request, model, saes), request.device) as record:
-            for _ in _encode(request, documents, encoder, registered, record, skipped):
-                report("encoding", record.counts)
-            record.add(skipped=len(skipped))
-            report("summing", record.counts)
-            summed = list(sum_pending(atlas))
-    return IngestResult(record.counts, summed, skipped, time.perf_counter() - started)
+        result = ingest_into(atlas, request, read, (model, saes), report)
+        refresh_contrasts(atlas)
+        return result
+
+
+def ingest_into(
+    atlas: Atlas,
+    request: IngestRequest,
+    read: tuple[Iterator[tuple[Document, str]], list[Skipped]],
+    loaded: tuple[LanguageModel, Sequence[LoadedSAE]],
+    report: Report = lambda stage, counts: None,
+) -> IngestResult:
+    """The same into an open atlas, of (document, corpus) pairs and what was passed over while they were read."""
+    started = time.perf_counter()
+    (documents, skipped), (model, saes) = read, loaded
+    arguments = _arguments(request, model.name, [str(sae.name) for sae in saes])
+    with RunRecord(atlas, "ingest", arguments, request.device, idle=True) as record:
+        encoder = BatchEncoder.of(model, saes, request.device)
+        registered = register(atlas, model, saes, encoder.bos_activations())
+        for _ in _encode(request, documents, encoder, registered, record, skipped):
+            report("encoding", record.counts)
+        record.add(skipped=len(skipped))
+        report("summing", record.counts)
+        summed = list(sum_pending(atlas))
+    return IngestResult(record.counts, summed, skipped, time.perf_counter() - started, record.key)
 
 
 def _encode(
@@ -173,11 +196,11 @@ def _first_read(documents: Iterator[tuple[Document, str]]) -> Iterator[tuple[Doc
     return chain(list(islice(documents, 1)), documents)
 
 
-def _arguments(request: IngestRequest, model: LanguageModel, saes: Sequence[LoadedSAE]) -> dict[str, object]:
+def _arguments(request: IngestRequest, model: str | None, saes: Sequence[str]) -> dict[str, object]:
     return {
         "sources": list(request.sources),
-        "saes": [str(sae.name) for sae in saes],
-        "model": model.name,
+        "saes": list(saes),
+        "model": model,
         "corpus": request.corpus,
         "domain": request.domain,
         "limit": request.limit,

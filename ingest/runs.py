@@ -1,18 +1,25 @@
-"""The record of a run: one row of `ingest_run`, written with the first change it makes."""
+"""The record of a run: one row of `ingest_run`, written with the first change it makes, or when it fails."""
 
+import logging
 import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import duckdb
 from sqlalchemy import insert, update
+from sqlalchemy.exc import DBAPIError
 
 from schema import tables
-from schema.store import Atlas
+from schema.errors import AtlasError, AtlasFileError
+from schema.store import Atlas, open_atlas, stopped_by
+
+log = logging.getLogger(__name__)
 
 PACKAGES = ("feature-atlas", "duckdb", "sae-lens", "sqlalchemy", "torch", "transformer-lens", "transformers")
 
@@ -31,11 +38,15 @@ class Counts:
 class RunRecord:
     """A run's row: absent until `start`, kept with every batch, closed with the outcome.
 
-    As a context manager it records done, or failed with the error, and lets the error pass.
+    As a context manager it records done, or failed with the error, and lets the error pass. A run that
+    found nothing to do has a row where `idle` says so: whoever watches it then sees that it ran.
     """
 
-    def __init__(self, atlas: Atlas, command: str, arguments: Mapping[str, object], device: str) -> None:
+    def __init__(
+        self, atlas: Atlas, command: str, arguments: Mapping[str, object], device: str, *, idle: bool = False
+    ) -> None:
         self.atlas = atlas
+        self.idle = idle
         self.command = command
         self.arguments = dict(arguments)
         self.device = device
@@ -50,13 +61,17 @@ class RunRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.key is None:
-            return
-        with self.atlas.transaction():
-            if error is None:
-                self._update(status="done", finished_at=_now())
-            else:
-                self._update(status="failed", finished_at=_now(), error=f"{type(error).__name__}: {error}".rstrip(": "))
+        if error is not None:
+            self.fail(error)
+        elif self.key is not None or self.idle:
+            self._close("done")
+
+    def fail(self, error: BaseException) -> None:
+        """Record that the run failed; the error is on its way already, so that no other takes its place."""
+        try:
+            self._close("failed", _words(error))
+        except (AtlasError, duckdb.Error, DBAPIError) as other:
+            log.warning("that %s failed could not be recorded: %s", self.command, other)
 
     def start(self) -> int:
         """The row's key; inserts the row the first time. To be called inside a transaction."""
@@ -88,6 +103,23 @@ class RunRecord:
         if self.key is not None and documents:
             self._update()
 
+    def _close(self, status: str, error: str | None = None) -> None:
+        try:
+            self._finish(status, error)
+        except (duckdb.InterruptException, DBAPIError) as interrupt:
+            if not isinstance(getattr(interrupt, "orig", interrupt), duckdb.InterruptException):
+                raise
+            self._finish(status, error)  # what interrupted the work came a moment too late for it
+        fields = {"key": self.key, "status": status, "error": error, **asdict(self.counts)}
+        log.info("%s run %s: %s", self.command, self.key, error or status, extra={"run": fields})
+
+    def _finish(self, status: str, error: str | None) -> None:
+        with self.atlas.transaction():
+            if not self.atlas.rows("SELECT 1 FROM ingest_run WHERE ingest_run = ?", [self.key]):
+                self.key = None  # the transaction that began the row was rolled back
+            self.start()
+            self._update(status=status, finished_at=_now(), error=error)
+
     def _update(self, **changes: object) -> None:
         seconds = time.perf_counter() - self.began
         values = asdict(self.counts) | {"seconds": seconds, "tokens_per_second": self.counts.tokens / seconds}
@@ -103,6 +135,19 @@ class RunRecord:
         self.atlas.connection.execute(killed.values(status="failed", error="killed", finished_at=_now()))
 
 
+def record_failure(
+    path: Path, command: str, arguments: Mapping[str, object], device: str, error: BaseException
+) -> None:
+    """Record a run that failed before it opened its atlas; where there is none yet, none is made."""
+    if isinstance(error, AtlasFileError) or not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        with open_atlas(path) as atlas:
+            RunRecord(atlas, command, arguments, device).fail(error)
+    except AtlasFileError as other:
+        log.warning("that %s failed could not be recorded: %s", command, other)
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages whose behaviour the rows depend on."""
     found = {"python": platform.python_version()}
@@ -112,6 +157,13 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "unknown"
     return found
+
+
+def _words(error: BaseException) -> str:
+    """What the row says of an error; of Ctrl-C and SIGTERM, what was done to it."""
+    if stopped_by or not isinstance(error, Exception):
+        return (stopped_by or [str(error) or "interrupted"])[0]
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _now() -> datetime:

@@ -198,13 +198,6 @@ def test_an_unknown_bundled_corpus_gives_the_near_ones() -> None:
     assert "bundled:control" in refusal("bundled:zzzzz")
 
 
-@pytest.mark.parametrize("source", ["hf:wikitext", "study.ipynb:prompts"])
-def test_later_sources_say_so(source: str) -> None:
-    assert "not supported in this version" in refusal(source)
-    with pytest.raises(SourceError, match="not supported"):
-        source_stem(source)
-
-
 @pytest.mark.parametrize(
     ("source", "stem"),
     [
@@ -212,6 +205,9 @@ def test_later_sources_say_so(source: str) -> None:
         ("bundled:medical", "medical"),
         ("{}/valid-00.jsonl.gz", "valid-00"),
         ("{}/my.notes.txt", "my.notes"),
+        ("{}/valid-00.jsonl.1", "valid-00"),
+        ("{}/valid-00.jsonl-20260131.gz", "valid-00"),
+        ("{}/", "data"),
         ("{}/valid-*.jsonl.gz", "valid"),
         ("{}/*.txt", "data"),
         ("{}/*/x.txt", "data"),
@@ -220,9 +216,17 @@ def test_later_sources_say_so(source: str) -> None:
 def test_the_stem_names_the_corpus(tmp_path: Path, source: str, stem: str) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    for name in ["valid-00.jsonl.gz", "my.notes.txt"]:
+    for name in ["valid-00.jsonl.gz", "my.notes.txt", "valid-00.jsonl.1", "valid-00.jsonl-20260131.gz"]:
         write(folder / name, b"")
     assert source_stem(source.format(folder)) == stem
+
+
+def test_another_encoding_is_refused_with_advice(tmp_path: Path) -> None:
+    for name, data in (("a.txt", b"fine\ncaf\xe9\n"), ("a.csv", b"text\ncaf\xe9\n")):
+        assert "iconv -f LATIN1 -t UTF-8" in refusal(write(tmp_path / name, data))
+    for encoding in ("utf-16", "utf-16-be", "utf-32"):
+        path = write(tmp_path / "b.txt", "fine\n".encode(encoding))
+        assert f"iconv -f {encoding[:6].upper()} -t UTF-8" in refusal(path)
 
 
 def test_a_folder_has_no_stem(tmp_path: Path) -> None:
@@ -263,6 +267,7 @@ BAD_RECORDS = [
     ("a.jsonl", OK + b'{"text": "x\\u0000"}\n', 2, "NUL character"),
     ("a.jsonl", OK + b'{"text": "x\0"}\n', 2, "NUL byte"),
     ("a.jsonl", OK + b'{"text": "caf\xe9"}\n', 2, "not UTF-8 (byte 0xe9 at byte 13)"),
+    ("a.csv", b"text,id\nfine,1\ncaf\xe9,2\nfine,3\n", 3, "not UTF-8 (byte 0xe9 at byte 3)"),
     ("a.jsonl", OK + b'{"text": "' + b"x" * LIMIT + b'"}\n' + OK, 2, "over 10 MB"),
     ("a.txt", b"fine\n\xff\xfe\nfine\n", 2, "not UTF-8"),
     ("a.txt", b"fine\nb\0d\nfine\n", 2, "NUL byte"),
@@ -314,7 +319,9 @@ BAD_FILES = [
     ("a.txt", bytes(range(256)) * 40, "a binary file"),
     ("a.jsonl", gzip.compress(OK), "gzip data"),
     ("a.txt", zstd(OK * 100), "Zstandard data"),
-    ("a.txt", "naïve text\n".encode("utf-16"), "UTF-16"),
+    ("a.txt", "naïve text\n".encode("utf-16"), "not a text file but UTF-16 text"),
+    ("a.csv", "text,id\nnaïve,1\n".encode("utf-16-le"), "UTF-16"),
+    ("a.jsonl", OK.decode().encode("utf-32"), "UTF-32"),
     ("a.csv", parquet(text=["x"]), "a Parquet file"),
     ("a.csv", b"body,id\nx,1\n", "no text column (columns: 'body', 'id')"),
     ("a.csv", b"text,text\nx,1\n", "two columns of one name"),

@@ -11,7 +11,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import count, product
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from schema import Atlas, open_atlas, tables
 from tests.tiny_attributions import attribution_rows
+from tests.tiny_quality import neighbour_rows, quality_rows
 
 Row = dict[str, Any]
 
@@ -89,6 +90,7 @@ def build_tiny_atlas(path: Path) -> None:
         contexts, tokens = _windows(documents)
         activations = list(_activations(tokens))
         _fill(atlas, "ingest_run", _runs(documents, tokens, activations))
+        _fill(atlas, "scheduled_run", _scheduled_runs())
         _fill_models(atlas, tokens)
         corpora = [{"corpus": key, "name": name, "domain": domain} for key, (name, domain) in enumerate(CORPORA)]
         _fill(atlas, "corpus", corpora)
@@ -104,6 +106,8 @@ def build_tiny_atlas(path: Path) -> None:
         _fill(atlas, "bos_activation", bos)
         _fill_statistics(atlas, documents, contexts, tokens, activations)
         _fill_contrast(atlas, documents)
+        _fill(atlas, "sae_quality", quality_rows(documents, contexts, activations, FEATURES))
+        _fill(atlas, "feature_neighbour", neighbour_rows(len(SAES), FEATURES))
         for table, rows in attribution_rows(documents, tokens).items():
             _fill(atlas, table, rows)
 
@@ -211,6 +215,18 @@ def _runs(documents: list[Row], tokens: list[Row], activations: list[Row]) -> li
     failed = {"ingest_run": 1, "status": "failed", "documents": 0, "tokens": 0, "activations": 0, "seconds": None}
     failed |= {"tokens_per_second": None, "error": "broken.jsonl: line 3 is not JSON", "finished_at": None}
     return [done, done | failed | {"started_at": datetime(2026, 1, 6, 8, 0, 0, 250000)}]
+
+
+def _scheduled_runs() -> list[Row]:
+    due = datetime(2026, 1, 5, 9, 30)
+    done = {"scheduled_run": 0, "job": "notes", "planned_at": due, "started_at": due, "attempt": 1, "missed": 0}
+    done |= {"finished_at": due + timedelta(seconds=3), "status": "done", "reason": None, "ingest_run": 0}
+    due = datetime(2026, 1, 6, 8, 0)
+    failed = {"scheduled_run": 1, "planned_at": due, "started_at": due + timedelta(seconds=1), "finished_at": None}
+    failed |= {"status": "failed", "reason": "broken.jsonl: line 3 is not JSON", "ingest_run": 1}
+    skipped = {"scheduled_run": 2, "job": "travel", "planned_at": due, "started_at": None, "finished_at": None}
+    skipped |= {"status": "skipped", "reason": "the run before was still going on", "ingest_run": None}
+    return [done, done | failed, done | skipped]
 
 
 def _fill_models(atlas: Atlas, tokens: list[Row]) -> None:

@@ -27,7 +27,7 @@ class _RecordLines:
         line = self._next_line()
         self._size += len(line.text)
         if line.fault:
-            raise RecordError(line.fault)
+            raise RecordError(line.fault, line.advice)
         if self._size > LINE_LIMIT + 2:
             raise RecordError("a record of over 10 MB (a quote that is never closed?)")
         return line.text
@@ -70,7 +70,8 @@ def _records(lines: _RecordLines) -> Iterator[tuple[int, list[str]] | Fault]:
         try:
             values = _next_values(reader)
         except (csv.Error, RecordError) as error:
-            yield Fault(lines.first, f"{_in_plain_words(error)}{lines.pass_over_record()}", "mend the record")
+            advice = error.advice if isinstance(error, RecordError) else "mend the record"
+            yield Fault(lines.first, f"{_in_plain_words(error)}{lines.pass_over_record()}", advice)
         else:
             if values is None:
                 return

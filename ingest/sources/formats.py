@@ -1,5 +1,6 @@
 """Formats by file name, and the rows of one file in any of them."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ _TEXT_READERS: dict[str, Callable[[Stream], Iterator[Row | Fault]]] = {
 }
 FORMATS = (*_TEXT_READERS, ".parquet")
 
+_ROTATED = re.compile(rf"(.+(?:{'|'.join(map(re.escape, FORMATS))}))[.-]\d+", re.IGNORECASE)
+"""What log rotation makes of a name: notes.jsonl.1, and notes.jsonl-20260131."""
+
 
 @dataclass(frozen=True)
 class FileName:
@@ -29,9 +33,14 @@ class FileName:
 
 
 def split_name(name: str) -> FileName:
-    """Take a file name apart by the suffixes that are known; an unknown last suffix is the format."""
+    """Take a file name apart by the suffixes that are known; an unknown last suffix is the format.
+
+    The number that log rotation appends is left out: `notes.jsonl.2.gz` is notes, .jsonl, .gz.
+    """
     compression = Path(name).suffix if Path(name).suffix.lower() in COMPRESSIONS else ""
-    inner = Path(name.removesuffix(compression))
+    plain = name.removesuffix(compression)
+    rotated = _ROTATED.fullmatch(plain)
+    inner = Path(rotated[1] if rotated else plain)
     return FileName(inner.stem, inner.suffix.lower(), compression.lower())
 
 
@@ -39,15 +48,17 @@ def file_fault(path: Path) -> Fault | None:
     """Say what keeps a file from being read before it is opened: missing, a folder, or an unknown format."""
     try:
         if path.is_dir():
-            return Fault(None, "a folder, not a file", f"name its files by a quoted pattern such as '{path}/*.jsonl'")
+            advice = f"'{path}/' names every file in it, '{path}/*.jsonl' those of a pattern"
+            return Fault(None, "a folder, not a file", advice)
         if not path.exists():
             return Fault(None, "there is no such file", "check the path")
     except OSError as error:
         return Fault(None, f"cannot be reached ({error.strerror})", "check the path and its permissions")
-    return _name_fault(path)
+    return name_fault(path)
 
 
-def _name_fault(path: Path) -> Fault | None:
+def name_fault(path: Path) -> Fault | None:
+    """Say what keeps a file of that name from being read: an unknown format, or Parquet packed once more."""
     name = split_name(path.name)
     if name.format not in FORMATS:
         return Fault(
@@ -58,6 +69,15 @@ def _name_fault(path: Path) -> Fault | None:
             None, "compressed Parquet", f"unpack it: Parquet has its own compression, {name.compression} adds none"
         )
     return None
+
+
+def named_file_rows(path: Path) -> Iterator[Row | Fault]:
+    """Give the rows of a file; a name that cannot be read is a fault, too."""
+    fault = file_fault(path)
+    if fault:
+        yield fault
+    else:
+        yield from file_rows(path)
 
 
 def file_rows(path: Path | None) -> Iterator[Row | Fault]:
@@ -79,13 +99,25 @@ def _rows(path: Path | None) -> Iterator[Row | Fault]:
     with open_stream(path) as stream:
         kind = binary_kind(stream.peek(HEAD))
         if kind:
-            yield Fault(None, f"not a text file but {kind}", "give UTF-8 text, and name compressed files .gz or .zst")
+            yield Fault(None, f"not a text file but {kind}", _advice(kind))
         else:
             yield from reader(stream)
 
 
+def _advice(kind: str) -> str:
+    """What to do about a file that is no UTF-8 text."""
+    if kind.startswith("UTF-"):
+        return f"make it UTF-8: iconv -f {kind.removesuffix(' text')} -t UTF-8"
+    return "give UTF-8 text, and name compressed files .gz or .zst"
+
+
+def _printable(text: str) -> str:
+    """A library's words may quote raw bytes of the file, which would reach a terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
 def _breakage(last: int, error: Exception) -> Fault:
-    what = getattr(error, "strerror", None) or " ".join(str(error).split())
+    what = _printable(getattr(error, "strerror", None) or " ".join(str(error).split()))
     if last:
         return Fault(last, f"cannot be read beyond this line ({what})", "get a whole copy")
     return Fault(None, f"cannot be read ({what})", "get a whole copy of the right format")

@@ -34,7 +34,7 @@ def read_text_or_json_lines(stream: Stream) -> Iterator[Row | Fault]:
 
 
 def _line_fault(line: Line) -> Fault:
-    return Fault(line.number, line.fault or "", "mend the line")
+    return Fault(line.number, line.fault or "", line.advice)
 
 
 def _parsed(line: Line) -> Row | Fault:

@@ -8,6 +8,7 @@ from itertools import count
 from ingest.sources.streams import Stream
 
 LINE_LIMIT = 10_000_000  # bytes, the line ending left out
+NOT_UTF8 = "make it UTF-8 (were it Latin-1: iconv -f LATIN1 -t UTF-8)"
 _BLOCK = 65_536
 
 
@@ -23,6 +24,7 @@ class Line:
     text: str
     fault: str | None
     quotes: int
+    advice: str = "mend the line"
 
 
 def numbered_lines(stream: Stream) -> Iterator[Line]:
@@ -50,7 +52,7 @@ def _line(number: int, raw: bytes, stream: Stream) -> Line:
     try:
         return Line(number, raw.decode("utf-8"), None, quotes)
     except UnicodeDecodeError as error:
-        return Line(number, "", f"not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})", quotes)
+        return Line(number, "", f"not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})", quotes, NOT_UTF8)
 
 
 def _ending(raw: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Kinds of sources: how each is recognised, which files it stands for, and what its corpus is called.
+"""Kinds of sources: how each is recognised, which inputs it stands for, and what its corpus is called.
 
 A new kind of source is one more entry of `KINDS`.
 """
@@ -9,25 +9,22 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from ingest.sources.formats import file_fault, split_name
+from ingest.sources.drop_folder import inputs as drop_folder_inputs
+from ingest.sources.drop_folder import matches as drop_folder_matches
+from ingest.sources.drop_folder import stem as drop_folder_stem
+from ingest.sources.formats import file_fault, file_rows, split_name
+from ingest.sources.hugging_face import inputs as hugging_face_inputs
+from ingest.sources.hugging_face import matches as hugging_face_matches
+from ingest.sources.hugging_face import stem as hugging_face_stem
+from ingest.sources.input import Input, file_input, shown
+from ingest.sources.notebook import inputs as notebook_inputs
+from ingest.sources.notebook import matches as notebook_matches
+from ingest.sources.notebook import stem as notebook_stem
 from schema.errors import SourceError
-
-
-@dataclass(frozen=True)
-class Input:
-    """One file to read (None: stdin).
-
-    `label` names it in messages, `name` in the ids of documents that have none;
-    `alone` is False for a file that a pattern matched.
-    """
-
-    label: str
-    name: str
-    path: Path | None
-    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def kind_of(source: str) -> Kind:
 
 
 def _stdin_inputs(_: str) -> Iterator[Input]:
-    yield Input("stdin", "stdin", None)
+    yield Input("stdin", "stdin", partial(file_rows, None))
 
 
 def _is_bundled(source: str) -> bool:
@@ -64,22 +61,7 @@ def _bundled_stem(source: str) -> str:
 def _bundled_inputs(source: str) -> Iterator[Input]:
     resource = files("ingest").joinpath("corpora", f"{_bundled_stem(source)}.jsonl")
     with as_file(resource) as path:
-        yield Input(source, path.name, path)
-
-
-def _is_later(source: str) -> bool:
-    return source.startswith("hf:") or re.search(r"\.ipynb(:|$)", source) is not None
-
-
-def _later_stem(source: str) -> str:
-    what = "Hugging Face datasets" if source.startswith("hf:") else "notebooks"
-    raise SourceError(
-        f"{source}: {what} are not supported in this version; export the texts to .jsonl and give that file"
-    )
-
-
-def _later_inputs(source: str) -> Iterator[Input]:
-    raise SourceError(_later_stem(source))
+        yield Input(source, path.name, partial(file_rows, path))
 
 
 def _is_pattern(source: str) -> bool:
@@ -108,37 +90,29 @@ def _pattern_inputs(source: str) -> Iterator[Input]:
             f"{source}: the pattern matches no file; check it, and quote it so that the shell leaves it alone"
         )
     for path in map(Path, found):
-        yield Input(_shown(path), _id_name(path.relative_to(folder)), path, alone=False)
+        yield file_input(path, path.relative_to(folder), alone=False)
 
 
 def _file_stem(source: str) -> str:
     path = Path(source)
     fault = file_fault(path)
     if fault:
-        raise SourceError(f"{_shown(path)}: {fault.reason}; {fault.advice}")
+        raise SourceError(f"{shown(path)}: {fault.reason}; {fault.advice}")
     return split_name(path.name).stem
 
 
 def _file_inputs(source: str) -> Iterator[Input]:
     _file_stem(source)
     path = Path(source)
-    yield Input(_shown(path), _id_name(Path(path.name)), path)
-
-
-def _id_name(path: Path) -> str:
-    """Leave the compression out: packing a file does not rename its documents."""
-    return _shown(path).removesuffix(split_name(path.name).compression)
-
-
-def _shown(path: Path) -> str:
-    """Give a path as text; a name that is not UTF-8 would otherwise not even be printed."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    yield file_input(path, Path(path.name))
 
 
 KINDS = (
     Kind(lambda source: source == "-", lambda _: "stdin", _stdin_inputs),
     Kind(_is_bundled, _bundled_stem, _bundled_inputs),
-    Kind(_is_later, _later_stem, _later_inputs),
+    Kind(hugging_face_matches, hugging_face_stem, hugging_face_inputs),
+    Kind(notebook_matches, notebook_stem, notebook_inputs),
+    Kind(drop_folder_matches, drop_folder_stem, drop_folder_inputs),
     Kind(_is_pattern, _pattern_stem, _pattern_inputs),
     Kind(lambda _: True, _file_stem, _file_inputs),
 )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ingest.sources.document import Document, Skipped
-from ingest.sources.formats import file_fault, file_rows
-from ingest.sources.origins import Input, kind_of
+from ingest.sources.input import Input
+from ingest.sources.origins import kind_of
 from ingest.sources.record import Defaults, Fault, RecordError, Row, build_document
 from schema.errors import SourceError
 
@@ -15,10 +15,11 @@ DEFAULT_DOMAIN = "general"
 def read_documents(
     source: str, *, on_error: Literal["stop", "skip"] = "stop", domain: str | None = None
 ) -> Iterator[Document | Skipped]:
-    """Read a path, a pattern, `-` for stdin or `bundled:NAME`, lazily; memory stays flat.
+    """Read a source of any of the kinds in `origins`, lazily; memory stays flat.
 
     `domain` is for documents that name none. With `on_error="skip"` a bad record, or a
-    bad file of a pattern, gives a `Skipped` and reading goes on.
+    bad file of several, gives a `Skipped` and reading goes on. A file of a drop folder that
+    is still being written, or is of no known format, is always `Skipped`.
 
     Raises: SourceError for a source that names nothing readable and, with `on_error="stop"`,
         at the first bad record: file, line, what is wrong, what to do.
@@ -27,7 +28,7 @@ def read_documents(
         for outcome in _outcomes(file, domain or DEFAULT_DOMAIN):
             if isinstance(outcome, Document):
                 yield outcome
-            elif on_error == "skip":
+            elif on_error == "skip" or outcome.waits:
                 yield Skipped(_where(file, outcome), outcome.reason)
             else:
                 raise SourceError(_message(file, outcome))
@@ -36,7 +37,8 @@ def read_documents(
 def source_stem(source: str) -> str:
     """Give the name of a source's corpus: `data/valid-00.jsonl.gz` gives valid-00, `bundled:medical` medical.
 
-    Stdin gives stdin; a pattern what its file name begins with, else the name of its folder.
+    Stdin gives stdin; a pattern what its file name begins with, else the name of its folder; a drop
+    folder and a data set their own name; a notebook's list the name of the list.
 
     Raises: SourceError for a folder, a missing file, an unknown format or an unknown bundled corpus.
     """
@@ -44,12 +46,8 @@ def source_stem(source: str) -> str:
 
 
 def _outcomes(file: Input, domain: str) -> Iterator[Document | Fault]:
-    fault = file_fault(file.path) if file.path else None
-    if fault:
-        yield fault
-        return
     empty = True
-    for row in file_rows(file.path):
+    for row in file.rows():
         empty = False
         yield row if isinstance(row, Fault) else _document(row, file, domain)
     if empty:
@@ -60,7 +58,7 @@ def _document(row: Row, file: Input, domain: str) -> Document | Fault:
     try:
         return build_document(row.fields, Defaults(f"{file.name}:{row.line}", domain, file.name))
     except RecordError as error:
-        return Fault(row.line, str(error), "mend the record")
+        return Fault(row.line, str(error), error.advice)
 
 
 def _where(file: Input, fault: Fault) -> str:

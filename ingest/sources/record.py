@@ -30,10 +30,16 @@ class Fault:
     line: int | None
     reason: str
     advice: str = "mend it"
+    waits: bool = False
+    """It is no mistake: the file is left for the next time, or is none of ours."""
 
 
 class RecordError(SourceError):
-    """A record cannot become a document."""
+    """A record cannot become a document; `advice` says what to do."""
+
+    def __init__(self, reason: str, advice: str = "mend the record") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""Hugging Face data sets as a source, proven on local folders of data files."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ingest.sources import Document, Skipped, read_documents, source_stem
+from schema.errors import SourceError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data set of two splits in Parquet, with a column that no document has."""
+    path = tmp_path / "notes"
+    path.mkdir()
+    train: dict[str, list[object]] = {"text": ["one", "two"], "id": [7, 8], "domain": ["law", ""]}
+    train |= {"licence": ["CC0", None], "vector": [[0.5], [0.5]]}
+    pq.write_table(pa.table(train), path / "train-00000-of-00001.parquet")
+    pq.write_table(pa.table({"text": ["three"], "id": [9]}), path / "test-00000-of-00001.parquet")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quiet_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+
+
+def refusal(source: str) -> str:
+    with pytest.raises(SourceError) as caught:
+        list(read_documents(source))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_split_gives_its_rows_with_their_fields(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    expected = [
+        Document("7", "one", "law", "notes:train", "CC0", identified=True),
+        Document("8", "two", "general", "notes:train", identified=True),
+    ]
+    assert list(read_documents(f"hf:{folder}:train")) == expected
+    assert list(read_documents(f"hf:{folder}")) == expected
+    (document,) = read_documents(f"hf:{folder}:test")
+    assert isinstance(document, Document)
+    assert document.text == "three"
+    assert source_stem(f"hf:{folder}:test") == "notes"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_rows_without_an_id_are_named_by_their_number_wherever_the_folder_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = b"".join(json.dumps({"text": f"line {n}"}).encode() + b"\n" for n in range(3))
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines" / "a.jsonl.gz").write_bytes(gzip.compress(lines))
+    by_path = list(read_documents(f"hf:{tmp_path}/lines"))
+    monkeypatch.chdir(tmp_path)
+    assert list(read_documents("hf:./lines:train")) == by_path
+    assert [d.external_id for d in by_path if isinstance(d, Document)] == [f"lines:train:{n}" for n in (1, 2, 3)]
+
+
+def test_bad_rows_are_named_or_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"")
+    pq.write_table(pa.table({"text": ["one", None, " ", "four"]}), tmp_path / "a.parquet")
+    assert f"hf:{tmp_path}:train:2: no text field" in refusal(f"hf:{tmp_path}")
+    outcomes = list(read_documents(f"hf:{tmp_path}", on_error="skip"))
+    assert [type(outcome) for outcome in outcomes] == [Document, Skipped, Skipped, Document]
+
+
+def test_a_data_set_that_breaks_off_says_where(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n')
+    (tmp_path / "b.jsonl").write_bytes(b'{"text": "two"}\n{"te\n')
+    first, *_, last = read_documents(f"hf:{tmp_path}", on_error="skip")
+    assert isinstance(first, Document)
+    assert isinstance(last, Skipped)
+    assert "cannot be read beyond this row" in last.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("hf:{}:valid", "there is no split valid; it has 'train', 'test'"),
+        ("hf:{}:other:train", "choose a configuration"),
+        ("hf:{}/nowhere", "there is no folder"),
+        ("hf:", "not a data set; spell it hf:NAME"),
+        ("hf:a:b:c:d", "not a data set; spell it hf:NAME"),
+        ("hf:a/b/c", "is no name of a data set"),
+        ("hf:nobody/nothing:train", "the data set cannot be reached; check its name and the connection"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line(folder: Path, source: str, what: str) -> None:
+    assert what in refusal(source.format(folder))
+
+
+def test_columns_without_a_text_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"content": ["one"]}), tmp_path / "a.parquet")
+    assert "no text column (columns: 'content')" in refusal(f"hf:{tmp_path}")
+
+
+def test_a_script_is_never_run(tmp_path: Path) -> None:
+    script = tmp_path / "evil" / "evil.py"
+    script.parent.mkdir()
+    script.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert "hf:" in refusal(f"hf:{script.parent}")
+    assert "hf:" in refusal(f"hf:{script}")
+    assert not (tmp_path / "ran").exists()

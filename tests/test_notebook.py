@@ -1,0 +1,110 @@
+"""Lists of a notebook as a source: read off, never run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ingest.sources import Document, read_documents, source_stem
+from schema.errors import SourceError
+
+CELLS: list[str | list[str]] = [
+    ["%pip install sae-lens\n", "!ls\n", "import os\n"],
+    [
+        "prompts_med = [\n",
+        "  'Gout hurts.',  # so\n",
+        '  "100 %"\n',
+        '   " of it",\n',
+        "  '''two\n%lines''',\n",
+        "]",
+    ],
+    "%%bash\nprompts_med=3\n",
+    "%%time\nsmall = ('one', 'two')\nwhat?\nfiles = !ls\n",
+    "n = 5\nmixed = ['a', 1]\nsome = prompts_med[:1]\nnested = [['a']]\nopen('ran', 'w')\n",
+    "def f():\n    prompts_med = ['other']\n",
+    "grown = ['a']\ngrown.append('b')\nadded = ['a']\nadded += ['b']\nput = ['a']\nput[0] = 'b'\n",
+    "twice = ['first']\n",
+    "twice = ['second']\n",
+    "typed: list[str] = ['x\\d']\none = other = ['shared']\n",
+    "this is no Python at all (",
+]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    path = tmp_path / "study.ipynb"
+    cells: list[dict[str, object]] = [{"cell_type": "markdown", "source": "prompts_med = ['no']"}]
+    cells += [{"cell_type": "code", "source": source} for source in CELLS]
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4}), encoding="utf-8")
+    return path
+
+
+def refusal(source: str) -> str:
+    with pytest.raises(SourceError) as caught:
+        list(read_documents(source))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("prompts_med", ["Gout hurts.", "100 % of it", "two\n%lines"]),
+        ("small", ["one", "two"]),
+        ("twice", ["second"]),
+        ("typed", ["x\\d"]),
+        ("other", ["shared"]),
+    ],
+)
+def test_a_list_is_read_and_nothing_is_run(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch, name: str, texts: list[str]
+) -> None:
+    monkeypatch.chdir(notebook.parent)
+    documents = list(read_documents(f"{notebook}:{name}", domain="study"))
+    assert documents == [
+        Document(f"study.ipynb:{name}:{n}", text, "study", f"study.ipynb:{name}") for n, text in enumerate(texts, 1)
+    ]
+    assert source_stem(f"{notebook}:{name}") == name
+    assert not (notebook.parent / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("prompts_mde", "no code cell assigns prompts_mde; it assigns prompts_med"),
+        ("n", "cell 6, line 1 makes n of type int, not a list of strings"),
+        ("mixed", "a list whose item 2 is of type int"),
+        ("nested", "a list whose item 1 is of type list"),
+        ("some", "cell 6, line 3 computes some, and notebooks are not run"),
+        ("grown", "cell 8, line 2 changes grown"),
+        ("added", "line 4 changes added"),
+        ("put", "line 6 changes put"),
+    ],
+)
+def test_what_is_no_plain_list_is_refused_by_cell_and_line(notebook: Path, name: str, what: str) -> None:
+    assert what in refusal(f"{notebook}:{name}")
+
+
+def test_without_a_name_the_lists_are_named(notebook: Path) -> None:
+    message = refusal(str(notebook))
+    assert "it has prompts_med, small, twice, typed, one, other" in message
+    assert "NAME" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"cells": [3]}', b"\xff", b'{"cells": [{"source": 1}]}'])
+def test_what_is_no_notebook_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(content)
+    assert "not a Jupyter notebook" in refusal(f"{path}:x")
+
+
+def test_a_missing_notebook_is_refused(tmp_path: Path) -> None:
+    assert "there is no such notebook" in refusal(f"{tmp_path}/a.ipynb:x")
+
+
+def test_a_notebook_of_version_3_is_read(tmp_path: Path) -> None:
+    sheet = {"cells": [{"cell_type": "code", "input": ["x = ['old']"]}]}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"worksheets": [sheet], "nbformat": 3}))
+    (document,) = read_documents(f"{tmp_path}/a.ipynb:x")
+    assert isinstance(document, Document)
+    assert document.text == "old"
