@@ -30,10 +30,10 @@ def ingest_progress() -> Iterator[Callable[[str, "Counts"], None]]:
 
 
 @contextmanager
-def counted_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def counted_progress(what: str, of: str = "prompts") -> Iterator[Callable[[int, int], None]]:
     """A function to tell how many are done, of how many."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what)
-        yield lambda done, total: progress.update(task, description=f"{what}: {done:,} of {total:,} prompts")
+        yield lambda done, total: progress.update(task, description=f"{what}: {done:,} of {total:,} {of}")

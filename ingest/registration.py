@@ -18,7 +18,9 @@ from ingest.encode.sparse import SparseActivations
 from ingest.encode.windows import vocabulary
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import LoadedSAE
+from ingest.neighbours import MOST_AT_ONCE, store_neighbours
 from ingest.statistics.logit_weights import LogitWeights, Mode, logit_weights
+from ingest.statistics.neighbours import nearest_rows
 from schema import tables
 from schema.store import Atlas
 
@@ -68,6 +70,8 @@ def register(
                 log.info("registering %s: %d features", sae.name, sae.d_sae)
                 _features(atlas, key, sae, logit_weights(sae.W_dec, model.W_U, mode=logit_mode), texts)
                 _bos_activations(atlas, key, on_bos)
+                if sae.d_sae <= MOST_AT_ONCE:
+                    store_neighbours(atlas, key, nearest_rows(sae.W_dec))
             keys.append(key)
     return Registered(tokenization, keys, int(saes[0].prepend_bos), pa.array(texts))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from sqlalchemy import Table
 
 from ingest.contrasts.selection import select_documents
+from ingest.contrasts.stale import mark_stale
 from ingest.runs import RunRecord
 from ingest.statistics.sums import sum_pending
 from schema import tables
@@ -22,6 +23,7 @@ SUMMED = (
     tables.feature_histogram,
     tables.feature_token,
     tables.feature_example,
+    tables.sae_quality,
 )
 
 
@@ -44,8 +46,10 @@ def remove_corpus(atlas: Atlas, name: str) -> int:
 def remove_documents(atlas: Atlas, documents: Sequence[int]) -> None:
     """Delete documents, all that depends on them, and corpora left empty; to be called inside a transaction.
 
-    The sums of their corpora are taken back: `sum_pending` makes them anew.
+    The sums of their corpora are taken back: `sum_pending` makes them anew. Contrasts that read them are
+    marked: `refresh_contrasts` computes them again.
     """
+    mark_stale(atlas, documents)
     doomed = pa.table({"document": np.asarray(documents, np.int32)})
     with atlas.registered(doomed=doomed):
         atlas.rows("CREATE TEMP TABLE doomed_document AS SELECT document FROM doomed")

@@ -1,16 +1,19 @@
 """`atlas explain`: stored once, resumed, refused with a line, and drawn."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from atlas.commands.explain import command
 from ingest.attribution.explanations import read_explanation, shap_explanation, shap_explanations
 from ingest.attribution.job import explain
 from ingest.attribution.request import ExplainRequest, Method, Target
+from ingest.removal import remove_corpus
 from schema import AtlasError, open_atlas
 from schema.verify import verify
 
@@ -75,6 +78,23 @@ def test_what_is_stored_is_not_computed_again(explained: Path) -> None:
     again = explain(ExplainRequest(explained, "token", TOKENS, documents=("medical",), limit=3))
     assert (again.new, len(again.known), again.evaluations) == ([], 3, 0)
     assert counts(explained) == before
+
+
+def test_prompts_shared_between_threads_give_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
+    """Also where a prompt is given twice: its second answer is known by then."""
+    found, threads = [], torch.get_num_threads()
+    for number in (1, 3):
+        path = Path(shutil.copy(bundled_atlas, tmp_path / f"{number}.duckdb"))
+        torch.set_num_threads(number)
+        request = ExplainRequest(path, "token", TOKENS, documents=("control",), texts=("Asthma causes",) * 2, limit=5)
+        result = explain(request)
+        assert torch.get_num_threads() == number
+        assert (len(result.new), len(result.known)) == (6, 1)
+        with open_atlas(path, read_only=True) as atlas:
+            found.append(atlas.rows("SELECT explanation, position, value FROM token_attribution ORDER BY ALL"))
+    torch.set_num_threads(threads)
+    assert [row[:2] for row in found[0]] == [row[:2] for row in found[1]]
+    np.testing.assert_allclose([row[2] for row in found[0]], [row[2] for row in found[1]], atol=1e-4)
 
 
 def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
@@ -194,3 +214,22 @@ def test_run_is_recorded(explained: Path) -> None:
         rows = atlas.rows("SELECT status, arguments FROM ingest_run WHERE command = 'explain' ORDER BY ingest_run")
     assert {row[0] for row in rows} == {"done"}
     assert [json.loads(row[1])["question"] for row in rows] == ["token", "feature", "logit"]
+
+
+def test_removed_documents_take_their_explanations_along(explained: Path, tmp_path: Path) -> None:
+    """What is explained of a text given by hand, and of the other corpora, stays."""
+    path = Path(shutil.copy(explained, tmp_path / "atlas.duckdb"))
+    explain(ExplainRequest(path, "token", TOKENS, texts=("Asthma causes",)))
+    control = explain(ExplainRequest(path, "logit", FEATURES, documents=("control",), limit=1)).new
+    with open_atlas(path) as atlas:
+        doomed = atlas.rows("SELECT COUNT(*) FROM explanation WHERE document IS NOT NULL")[0][0] - len(control)
+        assert doomed > 3
+        remove_corpus(atlas, "medical")
+        kept = atlas.rows("SELECT explanation, document IS NULL FROM explanation ORDER BY explanation")
+        assert [by_hand for _, by_hand in kept] == [True, False]
+        for table in ("token_attribution", "feature_attribution", "prompt_filter"):
+            orphans = f"SELECT COUNT(*) FROM {table} ANTI JOIN explanation USING (explanation)"
+            assert atlas.rows(orphans) == [(0,)]
+        assert [finding for finding in verify(atlas) if finding.violations] == []
+    again = explain(ExplainRequest(path, "token", TOKENS, texts=("Asthma causes",)))
+    assert (again.new, len(again.known)) == ([], 1)

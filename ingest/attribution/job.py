@@ -5,9 +5,14 @@ killed at any moment, the same command goes on from there.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
+import torch
+
+from ingest.attribution.ahead import ahead
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
 from ingest.attribution.questions import (
     Answer,
@@ -51,6 +56,10 @@ class Task:
     asked: list[Asked]
 
 
+Todo = tuple[Task | None, Mapping[str, Asked]]
+"""A task, and by identity what of it is not stored yet."""
+
+
 def explain(request: ExplainRequest, report: Report = lambda done, prompts: None) -> ExplainResult:
     """Run the job; `report` is told how many of the prompts are done.
 
@@ -58,49 +67,85 @@ def explain(request: ExplainRequest, report: Report = lambda done, prompts: None
         SelectionError: prompts, features, a position or a target that cannot be explained; nothing has changed then.
         ModelError, AtlasFileError: see there.
     """
-    started = time.perf_counter()
     open_atlas(request.atlas).close()
     subject = load_subject(request.sae, request.model, request.device)
     with open_atlas(request.atlas) as atlas:
-        asking = _asking(atlas, request, subject)
-        _check_target(request, subject)
-        prompts = _prompts(atlas, request, asking)
-        given = [_task(request, subject, prompt) for prompt in prompts if prompt.document is None]
-        found = _tasks(request, subject, [prompt for prompt in prompts if prompt.document is not None])
-        new: list[int] = []
-        known: list[int] = []
-        silent = evaluations = 0
-        arguments = _arguments(request, subject)
-        with RunRecord(atlas, "explain", arguments, request.device) as record:
-            for done, task in enumerate(_chain(given, found), start=1):
-                if task is None:
-                    silent += 1
-                else:
-                    evaluations += _explain(record, asking, task, new, known)
-                report(done, len(prompts))
+        return explain_into(atlas, request, subject, report)
+
+
+def explain_into(
+    atlas: Atlas, request: ExplainRequest, subject: Subject, report: Report = lambda done, prompts: None
+) -> ExplainResult:
+    """The same in an open atlas, by a model and an SAE that are loaded already."""
+    started = time.perf_counter()
+    asking = _asking(atlas, request, subject)
+    _check_target(request, subject)
+    prompts = _prompts(atlas, request, asking)
+    given = [_task(request, subject, prompt) for prompt in prompts if prompt.document is None]
+    found = _tasks(request, subject, [prompt for prompt in prompts if prompt.document is not None])
+    new: list[int] = []
+    known: list[int] = []
+    silent = evaluations = 0
+    arguments = _arguments(request, subject)
+    todo = ((task, _missing(atlas, asking, task)) for task in _chain(given, found))
+    with (
+        RunRecord(atlas, "explain", arguments, request.device) as record,
+        closing(ahead(partial(_explained, asking), todo, _threads(request, subject))) as answered,
+    ):
+        for done, ((task, _), explained) in enumerate(answered, start=1):
+            if task is None:
+                silent += 1
+            else:
+                evaluations += _store(record, asking, task, explained, (new, known))
+            report(done, len(prompts))
     if not new and not known:
         raise SelectionError(f"none of the {silent} prompts can be explained: {_why(request)}")
     return ExplainResult(new, known, silent, evaluations, time.perf_counter() - started)
 
 
-def _explain(record: RunRecord, asking: Asking, task: Task, new: list[int], known: list[int]) -> int:
-    """Answer what is not stored yet, in one transaction; coalitions evaluated."""
-    identities = {asking.identity(task.prompt, asked): asked for asked in task.asked}
-    there = stored(record.atlas, identities)
-    known.extend(there.values())
-    missing = {identity: asked for identity, asked in identities.items() if identity not in there}
-    if not missing:
-        record.add(known=1)
-        return 0
+def _threads(request: ExplainRequest, subject: Subject) -> int:
+    """Threads that prompts are shared between: one where something is not made for several."""
+    alone = (
+        request.device != "cpu"
+        or request.method.study
+        or request.method.estimator == "partition"  # shap's own code
+        or subject.sae.module.cfg.normalize_activations != "none"  # SAELens keeps the scale between encode and decode
+    )
+    return 1 if alone else torch.get_num_threads()
+
+
+def _missing(atlas: Atlas, asking: Asking, task: Task | None) -> dict[str, Asked]:
+    """What a task asks that is not stored, by identity."""
+    identities = {asking.identity(task.prompt, asked): asked for asked in task.asked} if task else {}
+    there = stored(atlas, identities)
+    return {identity: asked for identity, asked in identities.items() if identity not in there}
+
+
+def _explained(asking: Asking, todo: Todo) -> list[Explained]:
+    """The answers to what is missing."""
+    task, missing = todo
+    if task is None or not missing:
+        return []
     answers = _answers(asking, task, list(missing.values()))
     study = _study(asking, task.prompt)
-    explained = [
-        Explained(task.prompt, identity, answer, study) for identity, answer in zip(missing, answers, strict=True)
-    ]
+    return [Explained(task.prompt, identity, answer, study) for identity, answer in zip(missing, answers, strict=True)]
+
+
+def _store(
+    record: RunRecord, asking: Asking, task: Task, explained: Sequence[Explained], keys: tuple[list[int], list[int]]
+) -> int:
+    """Store the answers to a task in one transaction, and add to the new and the known keys; coalitions evaluated."""
+    new, known = keys
+    there = stored(record.atlas, [asking.identity(task.prompt, asked) for asked in task.asked])
+    known.extend(there.values())
+    fresh = [one for one in explained if one.identity not in there]  # a prompt may have been given twice
+    if not fresh:
+        record.add(known=1)
+        return 0
     with record.atlas.transaction():
-        new.extend(store(record.atlas, asking, explained, record.start()))
+        new.extend(store(record.atlas, asking, fresh, record.start()))
         record.add(documents=1)
-    return sum(answer.estimate.evaluations for answer in answers)
+    return sum(one.answer.estimate.evaluations for one in fresh)
 
 
 def _answers(asking: Asking, task: Task, asked: Sequence[Asked]) -> list[Answer]:

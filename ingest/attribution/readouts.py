@@ -12,6 +12,9 @@ from ingest.models.sae import LoadedSAE
 
 Output = Literal["logit", "log_probability"]
 
+LOGIT_ROWS = 256
+"""Rows unembedded at a time where all logits are needed: a vocabulary is wide."""
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -30,7 +33,9 @@ def token_readout(gpt2: GPT2, token_ids: Sequence[int], output: Output) -> Reado
         return gpt2.final_norm(resid) @ gpt2.W_U[:, chosen] + gpt2.b_U[chosen]
 
     def log_probability(resid: torch.Tensor) -> torch.Tensor:
-        return gpt2.logits(resid).log_softmax(-1)[..., chosen]
+        rows = torch.split(resid.reshape(-1, resid.shape[-1]), LOGIT_ROWS)
+        total = torch.cat([gpt2.logits(part).logsumexp(-1, keepdim=True) for part in rows])
+        return logit(resid) - total.view(*resid.shape[:-1], 1)
 
     return Readout(gpt2.last_hook, logit if output == "logit" else log_probability)
 

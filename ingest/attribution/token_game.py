@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.attribution.trie_attention import Cache, TrieAttention, empty_cache, grown_cache
+from ingest.attribution.trie_attention import Memory, TrieAttention
 from ingest.models.gpt2 import GPT2
 from ingest.models.sae import hook_layer
 from schema.errors import SelectionError
@@ -23,19 +23,34 @@ from schema.errors import SelectionError
 Baseline = Literal["end_of_text", "mean_embedding", "removal"]
 BASELINES: tuple[Baseline, ...] = ("end_of_text", "mean_embedding", "removal")
 
-CACHE_BYTES = 256 * 2**20
+MEMORY_BYTES = 256 * 2**20
 """Keys and values of a chunk of coalitions; flat memory."""
-MOST_ROWS = 1024
+MOST_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Level:
+    """The distinct prefixes of one length, sorted.
+
+    Shapes: parent, the place of each one token shorter; seen, whether its last token is; ends, whether nothing
+    that is seen follows in one of the coalitions: each (node,).
+    """
+
+    parent: Int[torch.Tensor, " node"]
+    seen: Bool[torch.Tensor, " node"]
+    ends: Bool[torch.Tensor, " node"]
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """The prefixes of one length: their keys and values, the slots that hold a token, what they give.
+    """The prefixes of one length: where their keys and values lie, the slots that hold a token, what they give.
 
-    Shapes: present (node, slot), None where every slot holds one; value (node, output), None where not known.
+    `used` rows of the memory are taken. Shapes: rows (slot, node); present (node, slot), None where every slot
+    holds a token; value (node, output), None where not known.
     """
 
-    cache: Cache
+    used: int
+    rows: Int[torch.Tensor, "slot node"]
     present: Bool[torch.Tensor, "node slot"] | None
     value: Float[torch.Tensor, "node output"] | None
 
@@ -58,73 +73,81 @@ class TokenGame:
         self.gpt2, self.readout = gpt2, readout
         self.tokens = gpt2.W_E[torch.as_tensor(tokens, device=gpt2.W_E.device)]  # (player, d_model)
         self.hidden = _hidden_embedding(gpt2, baseline)
+        self.bos = bos
         self.inner_hook = _last_attention(readout.hook_name)
-        self.first_position = int(bos is not None)
-        slots = self.first_position + len(tokens)
-        row_bytes = 2 * len(gpt2.blocks) * slots * gpt2.W_E.shape[1] * gpt2.W_E.element_size()
-        self.rows = min(max(CACHE_BYTES // row_bytes, 16), MOST_ROWS)
-        self.root = self._root(bos)
+        node_bytes = 2 * len(gpt2.blocks) * gpt2.W_E.shape[1] * gpt2.W_E.element_size()
+        self.nodes = MEMORY_BYTES // node_bytes
+        self.rows = MOST_ROWS
 
     @torch.no_grad()
     def __call__(self, coalitions: Coalitions) -> Float[np.ndarray, "row output"]:
         """The values of coalitions, those with one beginning together."""
         distinct, place = np.unique(coalitions, axis=0, return_inverse=True)
-        chunks = (distinct[first : first + self.rows] for first in range(0, len(distinct), self.rows))
-        values: np.ndarray = np.concatenate([self._chunk(rows) for rows in chunks])
+        values: np.ndarray = np.concatenate([self._chunk(rows) for rows in _chunks(distinct, self.rows, self.nodes)])
         return values[place.reshape(-1)]
 
     def _chunk(self, rows: Coalitions) -> Float[np.ndarray, "row output"]:
-        nodes = self.root
-        for player, (parent, seen) in enumerate(_prefixes(rows)):
-            nodes = self._extend(nodes, player, parent, seen)
+        levels = list(_levels(rows, self.tokens.device))
+        memory = Memory(1 + sum(len(level.parent) for level in levels[:-1]))
+        nodes = self._root(memory)
+        for player, level in enumerate(levels):
+            nodes = self._extend(memory, nodes, player, level)
         assert nodes.value is not None
         return nodes.value.double().cpu().numpy()
 
-    @torch.no_grad()
-    def _root(self, bos: int | None) -> Nodes:
-        if bos is None:
-            return Nodes(empty_cache(self.gpt2), None, None)
-        attention = TrieAttention(empty_cache(self.gpt2), torch.zeros(1, dtype=torch.int64), None)
-        resid = self.gpt2.W_E[[bos]] + self.gpt2.W_pos[:1]
+    def _root(self, memory: Memory) -> Nodes:
+        """BOS, or nothing at all."""
+        device, only = self.tokens.device, torch.zeros(1, dtype=torch.int64, device=self.tokens.device)
+        nothing = torch.empty(0, 1, dtype=torch.int64, device=device)
+        if self.bos is None:
+            return Nodes(0, nothing, None, None)
+        attention = TrieAttention(memory, nothing, only, None, 0)
+        resid = self.gpt2.W_E[[self.bos]] + self.gpt2.W_pos[:1]
         given = self.readout.measure(self.gpt2.value_at(self.readout.hook_name, resid, attention))
-        cache = grown_cache(attention, None)
         if self.hidden is not None:
-            return Nodes(cache, None, None)
-        present = torch.ones(1, 1, dtype=torch.bool, device=resid.device)
-        return Nodes(cache, present, torch.zeros_like(given) if self.readout.largest else given)
+            return Nodes(1, only[None], None, None)
+        present = torch.ones(1, 1, dtype=torch.bool, device=device)
+        return Nodes(1, only[None], present, torch.zeros_like(given) if self.readout.largest else given)
 
-    def _extend(self, nodes: Nodes, player: int, parent: torch.Tensor, seen: torch.Tensor) -> Nodes:
+    def _extend(self, memory: Memory, nodes: Nodes, player: int, level: Level) -> Nodes:
         """The prefixes one token longer."""
-        parent, seen = parent.to(self.tokens.device), seen.to(self.tokens.device)
         last = player == len(self.tokens) - 1
-        if nodes.present is None:
-            assert self.hidden is not None
-            embedding = torch.where(seen[:, None], self.tokens[player], self.hidden)
-            resid = embedding + self.gpt2.W_pos[self.first_position + player]
-            return self._replaced(nodes, TrieAttention(nodes.cache, parent, None), resid, last=last)
-        return self._removed(nodes, player, parent, seen)
-
-    def _replaced(self, nodes: Nodes, attention: TrieAttention, resid: torch.Tensor, *, last: bool) -> Nodes:
-        """Every node holds a token: its own, or what stands for a hidden one."""
-        if not (last or self.readout.largest):
+        if nodes.present is not None:
+            return self._removed(memory, nodes, player, level)
+        assert self.hidden is not None
+        embedding = torch.where(level.seen[:, None], self.tokens[player], self.hidden)
+        resid = embedding + self.gpt2.W_pos[int(self.bos is not None) + player]
+        attention = TrieAttention(memory, nodes.rows, level.parent, None, None if last else nodes.used)
+        own = torch.arange(nodes.used, nodes.used + len(resid), device=resid.device)
+        rows = torch.cat([nodes.rows[:, level.parent], own[None]])
+        used, value = nodes.used + len(resid), None
+        if last or self.readout.largest:
+            value = self.readout.measure(self.gpt2.value_at(self.readout.hook_name, resid, attention))
+            if self.readout.largest and nodes.value is not None:
+                value = torch.maximum(value, nodes.value[level.parent])
+        else:
             self.gpt2.value_at(self.inner_hook, resid, attention)
-            return Nodes(grown_cache(attention, None), None, None)
-        value = self.readout.measure(self.gpt2.value_at(self.readout.hook_name, resid, attention))
-        if self.readout.largest and nodes.value is not None:
-            value = torch.maximum(value, nodes.value[attention.parent])
-        return Nodes({} if last else grown_cache(attention, None), None, value)
+        return Nodes(used, rows, None, value)
 
-    def _removed(self, nodes: Nodes, player: int, parent: torch.Tensor, seen: torch.Tensor) -> Nodes:
+    def _removed(self, memory: Memory, nodes: Nodes, player: int, level: Level) -> Nodes:
         """Only nodes whose token is seen are computed; the others are their parents with an empty slot."""
         assert nodes.present is not None
         assert nodes.value is not None
-        present = torch.cat([nodes.present[parent], seen[:, None]], 1)
-        value, chosen = nodes.value[parent], seen.nonzero()[:, 0]
-        attention = TrieAttention(nodes.cache, parent[chosen], nodes.present[parent[chosen]])
-        resid = self.tokens[player] + self.gpt2.W_pos[nodes.present[parent[chosen]].sum(1)]
-        given = self.readout.measure(self.gpt2.value_at(self.readout.hook_name, resid, attention))
-        value[chosen] = torch.maximum(given, value[chosen]) if self.readout.largest else given
-        return Nodes(grown_cache(attention, (parent, chosen)), present, value)
+        parent, chosen = level.parent, level.seen.nonzero()[:, 0]
+        last, present = player == len(self.tokens) - 1, nodes.present[parent]
+        attention = TrieAttention(memory, nodes.rows, parent[chosen], present[chosen], None if last else nodes.used)
+        resid = self.tokens[player] + self.gpt2.W_pos[present[chosen].sum(1)]
+        acts = self.gpt2.value_at(self.readout.hook_name, resid, attention)
+        value = nodes.value[parent]
+        if self.readout.largest:
+            value[chosen] = torch.maximum(self.readout.measure(acts), value[chosen])
+        else:
+            ends = level.ends[chosen]
+            value[chosen[ends]] = self.readout.measure(acts[ends])
+        own = torch.zeros_like(parent)  # an empty slot is never read
+        own[chosen] = torch.arange(nodes.used, nodes.used + len(chosen), device=own.device)
+        rows = torch.cat([nodes.rows[:, parent], own[None]])
+        return Nodes(nodes.used + len(chosen), rows, torch.cat([present, level.seen[:, None]], 1), value)
 
 
 def _hidden_embedding(gpt2: GPT2, baseline: Baseline) -> torch.Tensor | None:
@@ -137,12 +160,30 @@ def _last_attention(hook_name: str) -> str:
     return f"blocks.{deepest}.attn.hook_z" if deepest >= 0 else hook_name
 
 
-def _prefixes(rows: Coalitions) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """For each length, each distinct prefix of sorted rows: its parent's place, and whether its last token is seen."""
+def _fresh(rows: Coalitions) -> Bool[np.ndarray, "row player"]:
+    """Where sorted rows begin a prefix that those before them do not have."""
     fresh = np.ones(rows.shape, dtype=bool)
     fresh[1:] = np.logical_or.accumulate(rows[1:] != rows[:-1], axis=1)
+    return fresh
+
+
+def _chunks(rows: Coalitions, most_rows: int, most_nodes: int) -> Iterator[Coalitions]:
+    """Sorted rows, as many at a time as have room; the first of a chunk begins anew."""
+    nodes = np.cumsum(_fresh(rows).sum(axis=1))  # (row,), distinct prefixes up to it
+    start = 0
+    while start < len(rows):
+        room = max(most_nodes - rows.shape[1], 0) + nodes[start]
+        end = min(int(np.searchsorted(nodes, room, side="right")), start + most_rows)
+        yield rows[start : max(end, start + 1)]
+        start = max(end, start + 1)
+
+
+def _levels(rows: Coalitions, device: torch.device) -> Iterator[Level]:
+    """For each length, each distinct prefix of sorted rows."""
+    fresh = _fresh(rows)
     above = np.zeros(len(rows), dtype=np.int64)  # (row,), the row's node one level up
     for player in range(rows.shape[1]):
-        first = np.flatnonzero(fresh[:, player])
-        yield torch.from_numpy(above[first]), torch.from_numpy(rows[first, player])
+        first = np.flatnonzero(fresh[:, player])  # of the rows of a node, the one in which least follows
+        columns = above[first], rows[first, player], ~rows[first, player + 1 :].any(axis=1)
+        yield Level(*(torch.from_numpy(column).to(device) for column in columns))
         above = np.cumsum(fresh[:, player]) - 1

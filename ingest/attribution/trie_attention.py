@@ -1,92 +1,73 @@
 """Attention of a trie of prefixes: each node sees its ancestors, whose keys and values are kept once.
 
-Slots come first, so that a node's own keys and values are appended, and those of its ancestors
-copied, without touching anything twice.
+Every node writes its keys and values to a row of one memory; a prefix is a list of rows. They are gathered where
+they are read, a block at a time, and where both children of a node are there, once for the two.
 """
-
-from collections.abc import Mapping
 
 import torch
 from jaxtyping import Bool, Float, Int
 
-from ingest.models.gpt2 import GPT2, Heads
+from ingest.models.gpt2 import Heads
 
 Slots = Float[torch.Tensor, "slot node head d_head"]
-Cache = Mapping[int, tuple[Slots, Slots]]
-"""A block's keys and values of nodes and their ancestors."""
+
+
+class Memory:
+    """Keys and values of the nodes of a trie, block by block."""
+
+    def __init__(self, nodes: int) -> None:
+        self.nodes = nodes
+        self.blocks: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def write(self, layer: int, first: int, k: Heads, v: Heads) -> None:
+        """Keep the keys and values of nodes in a row of rows."""
+        if layer not in self.blocks:
+            empty = k.new_empty(self.nodes, *k.shape[1:])
+            self.blocks[layer] = (empty, torch.empty_like(empty))
+        for kept, own in zip(self.blocks[layer], (k, v), strict=True):
+            kept[first : first + len(own)] = own
+
+    def read(self, layer: int, rows: Int[torch.Tensor, "slot node"], like: Heads) -> tuple[Slots, Slots]:
+        """The keys and values in those rows; slots come first, so that what is read can be multiplied as it lies."""
+        if not len(rows):
+            nothing = like.new_empty(0, rows.shape[1], *like.shape[1:])
+            return nothing, nothing
+        K, V = self.blocks[layer]
+        flat, shape = rows.reshape(-1), (*rows.shape, *K.shape[1:])
+        return K.index_select(0, flat).view(shape), V.index_select(0, flat).view(shape)
 
 
 class TrieAttention:
-    """How nodes of one depth attend: to the ancestors in their parents' cache, and to themselves.
+    """How nodes of one depth attend: to their ancestors in memory, and to themselves.
 
-    Shapes: parent (node,); present (node, slot), None where every slot holds a token. Nodes are sorted by parent.
+    `first` is the row from which on their own keys and values are kept; None: nothing will read them.
+    Shapes: above (slot, parent), the rows of each parent and its ancestors; parent (node,), sorted;
+    present (node, slot), None where every slot holds a token.
     """
 
     def __init__(
-        self, cache: Cache, parent: Int[torch.Tensor, " node"], present: Bool[torch.Tensor, "node slot"] | None
+        self,
+        memory: Memory,
+        above: Int[torch.Tensor, "slot parent"],
+        parent: Int[torch.Tensor, " node"],
+        present: Bool[torch.Tensor, "node slot"] | None,
+        first: int | None,
     ) -> None:
-        self.cache, self.parent, self.present = cache, parent, present
-        self.own: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        self.grown: dict[int, tuple[Slots, Slots]] = {}
-        parents = next(iter(cache.values()))[0].shape[1] if cache else len(parent)
-        # Where each parent has both children, the two share one product and nothing is copied.
-        self.paired = present is None and len(parent) == 2 * parents
+        self.memory, self.first = memory, first
+        self.children = 2 if present is None and len(parent) == 2 * above.shape[1] else 1
+        self.above = above if self.children == 2 else above[:, parent]
+        self.hidden = None if present is None else ~present[:, None, None]  # (node, 1, 1, slot)
 
     def __call__(self, layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
         """The values each node reads; its own keys and values are kept."""
-        self.own[layer] = (k, v)
+        if self.first is not None:
+            self.memory.write(layer, self.first, k, v)
+        K, V = self.memory.read(layer, self.above, k)
         q = q * q.shape[-1] ** -0.5
-        return self._read_paired(layer, q, k, v) if self.paired else self._read(layer, q, k, v)
-
-    def _read(self, layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
-        K, V = (_appended(before, self.parent, own) for before, own in zip(self.cache[layer], (k, v), strict=True))
-        self.grown[layer] = (K, V)
-        scores = torch.matmul(q[:, :, None], K.permute(1, 2, 3, 0))  # (node, head, 1, slot)
-        if self.present is not None:
-            scores[..., :-1].masked_fill_(~self.present[:, None, None], float("-inf"))
-        return torch.matmul(scores.softmax(-1), V.permute(1, 2, 0, 3))[:, :, 0]
-
-    def _read_paired(self, layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
-        K, V = self.cache[layer]
-        q, k, v = (rows.view(-1, 2, *rows.shape[1:]).transpose(1, 2) for rows in (q, k, v))  # (parent, head, 2, d_head)
-        before = torch.matmul(q, K.permute(1, 2, 3, 0))  # (parent, head, 2, slot)
+        q, k, v = (rows.reshape(-1, self.children, *rows.shape[1:]).transpose(1, 2) for rows in (q, k, v))
+        before = torch.matmul(q, K.permute(1, 2, 3, 0))  # (parent, head, child, slot)
+        if self.hidden is not None:
+            before.masked_fill_(self.hidden, float("-inf"))
         weights = torch.cat([before, (q * k).sum(-1, keepdim=True)], -1).softmax(-1)
         z = torch.matmul(weights[..., :-1], V.permute(1, 2, 0, 3)) + weights[..., -1:] * v
         return z.transpose(1, 2).flatten(0, 1)
-
-
-def empty_cache(gpt2: GPT2) -> Cache:
-    """The cache of a root without tokens."""
-    d_model = gpt2.W_E.shape[1]
-    nothing = gpt2.W_E.new_empty(0, 1, gpt2.n_heads, d_model // gpt2.n_heads)
-    return dict.fromkeys(range(len(gpt2.blocks)), (nothing, nothing))
-
-
-def grown_cache(attention: TrieAttention, nodes: tuple[torch.Tensor, torch.Tensor] | None) -> Cache:
-    """The cache of nodes that have attended, with their own keys and values as one more slot.
-
-    `nodes`, if there are more than have attended: the parent of each, and the places of those that have.
-    """
-    if nodes is None and not attention.paired:
-        return attention.grown
-    parent = attention.parent if nodes is None else nodes[0]
-
-    def grow(before: Slots, own: Heads) -> Slots:
-        if nodes is None:
-            return _appended(before, parent, own)
-        slot = own.new_zeros(len(parent), *own.shape[1:])
-        slot[nodes[1]] = own
-        return _appended(before, parent, slot)
-
-    return {
-        layer: (grow(attention.cache[layer][0], k), grow(attention.cache[layer][1], v))
-        for layer, (k, v) in attention.own.items()
-    }
-
-
-def _appended(before: Slots, parent: Int[torch.Tensor, " node"], own: Heads) -> Slots:
-    """The slots of each node's parent, then its own."""
-    slots = own.new_empty(before.shape[0] + 1, *own.shape)
-    torch.index_select(before, 1, parent, out=slots[:-1])
-    slots[-1] = own
-    return slots

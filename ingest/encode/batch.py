@@ -5,21 +5,19 @@ the batch. The result depends on nothing but the documents, the model and the
 SAEs, so that every engine gives the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from ingest.encode.padding import FORWARD_TOKENS, alike_in_length, padded
 from ingest.encode.sparse import NOTHING, Encoder, SparseActivations, sparse_encoder
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.language_model import LanguageModel
 from ingest.models.residual import Forward, forward_to_hooks
 from ingest.models.sae import LoadedSAE
-
-FORWARD_TOKENS = 2048
-"""Tokens of one forward pass, padding included; flat memory, and large enough for the matrix products."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class BatchEncoder:
         masks = [np.asarray(mask, dtype=bool)[owner] for mask in wanted]  # SAE -> (window,)
         needed = [i for i in range(len(flat)) if any(mask[i] for mask in masks)]
         parts: list[list[pa.Table]] = [[] for _ in self.encoders]
-        for group in _groups(needed, flat, self.tokenization.first_position):
+        for group in alike_in_length(needed, flat, self.tokenization.first_position, FORWARD_TOKENS):
             acts = self._forward([flat[i] for i in group])
             for s, encoder in enumerate(self.encoders):
                 parts[s].append(self._rows(encoder, acts[self.hook_names[s]], group, flat, masks[s]))
@@ -81,11 +79,7 @@ class BatchEncoder:
 
     @torch.inference_mode()
     def _forward(self, windows: Sequence[Window]) -> Mapping[str, torch.Tensor]:
-        first = self.tokenization.first_position
-        width = first + max(map(len, windows))
-        tokens = torch.full((len(windows), width), self.bos_token_id, dtype=torch.int64)
-        for row, window in enumerate(windows):
-            tokens[row, first : first + len(window)] = torch.from_numpy(window.token_ids)
+        tokens = padded(windows, self.tokenization.first_position, self.bos_token_id)
         return self.forward(tokens.to(self.device))
 
     @torch.inference_mode()
@@ -108,15 +102,3 @@ class BatchEncoder:
 def _no_rows() -> pa.Table:
     types = [("window", pa.int32()), ("position", pa.int16()), ("feature", pa.int32()), ("activation", pa.float32())]
     return pa.table({name: pa.array([], type_) for name, type_ in types})
-
-
-def _groups(needed: Sequence[int], windows: Sequence[Window], first: int) -> Iterator[list[int]]:
-    """Windows of like length together, within FORWARD_TOKENS once padded."""
-    group: list[int] = []
-    for i in sorted(needed, key=lambda i: (len(windows[i]), i)):
-        if group and (len(group) + 1) * (len(windows[i]) + first) > FORWARD_TOKENS:
-            yield group
-            group = []
-        group.append(i)
-    if group:
-        yield group

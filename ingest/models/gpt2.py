@@ -23,6 +23,7 @@ Attend = Callable[[int, Heads, Heads, Heads], Heads]
 """From block, queries, keys and values to the values that each head reads (z)."""
 BlockWeights = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 
+NOTHING: Mapping[str, torch.Tensor] = {}
 SITES = ("hook_resid_pre", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
 
 
@@ -81,17 +82,31 @@ class GPT2:
         return self.W_E[tokens] + self.W_pos[: tokens.shape[-1]]
 
     def sites(
-        self, resid: Float[torch.Tensor, "*rows d_model"], attend: Attend, first: int = 0
+        self,
+        resid: Float[torch.Tensor, "*rows d_model"],
+        attend: Attend,
+        first: int = 0,
+        instead: Mapping[str, torch.Tensor] = NOTHING,
     ) -> Iterator[tuple[str, torch.Tensor]]:
-        """Every hook's name and value in order, from block `first` on; what is not asked for is not computed."""
+        """Every hook's name and value in order, from block `first` on; what is not asked for is not computed.
+
+        The values in `instead` take the place of what the hooks of these names would give.
+        """
         for layer in range(first, len(self.blocks)):
-            for site, value in self._block(layer, resid, attend):
+            for site, value in self._block(layer, resid, attend, instead):
                 yield f"blocks.{layer}.{site}", value
                 resid = value if site == "hook_resid_post" else resid
 
-    def value_at(self, hook_name: str, resid: torch.Tensor, attend: Attend, first: int = 0) -> torch.Tensor:
+    def value_at(
+        self,
+        hook_name: str,
+        resid: torch.Tensor,
+        attend: Attend,
+        first: int = 0,
+        instead: Mapping[str, torch.Tensor] = NOTHING,
+    ) -> torch.Tensor:
         """The value at one hook, from the residual stream before block `first`."""
-        for name, value in self.sites(resid, attend, first):
+        for name, value in self.sites(resid, attend, first, instead):
             if name == hook_name:
                 return value
         raise ModelError(f"the model has no hook {hook_name} from block {first} on")
@@ -104,20 +119,27 @@ class GPT2:
         """Logits from the residual stream after the last block."""
         return self.final_norm(resid) @ self.W_U + self.b_U
 
-    def _block(self, layer: int, resid: torch.Tensor, attend: Attend) -> Iterator[tuple[str, torch.Tensor]]:
+    def _block(
+        self, layer: int, resid: torch.Tensor, attend: Attend, instead: Mapping[str, torch.Tensor]
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        def put(site: str, value: torch.Tensor) -> torch.Tensor:
+            return instead.get(f"blocks.{layer}.{site}", value)
+
         w, shape = self.blocks[layer], resid.shape[:-1]
+        resid = put("hook_resid_pre", resid)
         yield "hook_resid_pre", resid
         qkv = F.linear(self._norm(resid, w["ln1"]), *w["qkv"])  # (*rows, 3 * head * d_head)
         z = attend(layer, *qkv.view(*shape, 3, self.n_heads, -1).unbind(-3)).reshape(*shape, -1)
+        z = put("attn.hook_z", z)
         yield "attn.hook_z", z
-        attn_out = F.linear(z, *w["o"])
+        attn_out = put("hook_attn_out", F.linear(z, *w["o"]))
         yield "hook_attn_out", attn_out
-        mid = resid + attn_out
+        mid = put("hook_resid_mid", resid + attn_out)
         yield "hook_resid_mid", mid
         hidden = F.gelu(F.linear(self._norm(mid, w["ln2"]), *w["in"]), approximate="tanh")
-        mlp_out = F.linear(hidden, *w["out"])
+        mlp_out = put("hook_mlp_out", F.linear(hidden, *w["out"]))
         yield "hook_mlp_out", mlp_out
-        yield "hook_resid_post", mid + mlp_out
+        yield "hook_resid_post", put("hook_resid_post", mid + mlp_out)
 
     def _norm(self, resid: torch.Tensor, weights: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return F.layer_norm(resid, (resid.shape[-1],), *weights, eps=self.eps)

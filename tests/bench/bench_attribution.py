@@ -1,9 +1,10 @@
 """Attributions against `shap` called the study's way and against hooked passes: ratios, and errors.
 
-    python -m tests.bench.bench_attribution [--prompts N]
+    python -m tests.bench.bench_attribution [--prompts N] [--documents N]
 
 Speed is measured on a model of GPT-2 small's shape with random weights, 10-token prompts, all in one process.
-Errors are measured on the trained weights of the embedded model, against exact or converged values.
+Errors are measured on the trained weights of the embedded model, against exact or converged values; so is how long
+the three questions take of the bundled sentences, stored.
 """
 
 import argparse
@@ -18,12 +19,16 @@ import numpy as np
 import torch
 
 from ingest.attribution.feature_game import FeatureGame, take_apart
+from ingest.attribution.job import explain_into
 from ingest.attribution.library import load_shap
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
-from ingest.attribution.request import FEATURE_PAIRS, TOKEN_PAIRS
+from ingest.attribution.request import FEATURE_PAIRS, TOKEN_PAIRS, ExplainRequest, Method, Question, Target
 from ingest.attribution.shapley import exact_values, permutation_values
 from ingest.attribution.subject import Subject, load_subject
 from ingest.attribution.token_game import TokenGame
+from ingest.contrasts.job import compute_contrast
+from ingest.job import IngestRequest, ingest_with
+from schema import open_atlas
 from tests.gpt2_small import save_gpt2_small, save_gpt2_small_sae
 
 TOKENS = 10
@@ -154,6 +159,31 @@ def report_errors(subject: Subject, texts: Sequence[str]) -> None:
         say(f"pocket, {name}: median {np.median(errors):.1%}, largest {max(errors):.1%}")
 
 
+def bench_jobs(subject: Subject, documents: int) -> None:
+    """The three questions of some bundled sentences of each corpus, into an atlas; (b) of a contrast's best five."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "atlas.duckdb"
+        ingest_with(IngestRequest(path, ("bundled:medical", "bundled:control")), subject.model, [subject.sae])
+        with open_atlas(path) as atlas:
+            compute_contrast(atlas, "medical", ("medical",), ("control",))
+            rows = atlas.rows("SELECT feature FROM feature_contrast ORDER BY auroc DESC, feature LIMIT 5")
+            tokens, features = Method("end_of_text"), Method("zero", pairs=FEATURE_PAIRS)
+            questions: tuple[tuple[Question, Method, Target], ...] = (
+                ("token", tokens, Target()),
+                ("feature", tokens, Target(features=tuple(feature for (feature,) in rows))),
+                ("logit", features, Target()),
+            )
+            total = 0.0
+            for question, method, target in questions:
+                for corpus in ("medical", "control"):
+                    request = ExplainRequest(path, question, method, target, documents=(corpus,), limit=documents)
+                    seconds, found = timed(partial(explain_into, atlas, request, subject))
+                    total += seconds
+                    say(f"pocket, {question}, {corpus}: {len(found.new)} explanations in {seconds:.1f} s")
+            prompts = 2 * documents
+            say(f"pocket, all three of {prompts} prompts: {total:.1f} s; of 240: {total * 240 / prompts:.0f} s")
+
+
 def relative_error(found: np.ndarray, wanted: np.ndarray) -> float:
     """The largest error over the largest value."""
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
@@ -163,14 +193,18 @@ def main() -> None:
     """Report every ratio and error."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--prompts", type=int, default=2)
-    prompts = parser.parse_args().prompts
+    parser.add_argument("--documents", type=int, default=12)
+    arguments = parser.parse_args()
+    prompts = arguments.prompts
     texts = [
         "Asthma tightens the airways and makes every breath hard work.",
         "After the scan, the surgeon explained that the shadow was a lymphoma.",
         "Pneumonia filled both of her lungs with fluid within a week.",
         "Heavy rain delayed the train by two hours that morning.",
     ]
-    report_errors(load_subject("pocket", None, "cpu"), texts)
+    pocket = load_subject("pocket", None, "cpu")
+    report_errors(pocket, texts)
+    bench_jobs(pocket, arguments.documents)
     with tempfile.TemporaryDirectory() as folder:
         model = save_gpt2_small(Path(folder) / "gpt2")
         sae = save_gpt2_small_sae(Path(folder) / "sae" / "layer8", model)
