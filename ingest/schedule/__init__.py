@@ -1,0 +1,1 @@
+"""A schedule that can be left alone: which jobs are due when, and running them."""

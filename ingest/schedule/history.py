@@ -1,0 +1,90 @@
+"""The runs of a schedule as rows of `scheduled_run`: read for planning, written as they happen."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from ingest.schedule.planning import Attempt, Past
+from schema import tables
+from schema.store import Atlas
+
+COLUMNS = [column.name for column in tables.scheduled_run.columns if not column.primary_key]
+KILLED = "killed; what it had stored stays, and the next run goes on from there"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of `scheduled_run`; `key` is None until it is stored."""
+
+    job: str
+    planned_at: datetime
+    status: str
+    attempt: int = 1
+    missed: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    reason: str | None = None
+    ingest_run: int | None = None
+    key: int | None = None
+
+
+def read_pasts(atlas: Atlas, jobs: Iterable[str], now: datetime) -> dict[str, Past]:
+    """What the atlas knows of each job; a run that is still open was killed, and counts as failed now."""
+    return {job: _past(atlas, job, now) for job in jobs}
+
+
+def store_runs(atlas: Atlas, runs: Iterable[Run]) -> list[Run]:
+    """Insert the runs that are not stored yet and bring up the others, in one transaction; the same with their keys."""
+    with atlas.transaction():
+        return [_store(atlas, run) for run in runs]
+
+
+def close_killed(atlas: Atlas, jobs: Sequence[str], now: datetime) -> None:
+    """Close the rows that are still open: only one process at a time runs these jobs, and it is not running them."""
+    row = tables.scheduled_run
+    killed = update(row).where(row.c.status == "running", row.c.job.in_(list(jobs)))
+    with atlas.transaction():
+        atlas.connection.execute(killed.values(status="failed", reason=KILLED, finished_at=_stored(now)))
+
+
+def _store(atlas: Atlas, run: Run) -> Run:
+    row = tables.scheduled_run
+    values = {name: _stored(getattr(run, name)) for name in COLUMNS}
+    if run.key is not None:
+        atlas.connection.execute(update(row).where(row.c.scheduled_run == run.key).values(**values))
+        return run
+    key = atlas.next_key(row)
+    atlas.connection.execute(insert(row), {"scheduled_run": key, **values})
+    return replace(run, key=key)
+
+
+def _past(atlas: Atlas, job: str, now: datetime) -> Past:
+    rows = atlas.rows(
+        """
+        SELECT planned_at, attempt, status, COALESCE(finished_at, $now)
+        FROM scheduled_run
+        WHERE job = $job
+          AND status <> 'skipped'
+        ORDER BY scheduled_run DESC
+        LIMIT 1
+        """,
+        {"job": job, "now": _stored(now)},
+    )
+    ((until,),) = atlas.rows("SELECT MAX(planned_at) FROM scheduled_run WHERE job = ?", [job])
+    return Past(_read(until) if until else None, _attempt(*rows[0]) if rows else None)
+
+
+def _attempt(planned_at: datetime, attempt: int, status: Any, finished_at: datetime) -> Attempt:
+    return Attempt(_read(planned_at), attempt, "failed" if status == "running" else status, _read(finished_at))
+
+
+def _stored(value: Any) -> Any:
+    """Moments are stored in UTC, without saying so."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _read(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
