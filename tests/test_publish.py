@@ -18,9 +18,11 @@ from click.testing import CliRunner
 
 from atlas.__main__ import cli
 from atlas.publish import Outcome, publish, read_current
+from atlas.publish.examples import REACH
 from atlas.publish.site import KEPT_SNAPSHOTS, publishing
 from atlas.publish.tables import EXAMPLE, UNPUBLISHED, sqlite_tables
 from schema import Atlas, AtlasDamagedError, AtlasError, AtlasMissingError, open_atlas
+from schema.migrations import VERSION
 from schema.tables import metadata
 from tests.tiny_atlas import build_tiny_atlas
 
@@ -145,8 +147,25 @@ def test_an_example_shows_its_window_with_the_token_marked(database: sqlite3.Con
     assert shown["Tuberculosis"] == "⟦Tuberculosis⟧ causes a long cough and night sweats."
     assert shown[" pneumonia"] == "Doctors treat ⟦pneumonia⟧ with antibiotics and rest."
     assert shown[" diabetes"] == "Untreated ⟦diabetes⟧ harms the kidneys, the eyes and, in time, the"
-    counts = "SELECT (SELECT count(*) FROM example), (SELECT count(*) FROM feature_example)"
-    assert len(set(database.execute(counts).fetchone())) == 1
+    first = "SELECT count(*) FROM feature_example WHERE rank <= iif(sampling = 'top', 10, 1)"
+    assert len(set(database.execute(f"SELECT (SELECT count(*) FROM example), ({first})").fetchone())) == 1
+
+
+def test_an_example_reaches_so_far_to_each_side(atlas: Path, site: Path) -> None:
+    with open_atlas(atlas) as opened, opened.transaction():
+        long = "text = repeat('x', 500) || text || repeat('y', 500)"
+        opened.duckdb.execute(f"UPDATE document SET {long}")
+        opened.duckdb.execute("UPDATE token SET char_start = char_start + 500, char_end = char_end + 500")
+        ends = "SELECT context, max(position) AS last FROM token GROUP BY context"
+        opened.duckdb.execute(
+            f"UPDATE token SET char_end = char_end + 500 FROM ({ends}) AS held "
+            "WHERE held.context = token.context AND held.last = token.position"
+        )
+    with closing(open_database(publish(atlas, site))) as database:
+        found = [row[0] for row in database.execute("SELECT sentence FROM example").fetchall()]
+    assert any(sentence.endswith("y…") for sentence in found)
+    assert max(map(len, found)) < 1_100
+    assert all(len(sentence.partition("⟧")[2]) <= REACH + 1 for sentence in found)
 
 
 def test_a_word_of_several_tokens_is_found_whole(atlas: Path, site: Path) -> None:
@@ -206,7 +225,7 @@ def test_the_site_names_its_current_snapshot(published: tuple[Path, Outcome]) ->
     assert outcome.changed
     assert current["snapshot"] == outcome.folder.name
     assert current["atlas"] == atlas.name
-    assert current["schema_version"] == 1
+    assert current["schema_version"] == VERSION
     assert {path.name for path in site.iterdir()} == {"current.json", "snapshots", ".lock"}
 
 

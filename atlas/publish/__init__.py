@@ -7,6 +7,8 @@ A snapshot opens in `atlas serve SITE`, and in Datasette as it is:
                                                                     of settings.json
     datasette -i atlas.db -c datasette.yaml -m metadata.json        1.0, inside the snapshot's folder
     datasette -i atlas.db -m metadata.json                          0.65, inside the snapshot's folder
+
+Each of them serves `activations` too, where this package is installed beside Datasette.
 """
 
 from atlas.publish.site import Publication, read_current, snapshot_folder

@@ -36,6 +36,7 @@ class About:
     tokens: int
     licences: tuple[str, ...]
     instance: dict[str, int]
+    longest_text: int
 
     @property
     def title(self) -> str:
@@ -80,6 +81,7 @@ def about(atlas: Atlas) -> About:
             "SELECT licence FROM document WHERE licence IS NOT NULL GROUP BY licence ORDER BY count(*) DESC, licence",
         ),
         instance=_instance(atlas),
+        longest_text=_count(atlas, "SELECT coalesce(max(strlen(text)), 0) FROM document"),
     )
 
 

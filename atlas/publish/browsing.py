@@ -1,6 +1,6 @@
 """How each table opens in Datasette: its order, facets, label and the indexes that make these fast."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class Browsing:
         return {name: value for name, value in found.items() if value}
 
 
+LONG = {
+    "activation": Browsing(note="Sorted as its key says: one feature's rows are found at once, by sae and feature."),
+    "coverage": Browsing(facets=("sae",)),
+    "feature_document": Browsing(note="Sorted as its key says: one feature's rows are found at once."),
+    "token": Browsing(size=100),
+}
+"""Tables that only the DuckDB file has."""
+
 TOP_TOKENS = 50
 """Tokens kept of each feature in each corpus: more than a page shows, and a bound on the copy's size."""
 
@@ -36,6 +44,8 @@ BROWSING = {
     "bos_activation": Browsing(sort_desc="activation", facets=("sae",), indexes=(("activation",),)),
     "context": Browsing(size=50, indexes=(("document",),)),
     "contrast": Browsing(label="name"),
+    "contrast_correlation": Browsing(facets=("contrast", "sae", "moment")),
+    "contrast_null": Browsing(facets=("contrast", "sae")),
     "corpus": Browsing(label="name", facets=("domain",)),
     "document": Browsing(
         label="external_id",
@@ -47,12 +57,23 @@ BROWSING = {
         sort_desc="activation",
         facets=("sae", "corpus", "sampling"),
         size=20,
-        indexes=(("activation",), ("corpus",), ("sampling",), ("document",), ("context",)),
+        indexes=(("activation",), ("corpus",), ("sampling",), ("document",), ("context", "position", "sae", "feature")),
+    ),
+    "explanation": Browsing(
+        sort_desc="explanation",
+        facets=("question", "estimator", "baseline", "output"),
+        label="text",
+        size=20,
+        indexes=(("sae", "feature"), ("document",), ("question",)),
     ),
     "feature": Browsing(
         sort_desc="logit_kurtosis",
         facets=("sae",),
         indexes=(("logit_kurtosis",), ("logit_skewness",), ("logit_std",), ("log_sparsity",)),
+    ),
+    "feature_attribution": Browsing(facets=("sae",), indexes=(("sae", "feature"),)),
+    "feature_confirmation": Browsing(
+        sort_desc="auroc", facets=("contrast", "sae"), indexes=(("auroc",), ("sae", "feature"))
     ),
     "feature_contrast": Browsing(
         sort_desc="auroc",
@@ -64,17 +85,41 @@ BROWSING = {
         facets=("sae", "corpus"),
         indexes=(("density",), ("sae", "feature"), ("corpus",)),
     ),
-    "feature_example": Browsing(hidden=True, note="The page example shows the same rows with their text."),
+    "feature_domain": Browsing(
+        sort_desc="auroc", facets=("contrast", "sae", "domain"), indexes=(("auroc",), ("sae", "feature"))
+    ),
+    "feature_evidence": Browsing(
+        sort_desc="term_coverage",
+        facets=("contrast", "sae"),
+        indexes=(("term_coverage",), ("top_token_share",), ("sae", "feature")),
+    ),
+    "feature_example": Browsing(hidden=True, note="The table example shows the first of these with their text."),
     "feature_histogram": Browsing(),
+    "feature_neighbour": Browsing(
+        sort_desc="cosine", facets=("sae", "rank"), indexes=(("cosine",), ("sae", "other_feature"))
+    ),
+    "feature_pair": Browsing(
+        sort_desc="share_higher", facets=("contrast", "sae"), indexes=(("share_higher",), ("sae", "feature"))
+    ),
     "feature_token": Browsing(
-        note=f"Here are the {TOP_TOKENS} most frequent of each feature and corpus; the atlas file holds all."
+        indexes=(("token_id",),),
+        note=f"Here are the {TOP_TOKENS} most frequent of each feature and corpus; the atlas file holds all.",
     ),
     "ingest_run": Browsing(sort_desc="ingest_run", facets=("command", "status"), label="command"),
     "migration": Browsing(hidden=True),
     "model": Browsing(label="name"),
+    "prompt_filter": Browsing(sort="rank", facets=("rank", "study_kept"), indexes=(("rank",),)),
     "sae": Browsing(label="label", facets=("release", "hook_layer")),
     "sae_contrast": Browsing(),
     "sae_corpus": Browsing(facets=("sae",)),
+    "sae_quality": Browsing(sort_desc="explained_variance", facets=("sae",)),
+    "token_attribution": Browsing(size=100),
     "tokenization": Browsing(label="tokenizer"),
     "vocabulary": Browsing(size=50),
 }
+
+
+def browsing_in_full(table: str) -> Browsing:
+    """The same where every table is whole and `example` is none of them."""
+    found = LONG.get(table) or BROWSING.get(table, Browsing())
+    return found if table in LONG else replace(found, note=None, hidden=table == "migration")

@@ -6,13 +6,20 @@ from itertools import groupby
 from urllib.parse import urlencode
 
 from queries import GROUPS, Parameter, SavedQuery, saved_queries
+from schema.tables import metadata as schema_metadata
 
 DATABASE_NAME = "atlas"
 
 
-def published_queries() -> list[SavedQuery]:
-    """The saved queries that need none but the published tables."""
-    return [query for query in saved_queries().values() if query.database == DATABASE_NAME]
+def published_queries(database: str = DATABASE_NAME) -> list[SavedQuery]:
+    """The saved queries that a published database can run: the SQLite copy those it has the tables of, DuckDB all."""
+    found = saved_queries().values()
+    return [query for query in found if database != DATABASE_NAME or query.database == database]
+
+
+def published_name(query: SavedQuery) -> str:
+    """What Datasette calls a saved query: its name, unless that would hide the table of the same name."""
+    return f"{query.name}_query" if query.name in schema_metadata.tables else query.name
 
 
 def canned_query(query: SavedQuery, instance: dict[str, int]) -> dict[str, object]:
@@ -31,16 +38,16 @@ def canned_query(query: SavedQuery, instance: dict[str, int]) -> dict[str, objec
     }
 
 
-def queries_html(queries: Iterable[SavedQuery]) -> str:
-    """The queries by group, each linked and explained; the links hold on / and on /atlas alike."""
+def queries_html(queries: Iterable[SavedQuery], database: str = DATABASE_NAME) -> str:
+    """The queries by group, each linked and explained; the links hold on / and on the database's page alike."""
     return "".join(
-        f"<h3>{escape(GROUPS[group])}</h3><ul>{''.join(map(_entry, members))}</ul>"
+        f"<h3>{escape(GROUPS[group])}</h3><ul>{''.join(_entry(query, database) for query in members)}</ul>"
         for group, members in groupby(queries, key=lambda query: query.group)
     )
 
 
-def _entry(query: SavedQuery) -> str:
-    link = f'<a href="{DATABASE_NAME}/{escape(query.name)}">{escape(query.title)}</a>'
+def _entry(query: SavedQuery, database: str) -> str:
+    link = f'<a href="{database}/{escape(published_name(query))}">{escape(query.title)}</a>'
     return f"<li>{link}: {escape(query.description)}</li>"
 
 

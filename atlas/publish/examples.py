@@ -1,4 +1,4 @@
-"""The table `example`: each window of `feature_example` with its text, the maximal token marked."""
+"""The table `example`: the first windows of `feature_example` with their text, the maximal token marked."""
 
 import sqlite3
 
@@ -11,11 +11,27 @@ OPEN_MARK = "⟦"
 CLOSE_MARK = "⟧"
 """Marks that no HTML, Markdown or bracketed text is mistaken for."""
 
+TOP_SHOWN, OCTAVE_SHOWN = 10, 1
+REACH = 240
+"""Windows of each sampling, and characters to each side of the token: an SAE of GPT-2 has a million examples, and
+the same sentence shows many features."""
+
+CLIPPED = f"""
+    CASE WHEN length(before) > {REACH} THEN '…' || right(before, {REACH}) ELSE before END
+    || regexp_replace(marked, $word, $marks)
+    || CASE WHEN length(after) > {REACH} THEN left(after, {REACH}) || '…' ELSE after END
+"""
+
 SELECT = f"""
-WITH span AS (
+WITH kept AS (
+    SELECT *
+    FROM feature_example
+    WHERE rank <= CASE sampling WHEN 'top' THEN {TOP_SHOWN} ELSE {OCTAVE_SHOWN} END
+),
+span AS (
     SELECT context, min(char_start) AS first, max(char_end) AS last
     FROM token
-    WHERE context IN (SELECT context FROM feature_example)
+    WHERE context IN (SELECT context FROM kept)
     GROUP BY context
 ),
 shown AS (
@@ -26,7 +42,7 @@ shown AS (
         substring(document.text, span.first + 1, maximal.char_start - span.first) AS before,
         substring(document.text, maximal.char_start + 1, maximal.char_end - maximal.char_start) AS marked,
         substring(document.text, maximal.char_end + 1, span.last - maximal.char_end) AS after
-    FROM feature_example
+    FROM kept AS feature_example
     JOIN context ON context.context = feature_example.context
     JOIN document ON document.document = context.document
     JOIN span ON span.context = feature_example.context
@@ -35,7 +51,7 @@ shown AS (
 SELECT
     feature,
     {without_nul("token")} AS token,
-    {without_nul("before || regexp_replace(marked, $word, $marks) || after")} AS sentence,
+    {without_nul(CLIPPED)} AS sentence,
     CAST(CAST(activation AS VARCHAR) AS DOUBLE) AS activation,
     sae,
     corpus,

@@ -9,7 +9,7 @@ from schema import Atlas, migrations
 from schema.tables import metadata
 
 DISTRIBUTION = "feature-atlas"
-LOGS = frozenset({"ingest_run", "migration"})
+LOGS = frozenset({"ingest_run", "migration", "scheduled_run"})
 """A run that changed nothing else is not worth a snapshot; one that did shows in the other tables."""
 
 

@@ -2,31 +2,38 @@
 
 | file | Datasette 0.65 | Datasette 1.0 |
 |---|---|---|
-| metadata.json | all of it | titles and descriptions; a table's settings are taken over too |
+| metadata.json | all of it | titles and descriptions; tables' and plugins' settings are taken over too |
 | settings.json | read from the folder | not read |
 | datasette.yaml | not read | settings, canned queries, tables' settings |
 | templates/ | pages that differ from its own | the same |
-| inspect-data.json | the database is immutable, its counts known | the same |
+| inspect-data.json | the databases are immutable, their counts known | the same |
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 
 import yaml
 from sqlalchemy import Table
 
+from atlas.activations.plugin import PLUGIN as ACTIVATIONS_PLUGIN
+from atlas.activations.shadow import DATABASE as ACTIVATIONS
+from atlas.activations.shadow import FILE as ACTIVATIONS_FILE
+from atlas.guard import PLUGIN
 from atlas.publish.about import About
-from atlas.publish.browsing import BROWSING, Browsing
-from atlas.publish.canned import DATABASE_NAME, canned_query, published_queries, queries_html
+from atlas.publish.browsing import BROWSING, Browsing, browsing_in_full
+from atlas.publish.canned import DATABASE_NAME, canned_query, published_name, published_queries, queries_html
 from atlas.publish.database import DATABASE
 from atlas.publish.fingerprint import program_version
 from atlas.publish.site import Publication
-from atlas.publish.tables import sqlite_tables
+from atlas.publish.tables import every_table, sqlite_tables
 
 SETTINGS: dict[str, bool | int] = {
     "allow_download": False,
+    "default_cache_ttl": 0,
     "default_page_size": 50,
     "max_returned_rows": 1000,
     "sql_time_limit_ms": 2500,
@@ -35,6 +42,9 @@ SETTINGS: dict[str, bool | int] = {
     "suggest_facets": False,
     "truncate_cells_html": 1500,
 }
+
+CLOSED_TO_ROBOTS = ("/atlas", "/activations", "/-/", "/chart/", "/find", "/live")
+"""Addresses without end, each of them a query; the start page and those of features may be found."""
 
 STYLESHEET = """
 h1, .page-header { border-color: #276890 !important; }
@@ -51,22 +61,40 @@ dl.column-descriptions dd { padding-left: 0; margin: 0; }
 td.col-Link { font-size: 0.75em; }
 td.col-sentence, td.col-text, td.col-example { min-width: 26em; white-space: pre-wrap; }
 td.col-top_tokens, td.col-raises, td.col-lowers, td.col-arguments { min-width: 18em; }
+.atlas-share { max-width: 60em; margin: 1em 0; }
+.atlas-share summary { cursor: pointer; font-weight: bold; }
+.atlas-share pre { max-height: 20em; overflow: auto; white-space: pre-wrap; padding: 0.5em; border: 1px solid #ccc; }
+.atlas-found li { margin: 0.3em 0; overflow-wrap: anywhere; }
 .facet-info { width: auto; min-width: 250px; }
 @media (max-width: 576px) { form.sql label { display: block; width: auto; } }
 """
 
-QUERY_TEMPLATE = """
-{% extends "default:query.html" %}
 
-{% block title %}
-{%- if canned_query and metadata.title %}{{ metadata.title }}{% else %}{{ super() }}{% endif -%}
-{% endblock %}
-"""
-"""Datasette's page of a query, under its title instead of its SQL."""
+@dataclass(frozen=True)
+class Served:
+    """A database of a snapshot: its name and file, its tables, and how each of them opens."""
+
+    name: str
+    file: str
+    tables: Mapping[str, Table]
+    browsing: Callable[[str], Browsing]
 
 
-def write_metadata(folder: Path, counts: dict[str, int], about: About, publication: Publication) -> None:
-    """Write the files that make `datasette FOLDER` show the snapshot as it is meant."""
+def served_databases() -> tuple[Served, Served]:
+    """The SQLite copy, and the DuckDB file with every row."""
+    return (
+        Served(DATABASE_NAME, DATABASE, sqlite_tables().tables, lambda table: BROWSING.get(table, Browsing())),
+        Served(ACTIVATIONS, ACTIVATIONS_FILE, every_table().tables, browsing_in_full),
+    )
+
+
+def write_metadata(
+    folder: Path, counts: Mapping[str, Mapping[str, int]], about: About, publication: Publication
+) -> None:
+    """Write the files that make `datasette FOLDER` show the snapshot as it is meant.
+
+    `counts` has the rows of each table by the name of the database.
+    """
     metadata = datasette_metadata(about, publication)
     _write_json(folder / "metadata.json", metadata)
     _write_json(folder / "settings.json", SETTINGS)
@@ -76,73 +104,99 @@ def write_metadata(folder: Path, counts: dict[str, int], about: About, publicati
     (folder / "static").mkdir()
     (folder / "static" / "atlas.css").write_text(STYLESHEET.lstrip(), encoding="utf-8")
     (folder / "templates").mkdir()
-    (folder / "templates" / "query.html").write_text(QUERY_TEMPLATE.lstrip(), encoding="utf-8")
+    for template in (files("atlas.publish") / "templates").iterdir():
+        (folder / "templates" / template.name).write_bytes(template.read_bytes())
 
 
 def datasette_metadata(about: About, publication: Publication) -> dict[str, object]:
     """Titles, descriptions, licences, tables and canned queries as Datasette 0.65 reads them."""
-    queries, tables = published_queries(), sqlite_tables().tables
-    description = about.html + queries_html(queries) + tables_html(tables.values())
+    databases = {served.name: _database(served, about) for served in served_databases()}
     made = f"feature-atlas {program_version()}, schema version {publication.schema_version}"
     return {
         "title": about.title,
-        "description_html": description,
+        "description_html": databases[DATABASE_NAME]["description_html"],
         "license": about.licence,
         "source": f"{publication.atlas}, published {publication.published_at}",
         "about": made,
         "extra_css_urls": ["/static/atlas.css"],
-        "databases": {
-            DATABASE_NAME: {
-                "description_html": description,
-                "tables": {name: _table(table) for name, table in sorted(tables.items())},
-                "queries": {query.name: canned_query(query, about.instance) for query in queries},
-            }
-        },
+        "plugins": _plugins(about, publication),
+        "databases": databases,
     }
 
 
-def tables_html(tables: Iterable[Table]) -> str:
+def _database(served: Served, about: About) -> dict[str, object]:
+    listed = queries_html(published_queries(served.name), served.name) + tables_html(served)
+    return {
+        "description_html": about.html + listed,
+        "tables": {name: _table(table, served.browsing(name)) for name, table in sorted(served.tables.items())},
+        "queries": _queries(served, about),
+    }
+
+
+def _queries(served: Served, about: About) -> dict[str, object]:
+    queries = published_queries(served.name)
+    return {published_name(query): canned_query(query, about.instance) for query in queries}
+
+
+def _plugins(about: About, publication: Publication) -> dict[str, object]:
+    """Settings of plugins: what bounds SQL and names the atlas, and what robots leave alone."""
+    return {
+        PLUGIN: {"atlas": publication.atlas, "longest_text": about.longest_text},
+        ACTIVATIONS_PLUGIN: {"file": ACTIVATIONS_FILE},
+        "datasette-block-robots": {"disallow": [*CLOSED_TO_ROBOTS]},
+    }
+
+
+def tables_html(served: Served) -> str:
     """What each table holds, folded away; Datasette's own list gives names and columns only."""
     entries = "".join(
-        f'<li><a href="{DATABASE_NAME}/{table.name}">{table.name}</a>: {escape(_description(table))}</li>'
-        for table in sorted(tables, key=lambda table: table.name)
-        if not BROWSING.get(table.name, Browsing()).hidden
+        f'<li><a href="{served.name}/{name}">{name}</a>: {escape(_description(table, served.browsing(name)))}</li>'
+        for name, table in sorted(served.tables.items())
+        if not served.browsing(name).hidden
     )
     return f"<details><summary>What the tables hold</summary><ul>{entries}</ul></details>"
 
 
-def _description(table: Table) -> str:
+def _description(table: Table, browsing: Browsing) -> str:
     comment = f"{table.comment}." if table.comment else ""
-    return " ".join(filter(None, (comment, BROWSING.get(table.name, Browsing()).note)))
+    return " ".join(filter(None, (comment, browsing.note)))
 
 
-def _table(table: Table) -> dict[str, object]:
+def _table(table: Table, browsing: Browsing) -> dict[str, object]:
     return {
-        "description": _description(table),
+        "description": _description(table, browsing),
         "columns": {column.name: column.comment for column in table.columns if column.comment},
-        **BROWSING.get(table.name, Browsing()).settings(),
+        **browsing.settings(),
     }
 
 
 def _configuration(metadata: dict[str, object], about: About) -> dict[str, object]:
     """The part of the metadata that Datasette 1.0 calls configuration."""
-    queries = {query.name: canned_query(query, about.instance) for query in published_queries()}
-    tables = {name: browsing.settings() for name, browsing in BROWSING.items() if browsing.settings()}
     return {
         "settings": SETTINGS,
         "extra_css_urls": metadata["extra_css_urls"],
-        "databases": {DATABASE_NAME: {"tables": tables, "queries": queries}},
+        "plugins": metadata["plugins"],
+        "databases": {
+            served.name: {"tables": _table_settings(served), "queries": _queries(served, about)}
+            for served in served_databases()
+        },
     }
 
 
-def _inspection(folder: Path, counts: dict[str, int], publication: Publication) -> dict[str, object]:
+def _table_settings(served: Served) -> dict[str, object]:
+    settings = {str(name): served.browsing(name).settings() for name in sorted(served.tables)}
+    return {name: found for name, found in settings.items() if found}
+
+
+def _inspection(folder: Path, counts: Mapping[str, Mapping[str, int]], publication: Publication) -> dict[str, object]:
     return {
-        DATABASE_NAME: {
+        served.name: {
             "hash": publication.fingerprint,
-            "size": (folder / DATABASE).stat().st_size,
-            "file": DATABASE,
-            "tables": {name: {"count": count} for name, count in counts.items()},
+            "size": (folder / served.file).stat().st_size,
+            "file": served.file,
+            "tables": {name: {"count": count} for name, count in counts[served.name].items()},
         }
+        for served in served_databases()
     }
 
 

@@ -1,9 +1,11 @@
 """The site folder: which snapshot is current, and what makes publishing safe to kill at any moment.
 
 SITE/current.json            what to serve; replaced last, atomically
-SITE/snapshots/NAME/         immutable: atlas.db and Datasette's files
-SITE/.publishing-*/          a snapshot being written; the next publisher removes what a killed one left
+SITE/snapshots/NAME/         immutable: atlas.db, activations.duckdb and Datasette's files
+SITE/.publishing-*/          a snapshot being written or removed; the next publisher clears what a killed one left
 SITE/.lock                   held while one publishes
+
+Whoever reads a snapshot holds a shared lock on its folder; a snapshot is removed only under an exclusive one.
 """
 
 import fcntl
@@ -17,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from atlas.guard.reading import locked_alone
 from schema import AtlasError
 
 CURRENT = "current.json"
@@ -25,7 +28,7 @@ LOCK = ".lock"
 UNFINISHED = ".publishing-"
 
 KEPT_SNAPSHOTS = 3
-"""A running server may still read the snapshot before the current one; the third is there to go back to."""
+"""The current snapshot, and two to go back to; one that somebody still reads stays as long as that."""
 
 _NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{8}")
 
@@ -104,7 +107,16 @@ def show(site: Path, folder: Path, publication: Publication) -> None:
     _sync(draft)
     draft.replace(site / CURRENT)
     _sync(site)
-    _retire(site, publication.snapshot)
+
+
+def retire(site: Path, current: str, keep: int) -> None:
+    """Remove all but the newest snapshots that nobody reads.
+
+    The current one stays, whatever the clock said when it was named.
+    """
+    others = [name for name in _names(site) if name != current]
+    for name in others[: max(0, len(others) - keep + 1)]:
+        _remove_unread(site, name)
 
 
 def _clear(site: Path) -> None:
@@ -114,19 +126,26 @@ def _clear(site: Path) -> None:
     current = read_current(site)
     for name in _names(site):
         if current is None or name > current.snapshot:
-            _remove(site / SNAPSHOTS / name)
-
-
-def _retire(site: Path, current: str) -> None:
-    """Remove all but the newest snapshots; never the current one, whatever the clock said when it was named."""
-    others = [name for name in _names(site) if name != current]
-    for name in others[: -(KEPT_SNAPSHOTS - 1)]:
-        _remove(site / SNAPSHOTS / name)
+            _remove_unread(site, name)
 
 
 def _names(site: Path) -> list[str]:
     """Names of the snapshots, oldest first; a folder of another name is not ours to remove."""
     return sorted(path.name for path in (site / SNAPSHOTS).iterdir() if _NAME.fullmatch(path.name))
+
+
+def _remove_unread(site: Path, name: str) -> None:
+    """Remove a snapshot unless somebody reads it; a kill on the way leaves none that looks whole."""
+    folder = site / SNAPSHOTS / name
+    lock = locked_alone(folder)
+    if lock is None:
+        return
+    try:
+        doomed = site / f"{UNFINISHED}{name}"
+        folder.rename(doomed)
+        _remove(doomed)
+    finally:
+        os.close(lock)
 
 
 def _remove(path: Path) -> None:

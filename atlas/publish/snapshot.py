@@ -5,11 +5,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from atlas.activations.shadow import DATABASE as ACTIVATIONS
 from atlas.publish.about import about
+from atlas.publish.activations import write_activations
+from atlas.publish.canned import DATABASE_NAME
 from atlas.publish.database import DATABASE, write_database
 from atlas.publish.fingerprint import fingerprint
 from atlas.publish.metadata import write_metadata
-from atlas.publish.site import Publication, new_snapshot, publishing, read_current, show, snapshot_folder
+from atlas.publish.site import (
+    KEPT_SNAPSHOTS,
+    Publication,
+    new_snapshot,
+    publishing,
+    read_current,
+    retire,
+    show,
+    snapshot_folder,
+)
 from schema import AtlasError, migrations, open_atlas
 
 log = logging.getLogger(__name__)
@@ -25,8 +37,8 @@ class Outcome:
     rows: int = 0
 
 
-def publish(atlas: str | Path, site: str | Path) -> Outcome:
-    """Write a snapshot of an atlas file and make it the site's current one.
+def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> Outcome:
+    """Write a snapshot of an atlas file and make it the site's current one; the newest `keep` stay.
 
     Killed at any moment, the site shows a whole snapshot: the one before or the new one.
 
@@ -39,16 +51,20 @@ def publish(atlas: str | Path, site: str | Path) -> Outcome:
         content = fingerprint(opened)
         current = read_current(site)
         if current is not None and current.fingerprint == content:
+            retire(site, current.snapshot, keep)
             return Outcome(current, False, snapshot_folder(site, current))
         publication = _named(path, content)
         try:
             with new_snapshot(site) as folder:
                 counts = write_database(opened, folder / DATABASE)
-                write_metadata(folder, counts, about(opened), publication)
+                every_count = write_activations(opened, folder, content)
+                counted = {DATABASE_NAME: counts, ACTIVATIONS: every_count}
+                write_metadata(folder, counted, about(opened), publication)
                 show(site, folder, publication)
+            retire(site, publication.snapshot, keep)
         except OSError as error:
             raise AtlasError(f"{site} cannot be written: {error.strerror}") from error
-    return Outcome(publication, True, snapshot_folder(site, publication), sum(counts.values()))
+    return Outcome(publication, True, snapshot_folder(site, publication), sum(every_count.values()))
 
 
 def _named(atlas: Path, content: str) -> Publication:

@@ -33,6 +33,10 @@ UNPUBLISHED = frozenset({"activation", "token", "feature_document", "coverage"})
 """Tables as long as the text itself: they stay in the DuckDB file."""
 
 LOGICAL_KEYS = {
+    "activation": ("sae", "feature", "context", "position"),
+    "feature_document": ("sae", "feature", "document"),
+    "feature_neighbour": ("sae", "feature", "rank"),
+    "token": ("context", "position"),
     "feature_token": ("sae", "feature", "corpus", "token_id"),
     "feature_histogram": ("sae", "feature", "corpus", "bin"),
     "feature_example": ("sae", "feature", "corpus", "sampling", "octave", "rank"),
@@ -49,7 +53,7 @@ SEARCHED = {"document": "text", "vocabulary": "text", EXAMPLE: "sentence"}
 EXAMPLE_COLUMNS: dict[str, tuple[type[TypeEngine[Any]], str | None]] = {
     "feature": (Integer, None),
     "token": (Text, "Token on which it is strongest"),
-    "sentence": (Text, "Text of the window; ⟦ and ⟧ enclose the token"),
+    "sentence": (Text, "Text of the window around the token, which ⟦ and ⟧ enclose"),
     "activation": (REAL, "Activation on that token, the window's maximum"),
     "sae": (Integer, None),
     "corpus": (Integer, None),
@@ -68,13 +72,21 @@ def sqlite_tables() -> MetaData:
     metadata = MetaData()
     for table in schema_metadata.sorted_tables:
         if table.name not in UNPUBLISHED:
-            _copy(table, metadata)
+            _copy(table, metadata, UNPUBLISHED)
     _add_example(metadata)
     for table in metadata.tables.values():
         if not _has_integer_key(table) and table.name not in SEARCHED:
             table.dialect_options["sqlite"]["with_rowid"] = False
         for columns in BROWSING[table.name].indexes if table.name in BROWSING else ():
             Index("_".join((table.name, *columns)), *(table.c[name] for name in columns))
+    return metadata
+
+
+def every_table() -> MetaData:
+    """Every table of the schema with its key and references, as a snapshot's DuckDB file has it."""
+    metadata = MetaData()
+    for table in schema_metadata.sorted_tables:
+        _copy(table, metadata, frozenset())
     return metadata
 
 
@@ -85,7 +97,7 @@ def sqlite_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     return REAL() if isinstance(type_, Float) else Text()
 
 
-def _copy(table: Table, metadata: MetaData) -> None:
+def _copy(table: Table, metadata: MetaData, left_out: frozenset[str]) -> None:
     key = LOGICAL_KEYS.get(table.name) or tuple(column.name for column in table.primary_key)
     copy = Table(table.name, metadata, *(_column(column, key) for column in table.columns), comment=table.comment)
     if key:
@@ -99,7 +111,7 @@ def _copy(table: Table, metadata: MetaData) -> None:
         copy.append_column(
             Column("label", Text, Computed(LABELS[table.name], persisted=False), comment="Its full name")
         )
-    _reference(table, copy)
+    _reference(table, copy, left_out)
 
 
 def _column(column: Column[Any], key: tuple[str, ...]) -> Column[Any]:
@@ -107,7 +119,7 @@ def _column(column: Column[Any], key: tuple[str, ...]) -> Column[Any]:
     return Column(column.name, sqlite_type(column.type), nullable=nullable, autoincrement=False, comment=column.comment)
 
 
-def _reference(table: Table, copy: Table) -> None:
+def _reference(table: Table, copy: Table, left_out: frozenset[str]) -> None:
     """Foreign keys: the schema's, those it only points, and (sae, feature) as one."""
     for column in table.columns:
         keys = {key.column.table.name for key in column.foreign_keys}
@@ -118,19 +130,19 @@ def _reference(table: Table, copy: Table) -> None:
                 columns, targets = [column.name], [f"{target}.{target}"]
             else:
                 continue
-            if target not in UNPUBLISHED:
+            if target not in left_out:
                 copy.append_constraint(ForeignKeyConstraint(columns, targets))
 
 
 def _add_example(metadata: MetaData) -> None:
-    """`feature_example` with its text, for people; its key is the same."""
+    """The first of `feature_example` with their text, for people; the key is the same."""
     source = schema_metadata.tables["feature_example"]
     key = LOGICAL_KEYS["feature_example"]
     columns = [
         Column(name, type_, nullable=False, comment=comment or source.c[name].comment)
         for name, (type_, comment) in EXAMPLE_COLUMNS.items()
     ]
-    comment = "Sentences that show a feature, with how they were sampled: feature_example with its text"
+    comment = "Sentences that show a feature, with how they were sampled: the first of feature_example, with text"
     table = Table(EXAMPLE, metadata, *columns, PrimaryKeyConstraint(*key), comment=comment)
     for target in ("sae", "corpus", "document", "context"):
         table.append_constraint(ForeignKeyConstraint([target], [f"{target}.{target}"]))
