@@ -1,0 +1,79 @@
+"""What a visitor is told when something fails: what happened and what to do, never how the server is made."""
+
+import logging
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from datasette.utils.asgi import Base400, Response
+
+if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
+    from datasette.app import Datasette
+
+log = logging.getLogger(__name__)
+
+TOO_LARGE = "The answer is larger than this server gives; ask for less of it."
+TOO_SLOW = "This takes longer than this server allows for one query; ask for less of it."
+SLOW_TITLE = "SQL Interrupted"
+"""What Datasette calls it; its own message is HTML for people who can change the server's settings."""
+NOT_HERE = "There is no page at this address."
+FAILED = "This page cannot be shown: the server met an error, which its log describes."
+TITLES = {400: "This cannot be answered", 403: "This is not shown", 404: "Not found", 500: "An error of this server"}
+
+ASKED_WRONGLY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY)
+"""SQLite's codes for what a statement brings upon itself; others tell of a damaged file or disk."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a failure is called, its HTTP status, and what Datasette adds to its JSON."""
+
+    status: int
+    title: str
+    message: str
+    details: dict[str, Any]
+
+
+def explain(exception: BaseException) -> Explanation:
+    """A failure in a visitor's words; one that nobody foresaw is logged in full and told without its text."""
+    from datasette.database import QueryInterrupted
+    from datasette.views.base import DatasetteError
+
+    if isinstance(exception, Base400):
+        said = str(exception.args[0]) if exception.args else ""
+        return _explained(exception.status, NOT_HERE if said in ("", "404") else said)
+    if isinstance(exception, DatasetteError):
+        status = 400 if exception.status == 500 else exception.status  # it says 500 where an address asks wrongly
+        message = TOO_SLOW if exception.title == SLOW_TITLE else exception.message
+        return _explained(status, message, exception.title, exception.error_dict)
+    if isinstance(exception, QueryInterrupted):
+        return _explained(400, TOO_SLOW, SLOW_TITLE)
+    if isinstance(exception, MemoryError | sqlite3.DataError):
+        return _explained(400, TOO_LARGE)
+    if isinstance(exception, sqlite3.Error) and getattr(exception, "sqlite_errorcode", 1) & 0xFF in ASKED_WRONGLY:
+        return _explained(400, f"The SQL cannot be run: {exception}.")
+    log.error("a page failed", exc_info=exception)
+    return _explained(500, FAILED)
+
+
+def _explained(
+    status: int, message: str, title: str | None = None, details: dict[str, Any] | None = None
+) -> Explanation:
+    return Explanation(status, title or TITLES.get(status, TITLES[400]), message, details or {})
+
+
+async def answer(datasette: "Datasette", path: str, explanation: Explanation) -> Response:
+    """The explanation as a page, or as JSON where JSON was asked for."""
+    told = {"ok": False, "error": explanation.message, "status": explanation.status, "title": explanation.title}
+    told = explanation.details | told
+    if path.partition("?")[0].endswith(".json"):
+        return Response.json(told, status=explanation.status)
+    # Not datasette.render_template: its menus ask the databases, which may be what fails.
+    template = datasette.jinja_env.select_template([f"{explanation.status}.html", "error.html"])
+    surroundings = {
+        "urls": datasette.urls,
+        "app_css_hash": datasette.app_css_hash(),
+        "menu_links": list,
+        "extra_css_urls": [{"url": datasette.urls.path("/static/atlas.css")}],
+    }
+    return Response.html(await template.render_async(told | surroundings), status=explanation.status)

@@ -1,0 +1,63 @@
+"""The server: uvicorn around a site's application, until Ctrl-C."""
+
+import asyncio
+import logging
+import socket
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from atlas.serve.front import Front, current_folder
+from atlas.serve.generation import Prepare
+from atlas.serve.listening import listening, url
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 3
+"""How long Ctrl-C waits for answers under way; a query ends by its own time limit before."""
+
+
+def serve(
+    site: Path,
+    host: str,
+    port: int,
+    *,
+    started: Callable[[str], None],
+    browser: bool = False,
+    prepare: Prepare | None = None,
+) -> None:
+    """Serve the site's current snapshot until interrupted; `started` gets the address.
+
+    `prepare` is called with each snapshot's Datasette before it starts.
+
+    Raises:
+        AtlasError: nothing was published there, it cannot be opened, or the port cannot be listened on.
+    """
+    current_folder(site)
+    with listening(host, port) as listener:
+        address = url(host, listener.getsockname()[1])
+
+        def ready() -> None:
+            started(address)
+            if browser:
+                webbrowser.open(address)
+
+        try:
+            asyncio.run(_run(Front(site, prepare), listener, ready))
+        except KeyboardInterrupt:
+            log.info("stopped")
+
+
+async def _run(front: Front, listener: socket.socket, ready: Callable[[], None]) -> None:
+    await front.open()
+    ready()
+    config = uvicorn.Config(
+        front,
+        log_level="warning",
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    await uvicorn.Server(config).serve(sockets=[listener])

@@ -1,0 +1,85 @@
+"""A Datasette plugin: how to run what a saved query's page shows on the command line, and in DuckDB."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from datasette import hookimpl
+
+from atlas.guard import PLUGIN
+from atlas.publish.canned import published_name
+from queries import Parameter, SavedQuery, saved_queries
+from queries.placeholders import replace_placeholders
+from schema import QueryError
+
+if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
+    from datasette.app import Datasette
+
+PAGE = "query.html"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A saved query with its values: the atlas file, the command, and what to open and paste for DuckDB."""
+
+    atlas: str
+    command: str
+    opened: str
+    sql: str
+
+
+@hookimpl
+def extra_template_vars(template: str, datasette: "Datasette") -> dict[str, Callable[..., Shared | None]]:
+    """`shared_query(name, values)` for the page of a query."""
+    settings = datasette.plugin_config(PLUGIN)
+    if template != PAGE or settings is None:
+        return {}
+    return {"shared_query": partial(shared_query, settings.get("atlas", "atlas.duckdb"))}
+
+
+def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | None:
+    """The saved query published by that name, with the values of its page.
+
+    None where there is no such query, or where a value holds a character that a terminal would obey.
+    """
+    query = next((query for query in saved_queries().values() if published_name(query) == name), None)
+    given = {key: str(value) for key, value in values.items() if value not in ("", None)}
+    if query is None or not all(value.isprintable() for value in given.values()):
+        return None
+    return Shared(
+        atlas=atlas,
+        command=command(query, atlas, given),
+        opened=shlex.join(["duckdb", "-readonly", atlas]),
+        sql=filled(query, given) + ";",
+    )
+
+
+def command(query: SavedQuery, atlas: str, values: Mapping[str, str]) -> str:
+    """`atlas query` with the values that it takes, quoted for a POSIX shell."""
+    taken = [(parameter.name, values[parameter.name]) for parameter in query.parameters if _fits(parameter, values)]
+    pairs = [word for name, value in taken for word in ("-p", f"{name}={value}")]
+    return shlex.join(["atlas", "query", atlas, query.name, *pairs])
+
+
+def filled(query: SavedQuery, values: Mapping[str, str]) -> str:
+    """The SQL with a literal for each parameter: its value, its default, or NULL."""
+    literals = {parameter.name: _literal(parameter, values) for parameter in query.parameters}
+    return replace_placeholders(query.sql, literals.__getitem__)
+
+
+def _literal(parameter: Parameter, values: Mapping[str, str]) -> str:
+    value = parameter.convert(values[parameter.name]) if _fits(parameter, values) else parameter.default
+    if value is None:
+        return f"CAST(NULL AS {parameter.type})"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
+def _fits(parameter: Parameter, values: Mapping[str, str]) -> bool:
+    """Whether a value is given that its parameter takes; the page, too, goes by the default where it is not."""
+    try:
+        parameter.convert(values[parameter.name])
+    except (KeyError, QueryError):
+        return False
+    return True
