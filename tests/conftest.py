@@ -4,7 +4,7 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 import shutil
 from pathlib import Path
@@ -41,3 +41,14 @@ def bundled_atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def atlas_copy(bundled_atlas: Path, tmp_path: Path) -> Path:
     """A copy of the atlas of the bundled corpora, to be changed."""
     return Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
+
+
+@pytest.fixture(scope="session")
+def tiny_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the published tiny atlas; to be read."""
+    from atlas.publish import publish
+    from tests.tiny_atlas import build_tiny_atlas
+
+    folder = tmp_path_factory.mktemp("tiny_snapshot")
+    build_tiny_atlas(folder / "tiny.duckdb")
+    return publish(folder / "tiny.duckdb", folder / "site").folder

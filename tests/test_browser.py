@@ -1,4 +1,4 @@
-"""A newcomer's path in a real browser: from the start page to a candidate's sentences and back.
+"""A newcomer's path in a real browser: from the start page to a candidate, its sentences, its contrast and back.
 
 Needs Debian's chromium (`apt-get install chromium`); screenshots lie in the
 folder that SCREENSHOTS names, else in pytest's temporary one.
@@ -10,14 +10,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from atlas.live.model import LiveModel
+from atlas.live.switch import switch_on
 from atlas.publish import publish
-from atlas.serve import current_folder, datasette_of, listening
-from tests.tiny_atlas import build_tiny_atlas
+from atlas.serve import Front, datasette_of, listening
+from schema import open_atlas
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
@@ -25,10 +28,10 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """A server of a published site in a thread; its address."""
+def running(application: Any) -> Iterator[str]:
+    """A server in a thread; its address."""
     with listening("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(datasette_of(folder).app(), log_level="error", lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -39,11 +42,8 @@ def running(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("browser")
-    build_tiny_atlas(folder / "tiny.duckdb")
-    publish(folder / "tiny.duckdb", folder / "site")
-    with running(current_folder(folder / "site")) as found:
+def address(tiny_snapshot: Path) -> Iterator[str]:
+    with running(datasette_of(tiny_snapshot).app()) as found:
         yield found
 
 
@@ -65,6 +65,10 @@ class Visit:
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("request", lambda request: self.faults.append(request.url) if "127.0.0.1" not in request.url else None)
 
+    def fits(self) -> None:
+        """Nothing of the page is wider than the window."""
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
     def picture(self, name: str) -> None:
         self.page.screenshot(path=self.pictures / f"{name}.png")
 
@@ -78,21 +82,54 @@ def visit(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> I
     page.close()
 
 
-def test_from_the_start_to_a_candidates_sentences_and_back(address: str, visit: Visit) -> None:
+def test_from_the_start_to_a_candidate_its_sentences_its_contrast_and_back(address: str, visit: Visit) -> None:
     page = visit.page
     page.goto(address)
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Feature atlas")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text("Feature atlas")
     visit.picture("start")
-    page.get_by_role("link", name="Candidates of a contrast, by AUROC").first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Candidates")
-    visit.picture("candidates")
-    page.get_by_title("its strongest sentences").first.click()
-    expect(page.locator("td.col-sentence").first).to_contain_text("⟦")
-    visit.picture("sentences")
-    page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Candidates")
+    page.locator("ol.candidates a.index").first.click()
+    expect(heading).to_contain_text("Feature #")
+    expect(page.locator("#sentences mark.peak").first).to_be_visible()
+    visit.fits()
+    visit.picture("feature")
+    page.locator("#contrasts").get_by_role("link", name="medical").first.click()
+    expect(heading).to_contain_text("Contrast medical")
+    chart = page.locator("figure.chart img").first
+    chart.scroll_into_view_if_needed()
+    expect(chart).to_have_js_property("complete", True)
+    assert chart.evaluate("image => image.naturalWidth") > 300
+    assert chart.get_attribute("alt")
+    visit.fits()
+    visit.picture("contrast")
     page.get_by_role("link", name="home").first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Feature atlas")
+    expect(heading).to_contain_text("Feature atlas")
+    assert visit.faults == []
+
+
+def test_the_search_box_finds_a_word_and_a_feature(address: str, visit: Visit) -> None:
+    page = visit.page
+    page.goto(address + "runs")
+    page.get_by_role("searchbox").fill("asthma")
+    page.keyboard.press("Enter")
+    expect(page.locator("#features tbody a").first).to_have_text("1")
+    expect(page.locator("#sentences")).to_contain_text("Asthma causes tight lungs")
+    visit.fits()
+    visit.picture("found")
+    page.get_by_role("searchbox").fill("tiny/blocks.1.hook_resid_pre#3")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Feature #3")
+    assert visit.faults == []
+
+
+def test_rows_are_downloaded_as_csv(address: str, visit: Visit) -> None:
+    page = visit.page
+    page.goto(address)
+    page.get_by_role("link", name="Candidates of a contrast, by AUROC").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Candidates")
+    answer = page.request.get(page.get_by_role("link", name="CSV").first.evaluate("link => link.href"))
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text().startswith("place,sae,feature,auroc,q")
     assert visit.faults == []
 
 
@@ -116,3 +153,62 @@ def test_search_finds_a_sentence(address: str, visit: Visit) -> None:
     expect(page.locator("td.col-text").first).to_contain_text(word)
     visit.picture("search")
     assert visit.faults == []
+
+
+def test_a_querys_rows_are_drawn_as_a_chart(address: str, visit: Visit) -> None:
+    page = visit.page
+    page.goto(address + "atlas/candidates")
+    page.get_by_text("Show charting options").click()
+    page.get_by_label("Scatter").check()
+    page.locator("select").nth(0).select_option("place")
+    page.locator("select").nth(2).select_option("auroc")
+    expect(page.locator("canvas")).to_have_count(1)
+    visit.picture("chart")
+    assert visit.faults == []
+
+
+def test_how_to_run_a_query_elsewhere_is_shown_with_what_was_typed(address: str, visit: Visit) -> None:
+    page = visit.page
+    page.goto(address + "atlas/candidates?limit=2")
+    page.get_by_text("Run this elsewhere").click()
+    expect(page.locator(".atlas-share code").first).to_have_text("atlas query tiny.duckdb candidates -p limit=2")
+    visit.picture("share")
+    assert visit.faults == []
+
+
+def test_a_second_snapshot_appears_and_a_typed_sentence_is_answered(
+    browser: Browser, atlas_copy: Path, tmp_path: Path
+) -> None:
+    publish(atlas_copy, tmp_path / "site")
+    model = LiveModel(["pocket"])
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    visit = Visit(page, Path(os.environ.get("SCREENSHOTS", tmp_path)) / "desktop")
+    try:
+        with running(Front(tmp_path / "site", lambda datasette: switch_on(datasette, model))) as address:
+            page.goto(f"{address}live")
+            until_loaded(page)
+            page.get_by_label("A sentence").fill("The infection had spread to the kidneys.")
+            page.get_by_role("button", name="See what fires").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("What fires")
+            expect(page.locator("mark").first).to_be_visible()
+            visit.picture("live")
+            page.locator("table.rows a").first.click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text("Feature #")
+            with open_atlas(atlas_copy) as atlas, atlas.transaction():
+                atlas.rows("INSERT INTO corpus VALUES (100, 'second/snapshot', 'other')")
+            publish(atlas_copy, tmp_path / "site")
+            expect(page.get_by_text("second/snapshot")).to_have_count(0)
+            page.goto(f"{address}atlas/corpus")
+            while not page.get_by_text("second/snapshot").count():
+                page.wait_for_timeout(250)
+                page.reload()
+            assert visit.faults == []
+    finally:
+        model.close()
+        page.close()
+
+
+def until_loaded(page: Page) -> None:
+    """Ask again until the model's process is there; what it says meanwhile is an answer of its own."""
+    while page.request.get(f"{page.url}?text=ready").status == 503:
+        page.wait_for_timeout(500)

@@ -1,10 +1,18 @@
 """`atlas serve`: a published atlas in the browser."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from atlas.serve import serve
+from atlas.live.choosing import published_saes
+from atlas.live.model import LiveModel
+from atlas.live.switch import switch_on
+from atlas.serve import current_folder, serve
+from atlas.serve.generation import Prepare
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
 
 DATASETTE_PORT = 8001
 
@@ -23,12 +31,38 @@ DATASETTE_PORT = 8001
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one of this machine."
 )
 @click.option("--open", "browser", is_flag=True, help="Open it in the browser.")
-def command(site: Path, port: int, host: str, browser: bool) -> None:
-    """Serve the current snapshot of the folder SITE with Datasette, until Ctrl-C."""
-    serve(
-        site,
-        host,
-        port,
-        started=lambda address: click.echo(f"{site} is at {address} (Ctrl-C stops)"),
-        browser=browser,
-    )
+@click.option("--live", is_flag=True, help="Show what fires on a typed text: keeps the model in a process.")
+@click.option("--sae", "saes", multiple=True, help="With --live: SAE to read by, repeatable.  [default: as published]")
+@click.option("--model", help="With --live: model that the SAEs read, if not the one they name.")
+def command(
+    site: Path, port: int, host: str, browser: bool, live: bool, saes: tuple[str, ...], model: str | None
+) -> None:
+    """Serve the current snapshot of the folder SITE with Datasette, until Ctrl-C.
+
+    What is published to SITE meanwhile appears by itself, within two seconds.
+    """
+    if not live and (saes or model):
+        raise click.UsageError("--sae and --model choose what --live reads by; add --live")
+    reader = LiveModel(saes or published_saes(current_folder(site)), model) if live else None
+    try:
+        serve(
+            site,
+            host,
+            port,
+            started=lambda address: click.echo(f"{site} is at {address} (Ctrl-C stops)"),
+            browser=browser,
+            prepare=None if reader is None else _switching_on(reader),
+        )
+    finally:
+        if reader is not None:
+            reader.close()
+
+
+def _switching_on(reader: LiveModel) -> Prepare:
+    """Each snapshot's Datasette asks the one model, which begins to load with the first."""
+
+    def prepare(datasette: "Datasette") -> None:
+        switch_on(datasette, reader)
+        reader.start()
+
+    return prepare

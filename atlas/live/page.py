@@ -1,0 +1,137 @@
+"""The page of a typed sentence: its tokens, and the features that fire on each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from atlas.live.firing import activations_of, by_rarity, features_by_token, strongest_features, tokens_of
+from atlas.live.model import LiveError
+from atlas.live.protocol import LONGEST_TEXT
+from atlas.live.switch import live_model
+from atlas.pages.addresses import feature_address, sae_address
+from atlas.pages.page import Asked, Page, PageError
+from atlas.pages.reading import Row, rows
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+A_TOKEN, A_TEXT, TOP_TOKENS = 5, 24, 4
+"""Features shown of each token and of the whole text; tokens that tell a feature."""
+RARITY = "rarity"
+EXAMPLE = "The doctor found that the infection had spread to the kidneys."
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One SAE on one text; `sae` is its row, None where the atlas holds no SAE of these weights."""
+
+    datasette: "Datasette"
+    name: str
+    sae: Row | None
+    text: str
+    tokens: Sequence[Row]
+    firing: Sequence[Row]
+
+    def feature_page(self, feature: int) -> str | None:
+        """Where a feature is shown."""
+        return feature_address(self.datasette, self.name, feature) if self.sae else None
+
+    async def told(self, features: Sequence[int]) -> dict[int, Row]:
+        """What the atlas knows of features: how often they fire, and on which tokens most."""
+        if self.sae is None:
+            return {}
+        values = {"sae": self.sae["sae"], "features": json.dumps(features), "tokens": TOP_TOKENS}
+        found = await rows(self.datasette, "live_features", **values)
+        return {
+            row["feature"]: {"density": row["density"], "top_tokens": json.loads(row["top_tokens"])} for row in found
+        }
+
+    async def content(self, asked: Asked) -> Row:
+        """What is shown of this SAE; `?order=rarity` puts rare features first, `?feature=` chooses the shading."""
+        features = strongest_features(self.firing)
+        told = await self.told([each["feature"] for each in features])
+        unknown: Row = {"density": None, "top_tokens": []}
+        features = [each | told.get(each["feature"], unknown) for each in features]
+        if asked.query.get("order") == RARITY:
+            features = by_rarity(features)
+        feature = self._chosen(asked, features)
+        shading = activations_of(self.tokens, self.firing, feature)
+        return {
+            "name": self.name,
+            "address": sae_address(self.datasette, self.name) if self.sae else None,
+            "active_features": len(features),
+            "feature": feature,
+            "shading": shading,
+            "scale": max((token["activation"] for token in shading), default=0.0),
+            "features": [
+                self._linked(each) | {"shade": self._here(asked, sae=self.name, feature=each["feature"])}
+                for each in features[:A_TEXT]
+            ],
+            "tokens": [
+                {**token, "features": [self._linked(each) for each in token["features"]]}
+                for token in features_by_token(self.tokens, self.firing, A_TOKEN)
+            ],
+        }
+
+    def _chosen(self, asked: Asked, features: Sequence[Row]) -> int | None:
+        """The feature that shades the text: the one asked for, else the first that is shown."""
+        feature = asked.query.get("feature", "")
+        if feature.isdecimal() and asked.query.get("sae", self.name) == self.name:
+            return int(feature)
+        return features[0]["feature"] if features else None
+
+    def _here(self, asked: Asked, **changed: object) -> str:
+        """This page with something else chosen."""
+        kept = {name: asked.query[name] for name in ("order",) if name in asked.query}
+        return f"{self.datasette.urls.path('live')}?{urlencode({'text': self.text, **kept, **changed}, safe='/')}"
+
+    def _linked(self, each: Row) -> Row:
+        return {**each, "address": self.feature_page(each["feature"])}
+
+
+async def view(asked: Asked) -> Page:
+    """What fires on the text of `?text=`; `?sae=` and `?feature=` choose what shades it."""
+    model = live_model(asked.datasette)
+    if model is None:
+        raise PageError("typed texts are not answered here; start the server with: atlas serve SITE --live")
+    text = asked.query.get("text", "").replace("\r\n", "\n")
+    content = {
+        "text": text,
+        "longest": LONGEST_TEXT,
+        "example": EXAMPLE,
+        "here": str(asked.datasette.urls.path("live")),
+    }
+    if not text.strip():
+        model.start()
+        return Page("live.html", "Type a sentence, see what fires", content)
+    try:
+        said = await model.ask(text)
+    except LiveError as error:
+        return Page("live.html", "Not answered", content | {"ok": False, "error": str(error)}, error.status)
+    assert model.loaded is not None
+    return Page("live.html", "What fires", content | await _answer(asked, text, said, model.loaded))
+
+
+async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapping[str, Any]) -> Row:
+    known = {
+        (row["release"], row["sae_id"], row["weights_sha256"]): row for row in await rows(asked.datasette, "live_saes")
+    }
+    tokens = tokens_of(text, said["tokens"])
+    readers = [
+        Reader(
+            asked.datasette, f"{sae['release']}/{sae['sae_id']}", known.get(tuple(sae.values())), text, tokens, firing
+        )
+        for sae, firing in zip(loaded["saes"], said["firing"], strict=True)
+    ]
+    here = f"{asked.datasette.urls.path('live')}?{urlencode({'text': text})}"
+    return {
+        "model": loaded["model"],
+        "order": RARITY if asked.query.get("order") == RARITY else "strength",
+        "by_strength": here,
+        "by_rarity": f"{here}&order={RARITY}",
+        "tokens": len(tokens),
+        "left_out": said["left_out"],
+        "saes": [await reader.content(asked) for reader in readers],
+    }

@@ -1,0 +1,76 @@
+"""The model's process: a typed text in, its tokens and what fires on each out.
+
+    python -m atlas.live.worker --sae NAME [--sae NAME]... [--model NAME]
+
+Says what it has loaded, or why it cannot, in its first line; then answers a line
+with a line. It ends when the server closes its input, or dies.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from atlas.live.protocol import from_line, to_line
+from schema.errors import AtlasError
+
+if TYPE_CHECKING:
+    from ingest.models.sae import LoadedSAE
+
+
+@click.command()
+@click.option("--sae", "saes", multiple=True, required=True)
+@click.option("--model")
+@click.option("--threads", type=int, default=1)
+def main(saes: tuple[str, ...], model: str | None, threads: int) -> None:
+    """Load the model and its SAEs and answer until the input ends."""
+    answers = _only_answers_on_stdout()
+    try:
+        for answer in replies(sys.stdin.buffer, saes, model, threads):
+            answers.write(to_line(answer))
+            answers.flush()
+    except BrokenPipeError:
+        os._exit(0)
+
+
+def replies(
+    questions: BinaryIO, saes: tuple[str, ...], model_name: str | None, threads: int
+) -> Iterator[dict[str, Any]]:
+    """What was loaded, then the answer to each question."""
+    import torch
+
+    from ingest.encode.batch import BatchEncoder
+    from ingest.encode.typed import encode_typed
+    from ingest.models.matching import load_together
+
+    torch.set_num_threads(threads)
+    try:
+        model, loaded = load_together(saes, model_name)
+    except AtlasError as error:
+        yield {"error": str(error)}
+        return
+    encoder = BatchEncoder.of(model, loaded)
+    encode_typed(encoder, "The first text takes longest.")
+    names = [_identity(sae) for sae in loaded]
+    yield {"model": model.name, "saes": names, "window": encoder.tokenization.window_tokens}
+    for line in questions:
+        yield asdict(encode_typed(encoder, from_line(line)["text"]))
+
+
+def _identity(sae: "LoadedSAE") -> dict[str, str]:
+    """What the server finds an SAE's rows by."""
+    return {"release": sae.name.release, "sae_id": sae.name.sae_id, "weights_sha256": sae.weights_sha256}
+
+
+def _only_answers_on_stdout() -> BinaryIO:
+    """The stream of answers; whatever a library prints goes to stderr instead."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main()

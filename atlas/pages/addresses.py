@@ -1,0 +1,43 @@
+"""The addresses of pages, tables and what lies elsewhere; each holds wherever Datasette is mounted."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from atlas.publish.canned import DATABASE_NAME
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+DATABASE = DATABASE_NAME
+ACTIVATIONS = "activations"
+NEURONPEDIA = "https://www.neuronpedia.org"
+
+
+def feature_address(datasette: "Datasette", sae: str, feature: int) -> str:
+    """The page of a feature; `sae` is spelled release/sae_id."""
+    return str(datasette.urls.path(f"feature/{quote(sae)}/{feature}"))
+
+
+def sae_address(datasette: "Datasette", sae: str) -> str:
+    """The page of an SAE, spelled release/sae_id."""
+    return str(datasette.urls.path(f"sae/{quote(sae)}"))
+
+
+def contrast_address(datasette: "Datasette", contrast: str, sae: str) -> str:
+    """The page of a contrast on one SAE."""
+    return str(datasette.urls.path(f"contrast/{quote(contrast, safe='')}?{urlencode({'sae': sae}, safe='/')}"))
+
+
+def table_address(datasette: "Datasette", table: str, *, database: str = DATABASE, **chosen: object) -> str:
+    """Datasette's page of a table or saved query, filtered to the rows that were used."""
+    return f"{datasette.urls.table(database, table)}?{urlencode(chosen)}"
+
+
+def row_address(datasette: "Datasette", table: str, key: int) -> str:
+    """Datasette's page of one row."""
+    return str(datasette.urls.row(DATABASE, table, str(key)))
+
+
+def neuronpedia_address(neuronpedia_id: str, feature: int) -> str:
+    """A feature's page on Neuronpedia: `gpt2-small/8-res-jb` and 6489."""
+    return f"{NEURONPEDIA}/{quote(neuronpedia_id)}/{feature}"

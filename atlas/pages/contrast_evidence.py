@@ -1,0 +1,129 @@
+"""What speaks for a contrast's best features and what against them, in sentences made of its numbers."""
+
+from dataclasses import dataclass
+
+from atlas.pages.charts.null import Null
+from atlas.pages.reading import Row
+
+FEW_DOCUMENTS = 30
+MANY_ON_ONE_TOKEN = 0.5
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The numbers of a contrast on one SAE that a verdict rests on."""
+
+    contrast: Row
+    names: tuple[str, str]
+    found: Row
+    survivors: Row
+    best: Row | None
+    weakest: Row | None
+    null: Null | None
+
+
+def speaks_for(evidence: Evidence) -> list[str]:
+    """Sentences that support the candidates."""
+    said = [_found(evidence)] if evidence.found["favour_positive"] else []
+    best = evidence.best
+    if best is not None and best["auroc"] > 0.5:
+        said.append(
+            f"Feature {best['feature']} is the best: a {evidence.names[0]} document outranks a {evidence.names[1]} one "
+            f"in {_percent(best['auroc'])} of all pairs."
+        )
+        if best["auroc_low"] is not None and best["auroc_low"] > 0.5:
+            said.append(
+                f"On the half of the documents that played no part in choosing it, that is "
+                f"{_percent(best['auroc_confirmation'])} ({_percent(best['auroc_low'])} to "
+                f"{_percent(best['auroc_high'])} with 95 % confidence)."
+            )
+        if best["matched_q"] is not None and best["matched_q"] <= 0.05 and best["matched_share"] > 0.5:
+            said.append(
+                f"It also holds within pairs of sentences that differ in the concept only: "
+                f"{_percent(best['matched_share'])}, q {best['matched_q']:.2g}."
+            )
+    null = evidence.null
+    if null is not None and not (null.shuffled >= null.found).any():
+        said.append(
+            f"None of {len(null.shuffled):,} shuffles of the labels gives any feature an AUROC of "
+            f"{null.found:.3f}; the luckiest reaches {null.shuffled.max():.3f}."
+        )
+    return said
+
+
+def speaks_against(evidence: Evidence) -> list[str]:
+    """Sentences that caution, and say what is missing."""
+    said = [*_against_the_print(evidence), *_against_the_best(evidence), *_missing(evidence)]
+    if not evidence.found["favour_positive"]:
+        said.insert(0, "No feature favours the positive documents at a false-discovery rate of 5 %.")
+    null = evidence.null
+    if null is not None and (reached := int((null.shuffled >= null.found).sum())):
+        said.append(f"{reached:,} of {len(null.shuffled):,} shuffles of the labels do as well as the best feature.")
+    smaller = min(evidence.contrast["documents_positive"], evidence.contrast["documents_control"])
+    if smaller < FEW_DOCUMENTS:
+        said.append(f"One side has {smaller} documents only; an interval from so few is wide.")
+    return said
+
+
+def _found(evidence: Evidence) -> str:
+    number, tested = evidence.found["favour_positive"], evidence.contrast["features_tested"]
+    features = "feature favours" if number == 1 else "features favour"
+    return (
+        f"{number:,} {features} the {evidence.names[0]} documents at a false-discovery rate of 5 %, of {tested:,} "
+        f"that fire often enough to be tested."
+    )
+
+
+def _against_the_print(evidence: Evidence) -> list[str]:
+    printed, kept = evidence.survivors["printed"] or 0, evidence.survivors["at_q"] or 0
+    if kept >= printed:
+        return []
+    return [
+        f"Of the {printed} features that the study's method prints, {printed - kept} do not survive a correction for "
+        f"testing {evidence.contrast['features_tested']:,}."
+    ]
+
+
+def _against_the_best(evidence: Evidence) -> list[str]:
+    best, said = evidence.best, []
+    if best is None:
+        return []
+    share = best["top_token_share"]
+    if share is not None and share > MANY_ON_ONE_TOKEN:
+        token = f" ({best['top_tokens'][0].strip()!r})" if best["top_tokens"] else ""
+        said.append(
+            f"{_percent(share)} of the tokens on which feature {best['feature']} fires are one token{token}: "
+            f"it may stand for a word rather than for the concept."
+        )
+    weakest = evidence.weakest
+    if weakest is not None and weakest["fires"]:
+        said.append(
+            f"Feature {best['feature']} is weakest against {weakest['domain']} (AUROC {weakest['auroc']:.3f}, "
+            f"firing in {weakest['fires']} of {weakest['documents']} documents)."
+        )
+    if best["auroc_low"] is not None and best["auroc_low"] <= 0.5:
+        said.append(
+            f"On the confirmation half its AUROC could be as low as {best['auroc_low']:.3f}: that is chance or worse."
+        )
+    return said
+
+
+def _missing(evidence: Evidence) -> list[str]:
+    contrast, said = evidence.contrast, []
+    if not contrast["pairs"]:
+        said.append(
+            "No document of one side shares a sentence template with one of the other, so the sides may differ in "
+            "length, syntax or punctuation as well."
+        )
+    if evidence.null is None:
+        said.append(
+            f"What chance alone would find is not computed; do that with: "
+            f"atlas contrast ATLAS {contrast['name']} ... --null 200"
+        )
+    if evidence.best is not None and evidence.best["auroc_low"] is None:
+        said.append("Too few documents are in the half kept for confirmation to judge the best feature on it.")
+    return said
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

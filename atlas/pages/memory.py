@@ -1,0 +1,71 @@
+"""What pages keep between requests: a snapshot never changes, so what was read or drawn from it stays right."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from atlas.pages.addresses import DATABASE
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+Value = TypeVar("Value")
+
+
+class Memory(Generic[Value]):
+    """Values by key, the one used longest ago forgotten first; safe to use from several threads.
+
+    `weigh` says how heavy a value is, `most` how heavy all may be together.
+    """
+
+    def __init__(self, most: int, weigh: Callable[[Value], int] = lambda _: 1) -> None:
+        self._most, self._weigh, self._weight = most, weigh, 0
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> Value | None:
+        """The value of a key, if it is still here."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep a value, and forget others until it fits; one too heavy by itself is not kept."""
+        if self._weigh(value) > self._most:
+            return
+        with self._lock:
+            self._forget(key)
+            self._values[key] = value
+            self._weight += self._weigh(value)
+            while self._weight > self._most:
+                self._forget(next(iter(self._values)))
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _forget(self, key: Hashable) -> None:
+        if key in self._values:
+            self._weight -= self._weigh(self._values.pop(key))
+
+
+def snapshot_of(datasette: "Datasette") -> str | None:
+    """What names the content that is served; None where the database may still change."""
+    found = datasette.get_database(DATABASE).hash
+    return None if found is None else str(found)
+
+
+async def kept(
+    memory: Memory[Value], datasette: "Datasette", key: Hashable, read: Callable[[], Awaitable[Value]]
+) -> Value:
+    """A value of this snapshot as it is mounted here, read once; of a database that may change, read every time."""
+    snapshot = snapshot_of(datasette)
+    if snapshot is None:
+        return await read()
+    named = (snapshot, datasette.setting("base_url"), key)
+    found = memory.get(named)
+    if found is None:
+        found = await read()
+        memory.put(named, found)
+    return found

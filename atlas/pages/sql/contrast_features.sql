@@ -1,0 +1,66 @@
+WITH ranked AS (
+    SELECT *
+    FROM feature_contrast
+    WHERE contrast = :contrast
+        AND sae = :sae
+    ORDER BY auroc DESC, p, feature
+    LIMIT :limit
+),
+counted AS (
+    SELECT
+        t.feature,
+        t.token_id,
+        SUM(t.active_tokens) AS active_tokens,
+        SUM(t.sum_activation) AS sum_activation
+    FROM ranked AS r
+    JOIN feature_token AS t ON t.sae = :sae AND t.feature = r.feature
+    GROUP BY t.feature, t.token_id
+),
+placed AS (
+    SELECT
+        feature,
+        token_id,
+        ROW_NUMBER() OVER (
+            PARTITION BY feature
+            ORDER BY active_tokens DESC, sum_activation DESC, token_id
+        ) AS place
+    FROM counted
+),
+spelled AS (
+    SELECT
+        p.feature,
+        MAX(CASE WHEN p.place = 1 THEN v.text END) AS token_1,
+        MAX(CASE WHEN p.place = 2 THEN v.text END) AS token_2,
+        MAX(CASE WHEN p.place = 3 THEN v.text END) AS token_3
+    FROM placed AS p
+    JOIN vocabulary AS v ON v.tokenization = :tokenization AND v.token_id = p.token_id
+    WHERE p.place <= 3
+    GROUP BY p.feature
+)
+SELECT
+    r.feature,
+    r.auroc,
+    r.p,
+    r.q,
+    r.fires_positive,
+    r.fires_control,
+    r.mean_positive,
+    r.mean_control,
+    r.study_kept,
+    n.auroc AS auroc_confirmation,
+    n.auroc_low,
+    n.auroc_high,
+    n.f1,
+    m.share_higher AS matched_share,
+    m.q AS matched_q,
+    e.top_token_share,
+    e.term_coverage,
+    w.token_1,
+    w.token_2,
+    w.token_3
+FROM ranked AS r
+LEFT JOIN feature_confirmation AS n ON n.contrast = r.contrast AND n.sae = r.sae AND n.feature = r.feature
+LEFT JOIN feature_pair AS m ON m.contrast = r.contrast AND m.sae = r.sae AND m.feature = r.feature
+LEFT JOIN feature_evidence AS e ON e.contrast = r.contrast AND e.sae = r.sae AND e.feature = r.feature
+LEFT JOIN spelled AS w ON w.feature = r.feature
+ORDER BY r.auroc DESC, r.p, r.feature

@@ -1,0 +1,3 @@
+SELECT release || '/' || sae_id AS name
+FROM sae
+ORDER BY sae

@@ -1,0 +1,3 @@
+SELECT DISTINCT name
+FROM model
+ORDER BY name

@@ -1,0 +1,13 @@
+SELECT
+    s.sae,
+    s.release || '/' || s.sae_id AS name,
+    m.name AS model,
+    s.hook_name,
+    s.d_sae,
+    SUM(c.tokens) AS tokens,
+    1.0 * SUM(c.activations) / NULLIF(SUM(c.tokens), 0) AS l0
+FROM sae AS s
+JOIN model AS m ON m.model = s.model
+LEFT JOIN sae_corpus AS c ON c.sae = s.sae
+GROUP BY s.sae, s.release, s.sae_id, m.name, s.hook_name, s.d_sae
+ORDER BY s.sae
