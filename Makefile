@@ -1,17 +1,22 @@
 # make atlas   set up, build an atlas of the bundled corpora and publish it
 # make serve   serve what `make atlas` published
 # make test    everything that is checked
+# make test-next  the database of activations on the newest alpha of Datasette 1.0
 # make bench   speed and memory, each against the obvious way
+# make faults  kills, full and read-only disks, bad input, by the hundred and thousand (about an hour)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+NEXT   := .venv-next
+NEXT_READY := $(NEXT)/.ready
+NEXT_DATASETTE := 1.0a41
 ATLAS  := atlas.duckdb
 SITE   := site
 # Forty prompts and few permutations keep the first run short; leave --limit and --pairs out for all of it.
 EXPLAINED := --documents medical --documents control --limit 40 --pairs 4
 
-.PHONY: atlas serve test bench lint readme fix clean
+.PHONY: atlas serve test test-next bench faults lint readme fix clean
 
 atlas: $(READY)
 	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
@@ -28,12 +33,19 @@ serve: $(READY)
 	$(BIN)/atlas serve $(SITE)
 
 test: $(READY) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-next: $(NEXT_READY)
+	$(NEXT)/bin/python -m pytest -p no:cacheprovider tests/test_activations_*.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench.bench_ingest
 	$(BIN)/python -m tests.bench.bench_contrast
 	$(BIN)/python -m tests.bench.bench_attribution
+	$(BIN)/python -m tests.bench.bench_serve
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -59,3 +71,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+# Only what these tests import: the package itself is read from this folder, and asks for Datasette 0.65.
+$(NEXT_READY): constraints.txt
+	$(PYTHON) -m venv $(NEXT)
+	grep -v -i '^datasette' constraints.txt > $(NEXT)/constraints.txt
+	$(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check -c $(NEXT)/constraints.txt \
+		datasette==$(NEXT_DATASETTE) duckdb duckdb-engine hypothesis pyarrow pytest pyyaml sqlalchemy
+	touch $(NEXT_READY)

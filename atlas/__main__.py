@@ -5,21 +5,34 @@ import difflib
 import importlib
 import logging
 import os
+import signal
 import sys
+import time
 from contextlib import suppress
 
 import click
 
+from atlas.failures import AGAIN, machine_failure
+from atlas.logs import log_outcome, set_up_logs
+from atlas.signals import Terminated, catch_signals, received
 from schema.errors import AtlasError
+from schema.locking import writing_as
+
+log = logging.getLogger(__name__)
 
 COMMANDS = {
+    "backup": "Copy an atlas, also while it is being written",
+    "compact": "Give back the room that removed rows have left",
     "contrast": "Compare two sets of documents, feature by feature",
+    "cluster": "Find each feature's nearest neighbours",
+    "evaluate": "Measure what an SAE keeps of a corpus",
     "explain": "Shapley values of tokens and of features",
     "ingest": "Encode documents and store every activation",
     "remove": "Take a corpus out",
     "sae": "List the SAEs that can be named",
     "publish": "Write an immutable snapshot for Datasette",
     "query": "Run a saved query, or list them",
+    "schedule": "Keep corpora up to date, unattended",
     "serve": "Serve a published atlas in the browser",
     "verify": "Check the invariants of an atlas file",
 }
@@ -64,21 +77,31 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="feature-atlas", prog_name="atlas")
 @click.option("-v", "--verbose", is_flag=True, help="Log what is done, to stderr.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option(
+    "--json-logs", is_flag=True, help="Log to stderr as JSON, an object a line, the outcome last; no progress."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait that long for an atlas that another process writes.  [default: do not wait]",
+)
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, debug: bool) -> None:
+def cli(ctx: click.Context, verbose: bool, debug: bool, json_logs: bool, wait: float) -> None:
     """A database of what the features of sparse autoencoders fire on.
 
     ATLAS is always the path of one DuckDB file, such as atlas.duckdb.
     """
     ctx.obj = {"debug": debug}
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    set_up_logs(ctx.invoked_subcommand, verbose=verbose, as_json=json_logs)
+    ctx.with_resource(writing_as(f"atlas {ctx.invoked_subcommand}", wait))
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _fill_closed_streams()
+    catch_signals()
     code = run()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -90,29 +113,52 @@ def main() -> None:
 
 
 def run() -> int:
-    """Run the command line; an `AtlasError` becomes one line and exit code 1, wrong usage 2."""
+    """Run the command line; what a user or the machine caused becomes one line and an exit code, wrong usage 2."""
+    began = time.monotonic()
     try:
         outcome = cli.main(standalone_mode=False)
-    except click.Abort:
-        click.echo("interrupted; what was committed is kept, and the same command goes on from there", err=True)
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except AtlasError as error:
-        if "--debug" in sys.argv:
+    except BaseException as error:
+        code = _failed(error, time.monotonic() - began)
+        if code is None:
             raise
-        click.echo(f"atlas: {error}", err=True)
-        return 1
-    except BrokenPipeError:
+        return code
+    code = outcome if isinstance(outcome, int) else 0
+    log_outcome("done" if not code else "failed", code, time.monotonic() - began)
+    return code
+
+
+def _failed(error: BaseException, seconds: float) -> int | None:
+    """Tell what ended the command, and give the exit code; None for what should show its traceback."""
+    if isinstance(error, click.ClickException):
+        if not log_outcome(error.format_message(), error.exit_code, seconds):
+            error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:
-        if "--debug" in sys.argv:
-            raise
-        click.echo(f"atlas: {error.filename or 'the output'}: {error.strerror or error}", err=True)
-        return 1
-    return outcome if isinstance(outcome, int) else 0
+    message, code = _told(error)
+    if message is None or (code == 1 and "--debug" in sys.argv):
+        if log_outcome(f"{type(error).__name__}: {error}", 1, seconds):
+            log.error("a fault of the program", exc_info=error)
+            return 1
+        return None
+    if not log_outcome(message, code, seconds):
+        click.echo(message if code > 1 else f"atlas: {message}", err=True)
+    return code
+
+
+def _told(error: BaseException) -> tuple[str | None, int]:
+    """The one line for an error, and the exit code; no line for a fault of the program."""
+    if isinstance(error, Terminated) or received() == signal.SIGTERM:
+        return f"terminated; {AGAIN}", 143
+    if isinstance(error, click.Abort | KeyboardInterrupt) or received() == signal.SIGINT:
+        return "interrupted; what was committed is kept, and the same command goes on from there", 130
+    if isinstance(error, AtlasError):
+        return str(error), 1
+    failure = machine_failure(error)
+    if failure is None and isinstance(error, OSError):
+        failure = f"{error.filename or 'the output'}: {error.strerror or error}"
+    return failure, 1
 
 
 def _fill_closed_streams() -> None:

@@ -1,17 +1,57 @@
-"""An ingest that is killed at any moment leaves a valid file, and the same call finishes the job."""
+"""Faults from outside, a few of those that `make faults` makes: kills, a full and a read-only disk, bad input."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+FEW = "--kills 20 --disks 2 --inputs 300 --copies 0 --kill ingest contrast schedule publish --squeeze ingest --seed 2"
 
 
-def test_twenty_kills_leave_a_valid_file_and_the_same_rows(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.killing", str(tmp_path), "--kills", "20", "--seed", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["kills"] == 20
-    assert report["faults"] == []
+@pytest.fixture(scope="module")
+def reports() -> list[dict[str, Any]]:
+    """What the suites say: one process for all, since it loads the model once."""
+    command = [sys.executable, "-m", "tests.faults", *FEW.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    assert done.stdout, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def of_suite(reports: list[dict[str, Any]], suite: str) -> list[dict[str, Any]]:
+    return [report for report in reports if report["suite"] == suite]
+
+
+def faults(reports: list[dict[str, Any]]) -> list[str]:
+    return [fault for report in reports for fault in report["faults"]]
+
+
+def test_twenty_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str, Any]]) -> None:
+    kills = of_suite(reports, "kills")
+    assert [report["workload"] for report in kills] == ["ingest", "contrast", "schedule", "publish"]
+    assert sum(report["kills"] for report in kills) == 20
+    assert faults(kills) == []
+
+
+def test_a_full_disk_is_refused_in_a_line_and_finished_with_room(reports: list[dict[str, Any]]) -> None:
+    disks = of_suite(reports, "full disk")
+    assert sum(report["refused"] for report in disks) >= 1
+    assert faults(disks) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_in_a_line(reports: list[dict[str, Any]]) -> None:
+    folders = of_suite(reports, "read-only")
+    assert folders
+    assert faults(folders) == []
+    if "skipped" in folders[0]:
+        pytest.skip(folders[0]["skipped"])
+
+
+def test_bad_inputs_are_named_and_harm_nothing(reports: list[dict[str, Any]]) -> None:
+    inputs = of_suite(reports, "bad inputs")
+    assert sum(report["cases"] for report in inputs) == 300
+    assert all(sum(report[outcome] for report in inputs) for outcome in ("read", "skipped", "refused", "ingested"))
+    assert faults(inputs) == []

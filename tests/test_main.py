@@ -1,14 +1,19 @@
 """The `atlas` command as a process: what it says and leaves where its surroundings fail."""
 
+import json
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schema import open_atlas
+from schema.locking import lock_path
+from schema.tables import metadata
 from schema.verify import verify
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +36,19 @@ def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, 6_000_000))
 
 
+def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row but those of the log of runs."""
+    names = [table.name for table in metadata.sorted_tables if table.name != "ingest_run"]
+    with open_atlas(path, read_only=True) as atlas:
+        return {name: atlas.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in names}
+
+
+def runs(path: Path) -> list[tuple[Any, ...]]:
+    """The log of runs: how each ended."""
+    with open_atlas(path, read_only=True) as atlas:
+        return atlas.rows("SELECT command, status, error FROM ingest_run ORDER BY ingest_run")
+
+
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
@@ -46,10 +64,10 @@ def limit_file_size() -> None:
     ],
 )
 def test_streams_that_are_full_or_closed(atlas_copy: Path, command: str, code: int, message: str) -> None:
-    before = atlas_copy.read_bytes()
+    before = contents(atlas_copy)
     done = run(command.format(atlas=atlas_copy))
     assert (done.returncode, done.stderr.strip()) == (code, message)
-    assert atlas_copy.read_bytes() == before
+    assert contents(atlas_copy) == before
 
 
 def test_an_unset_corpus_is_wrong_usage(tmp_path: Path) -> None:
@@ -66,3 +84,73 @@ def test_a_full_disk_is_one_line_and_harms_nothing(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     with open_atlas(path) as atlas:
         assert not any(finding.violations for finding in verify(atlas))
+
+
+ENDLESS = """
+from atlas.__main__ import main
+import schema.verify
+from ingest.runs import RunRecord
+
+def endless(atlas):
+    with RunRecord(atlas, "verify", {}, "cpu"):
+        print("begun", flush=True)
+        atlas.rows("SELECT COUNT(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3")
+
+schema.verify.verify = endless
+main()
+"""
+"""The command with a statement that takes days."""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "error"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_a_signal_ends_a_long_statement_and_closes_the_run(
+    tmp_path: Path, number: signal.Signals, code: int, error: str
+) -> None:
+    path = tmp_path / "a.duckdb"
+    open_atlas(path, create=True).close()
+    command = [sys.executable, "-c", ENDLESS, "verify", "--migrate", str(path)]
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            assert lock_path(path).exists()
+            process.send_signal(number)
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert (process.returncode, said.strip().count("\n")) == (code, 0), said
+    assert said.strip().startswith(f"{error}; ")
+    assert runs(path) == [("verify", "failed", error)]
+    assert not lock_path(path).exists()
+
+
+def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(atlas_copy: Path, tmp_path: Path) -> None:
+    source = tmp_path / "notes.jsonl"
+    source.write_text('{"text": "One more."}\n{"text": \n')
+    done = run(f"--json-logs ingest {atlas_copy} {source} --on-error skip")
+    entries = [json.loads(line) for line in done.stderr.splitlines()]
+    assert all({"time", "level", "logger", "message", "command"} <= entry.keys() for entry in entries)
+    assert {entry["command"] for entry in entries} == {"ingest"}
+    assert f"skipped {source}:2" in " ".join(entry["message"] for entry in entries)
+    (ended,) = [entry["run"] for entry in entries if "run" in entry]
+    assert (ended["status"], ended["documents"], ended["skipped"]) == ("done", 1, 1)
+    assert (entries[-1]["level"], entries[-1]["exit_code"], entries[-1]["message"]) == ("INFO", 0, "done")
+    assert done.stdout.startswith(f"{atlas_copy}: 1 documents")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("query {atlas} nonsense", 1, "there is no saved query 'nonsense'"),
+        ("verify {atlas}.missing", 1, "{atlas}.missing does not exist; make it with: "),
+        ("verify", 2, "Missing argument 'ATLAS'."),
+    ],
+)
+def test_json_logs_name_the_error(atlas_copy: Path, command: str, code: int, message: str) -> None:
+    done = run(f"--json-logs {command.format(atlas=atlas_copy)}")
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert done.returncode == code
+    assert (last["level"], last["exit_code"]) == ("ERROR", code)
+    assert last["message"].startswith(message.format(atlas=atlas_copy))

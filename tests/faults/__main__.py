@@ -1,0 +1,55 @@
+"""Run the fault suites and print what came of each, a line of JSON each.
+
+python -m tests.faults                      all of it: make faults
+python -m tests.faults --kills 20 --disks 1 --inputs 300 --copies 0    a few
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def main() -> None:
+    """Run what is asked for; exit code 1 where something did not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--disks", type=int, default=10, help="disks too small for each command")
+    parser.add_argument("--copies", type=int, default=40, help="backups taken while an ingest runs and is killed")
+    parser.add_argument("--inputs", type=int, default=10_000, help="bad inputs")
+    parser.add_argument("--kill", nargs="+", help="commands to kill, instead of all")
+    parser.add_argument("--squeeze", nargs="+", help="commands to run without room, instead of all")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for report in _reports(arguments, Path(folder)):
+            print(json.dumps(report), flush=True)
+            failed |= bool(report["faults"])
+    os._exit(failed)  # without DuckDB's complaints about its teardown
+
+
+def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, object]]:
+    from tests.faults.disks import full, read_only
+    from tests.faults.inputs import bad_inputs
+    from tests.faults.kills import killed
+    from tests.faults.live_backups import backed_up_while_ingesting
+    from tests.faults.workloads import NAMES, Bench
+
+    bench, seed = Bench(folder), arguments.seed
+    if arguments.kills:
+        yield from killed(bench.workloads(arguments.kill or NAMES), arguments.kills, seed, folder / "killed")
+    if arguments.disks:
+        workloads = bench.workloads(arguments.squeeze or NAMES)
+        yield from full(workloads, arguments.disks, seed, folder / "full")
+        yield from read_only(workloads, folder / "read-only")
+    if arguments.inputs:
+        yield from bad_inputs(arguments.inputs, seed, folder / "inputs", bench.workload("ingest"))
+    if arguments.copies:
+        yield backed_up_while_ingesting(bench.workload("growing"), arguments.copies, seed, folder / "live")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The `atlas` command in a child of a process that has loaded the model.
+
+A run costs no start-up, and can be killed.
+"""
+
+import os
+import select
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+KILLED = -signal.SIGKILL
+MODULES = (
+    *(
+        f"atlas.commands.{name}"
+        for name in ("backup", "compact", "contrast", "explain", "ingest", "publish", "schedule", "verify")
+    ),
+    "atlas.publish.snapshot",
+    "ingest.attribution.job",
+    "ingest.contrasts.job",
+    "ingest.job",
+    "ingest.schedule.loop",
+    "ingest.schedule.running",
+    "ingest.schedule.working",
+    "schema.backup",
+    "schema.compaction",
+)
+LOGGED = ("INFO ", "WARNING ", "ERROR ")
+STUCK = 300  # seconds; nothing that is run here takes as long
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended: its exit code, or minus the signal that ended it, and what it said on stderr."""
+
+    code: int
+    said: str
+
+    @property
+    def killed(self) -> bool:
+        """It was killed, and did not end by itself."""
+        return self.code == KILLED
+
+    def fault(self) -> str | None:
+        """What is wrong with how it ended: neither done nor refused in one line."""
+        lines = [line for line in self.said.splitlines() if not line.startswith(LOGGED)]
+        refused = self.code == 1 and len(lines) == 1 and lines[0].startswith("atlas: ")
+        if refused or self.code in (0, KILLED):
+            return None
+        return f"ended with {self.code}: {self.said.strip()[-400:]!r}"
+
+
+class Child:
+    """Some work in a forked process; `before` is done there first."""
+
+    def __init__(self, work: Callable[[], int], before: Callable[[], None] = lambda: None) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the child is waited for)
+        self._ends, held = os.pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            self._work(work, before)
+        os.close(held)  # the child holds the other one, until it goes
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still at work."""
+        return not select.select([self._ends], [], [], 0)[0]
+
+    def wait(self, kill_after: float | None = None) -> Ended:
+        """Wait for its end, or kill it where it has not ended after so many seconds."""
+        ended, _, _ = select.select([self._ends], [], [], STUCK if kill_after is None else kill_after)
+        if not ended:
+            os.kill(self._process, signal.SIGKILL)
+        os.close(self._ends)
+        code = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+        with self._said as said:
+            said.seek(0)
+            return Ended(code, said.read().decode(errors="replace"))
+
+    def _work(self, work: Callable[[], int], before: Callable[[], None]) -> None:
+        """Never returns."""
+        code = 70
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(self._said.fileno(), 2)
+            before()
+            code = work()
+        except BaseException as error:  # the child must not go on as a second parent
+            os.write(2, f"{type(error).__name__}: {error}".encode())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+
+def start_atlas(arguments: Sequence[object], before: Callable[[], None] = lambda: None) -> Child:
+    """Run `atlas ARGUMENTS` in a child."""
+    return Child(lambda: _command(arguments), before)
+
+
+def run_atlas(
+    arguments: Sequence[object], *, kill_after: float | None = None, before: Callable[[], None] = lambda: None
+) -> Ended:
+    """Run `atlas ARGUMENTS` in a child to its end, or kill it after so many seconds."""
+    return start_atlas(arguments, before).wait(kill_after)
+
+
+def _command(arguments: Sequence[object]) -> int:
+    from atlas.__main__ import run
+
+    sys.argv = ["atlas", *map(str, arguments)]
+    return run()
+
+
+def warm_up(sae: str) -> None:
+    """Load the model and an SAE once, for this process and its children, and import all that they need.
+
+    Batches are cut small, so that little text makes many transactions. To be called before `ingest` is imported.
+    """
+    import functools
+    import importlib
+
+    import torch
+
+    matching: Any = importlib.import_module("ingest.models.matching")
+    remembered = functools.cache(matching.load_together)
+
+    def load(names: Sequence[str], model: str | None = None, device: str = "cpu") -> Any:
+        return remembered(tuple(names), model, device)
+
+    matching.load_together = load
+    for module in MODULES:
+        importlib.import_module(module)
+    torch.set_num_threads(1)
+    sys.modules["ingest.batches"].BATCH_CHARACTERS = 300  # type: ignore[attr-defined]
+    sys.modules["ingest.statistics.sums"].SUM_TOKENS = 150  # type: ignore[attr-defined]
+    load((sae,))

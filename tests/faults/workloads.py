@@ -1,0 +1,217 @@
+"""What is disturbed: commands, each with the files that it begins with and those that it should end with."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from atlas.publish.site import read_current
+from tests.faults.children import Ended, run_atlas, warm_up
+from tests.faults.older import make_older
+from tests.faults.rows import Contents, broken, contents, leftovers, site_broken, size_of, unreadable
+from tests.tiny_models import save_sae, tiny_sae
+
+ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml"
+NAMES = ("ingest", "contrast", "explain", "schedule", "publish", "backup", "compact", "migrate")
+BUNDLED = ("bundled:medical", "bundled:control")
+DOCUMENTS = 8  # of each corpus
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a folder holds in the end: the atlas, a copy of it, and what its site shows."""
+
+    atlas: Contents
+    copy: Contents | None
+    site: str | None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A command, the folder it begins with, and what an undisturbed run makes of it.
+
+    `growth`: bytes by which it makes the folder larger; `steady`: the rows of the atlas are the same at every moment.
+    """
+
+    name: str
+    arguments: Callable[[Path], Sequence[object]]
+    start: Path
+    expected: Outcome
+    seconds: float
+    growth: int
+    steady: bool = False
+
+    def begin(self, folder: Path) -> None:
+        """Fill a new folder with what the command begins with."""
+        shutil.copytree(self.start, folder)
+
+    def faults(self, folder: Path) -> list[str]:
+        """What does not hold in a folder, whatever happened there."""
+        found = broken(folder / ATLAS) + broken(folder / COPY) + site_broken(folder / SITE)
+        found += [fault for kept in folder.glob("*.v1*") for fault in unreadable(kept)]
+        if self.steady and contents(folder / ATLAS) != self.expected.atlas:
+            found.append("the rows have changed")
+        return [f"{self.name}: {fault}" for fault in found]
+
+    def differences(self, folder: Path) -> list[str]:
+        """How the folder of a finished command differs from that of an undisturbed one."""
+        found, wanted = outcome(folder), self.expected
+        differing = [f"{name} differs" for name in wanted.atlas if found.atlas[name] != wanted.atlas[name]]
+        differing += ["the copy differs"] * (found.copy != wanted.copy)
+        differing += ["the site differs"] * (found.site != wanted.site)
+        return [f"{self.name}: {difference}" for difference in differing + leftovers(folder)]
+
+
+def outcome(folder: Path) -> Outcome:
+    """What a folder holds."""
+    copy, current = folder / COPY, read_current(folder / SITE)
+    return Outcome(
+        contents(folder / ATLAS),
+        contents(copy) if copy.exists() else None,
+        current.fingerprint if current else None,
+    )
+
+
+class Bench:
+    """Builds workloads in a folder, with a tiny SAE over the embedded model; each begins with what others made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sources = [_write_documents(folder, name) for name in ("medical", "control")]
+        module = tiny_sae("standard", d_in=256, d_sae=24, hook_name="blocks.2.hook_resid_pre")
+        module.b_enc.data -= 2.0  # or every feature fires everywhere
+        self.sae = save_sae(module, folder / "sae", model_name="pocket", context_size=32, prepend_bos=True)
+        warm_up(self.sae)
+        self._built: dict[str, Workload] = {}
+
+    def workloads(self, names: Sequence[str] = NAMES) -> list[Workload]:
+        """The named workloads, built by undisturbed runs."""
+        return [self.workload(name) for name in names]
+
+    def workload(self, name: str) -> Workload:
+        """A workload; built once, and what it begins with before it."""
+        if name not in self._built:
+            self._built[name] = getattr(self, f"_{name}")()
+        return self._built[name]
+
+    def _ingest(self) -> Workload:
+        return self._build("ingest", (), lambda at: ("ingest", at / ATLAS, *self.sources, "--sae", self.sae))
+
+    def _growing(self) -> Workload:
+        return self._build("growing", (), lambda at: ("ingest", at / ATLAS, *BUNDLED, "--sae", self.sae))
+
+    def _contrast(self) -> Workload:
+        named = ("medical", "--positive", "medical", "--control", "control", "--null", "10")
+        return self._build("contrast", (self._end_of("ingest"),), lambda at: ("contrast", at / ATLAS, *named))
+
+    def _explain(self) -> Workload:
+        asked = ("--documents", "medical", "--limit", "3", "--pairs", "2", "--sae", self.sae)
+        return self._build("explain", (self._end_of("contrast"),), lambda at: ("explain", "token", at / ATLAS, *asked))
+
+    def _schedule(self) -> Workload:
+        named = ("--once", "--job", "medical", "--job", "control")
+        return self._build("schedule", (self._scheduled(),), lambda at: ("schedule", at / SCHEDULE, *named))
+
+    def _publish(self) -> Workload:
+        before = self._end_of("contrast"), self._published()
+        return self._build("publish", before, lambda at: ("publish", at / ATLAS, at / SITE), steady=True)
+
+    def _backup(self) -> Workload:
+        before = (self._end_of("contrast"),)
+        return self._build("backup", before, lambda at: ("backup", at / ATLAS, at / COPY, "--force"), steady=True)
+
+    def _compact(self) -> Workload:
+        return self._build("compact", (self._with_holes(),), lambda at: ("compact", at / ATLAS), steady=True)
+
+    def _migrate(self) -> Workload:
+        return self._build("migrate", (self._older(),), lambda at: ("verify", "--migrate", at / ATLAS))
+
+    def _build(
+        self, name: str, before: Sequence[Path], arguments: Callable[[Path], Sequence[object]], *, steady: bool = False
+    ) -> Workload:
+        """A workload that begins with what is in those folders, laid over each other, and ran once undisturbed."""
+        start, done = self.folder / "start" / name, self.folder / "done" / name
+        start.mkdir(parents=True)
+        for place in before:
+            shutil.copytree(place, start, dirs_exist_ok=True)
+        shutil.copytree(start, done)
+        began = time.monotonic()
+        _must(run_atlas(arguments(done)))
+        seconds, growth = time.monotonic() - began, max(0, size_of(done) - size_of(start))
+        return Workload(name, arguments, start, outcome(done), seconds, growth, steady)
+
+    def _end_of(self, name: str) -> Path:
+        """The folder in which a workload ran undisturbed."""
+        self.workload(name)
+        return self.folder / "done" / name
+
+    def _scheduled(self) -> Path:
+        """A schedule of two corpora, a contrast and a site; its atlas is not there yet."""
+        folder = self._new_folder("schedule")
+        medical, control = map(str, self.sources)
+        (folder / SCHEDULE).write_text(
+            f"""
+            atlas = "{ATLAS}"
+            saes = ["{self.sae}"]
+
+            [publish]
+            site = "{SITE}"
+
+            [contrast.medical]
+            positive = ["medical"]
+            control = ["control"]
+
+            [corpus.medical]
+            sources = ["{medical}"]
+            domain = "medical"
+            every = "1h"
+
+            [corpus.control]
+            sources = ["{control}"]
+            domain = "control"
+            every = "1h"
+            contrasts = ["medical"]
+            publish = true
+            """,
+            encoding="utf-8",
+        )
+        return folder
+
+    def _published(self) -> Path:
+        """A site that shows an earlier state."""
+        folder = self._new_folder("published")
+        _must(run_atlas(("publish", self._end_of("ingest") / ATLAS, folder / SITE)))
+        return folder
+
+    def _with_holes(self) -> Path:
+        """An atlas from which half of the documents were removed."""
+        folder = self._new_folder("holes")
+        shutil.copy(self._end_of("contrast") / ATLAS, folder)
+        _must(run_atlas(("remove", folder / ATLAS, "--corpus", "control")))
+        return folder
+
+    def _older(self) -> Path:
+        """An atlas of the first version."""
+        folder = self._new_folder("older")
+        make_older(self._end_of("ingest") / ATLAS, folder / ATLAS)
+        return folder
+
+    def _new_folder(self, name: str) -> Path:
+        folder = self.folder / "made" / name
+        folder.mkdir(parents=True)
+        return folder
+
+
+def _must(ended: Ended) -> None:
+    if ended.code != 0:
+        raise RuntimeError(ended.said)
+
+
+def _write_documents(folder: Path, name: str) -> Path:
+    """The first documents of a bundled corpus, as a file."""
+    bundled = files("ingest").joinpath("corpora", f"{name}.jsonl").read_text(encoding="utf-8")
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(bundled.splitlines(keepends=True)[:DOCUMENTS]), encoding="utf-8")
+    return path
