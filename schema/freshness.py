@@ -36,19 +36,23 @@ def check_fresh(path: Path, age: timedelta, job: str | None = None) -> str:
     """
     try:
         with open_atlas(path, read_only=True) as atlas:
-            last = _last_done(atlas, job)
+            last, jobs = _last_done(atlas, job), _jobs(atlas)
     except AtlasLockedError as error:
         writer = read_writer(path)
         if writer is None or f"process {writer.pid} " not in str(error) or writer.seconds > age.total_seconds():
             raise
         return f"{path} is being written to by {writer}"
     what = f"run of job {job}" if job else "ingest"
+    more = f"see: atlas query {path} {'scheduled_runs' if jobs else 'ingest_runs'}"
+    if job is not None and job not in jobs:
+        known = f"it knows: {', '.join(jobs)}" if jobs else "no schedule has run on it"
+        raise SelectionError(f"{path} has no run of a job '{job}'; {known}")
     if last is None:
-        raise SelectionError(f"{path} is stale: no {what} has ever succeeded; see: atlas query {path} ingest_runs")
+        raise SelectionError(f"{path} is stale: no {what} has ever succeeded; {more}")
     ago = (datetime.now(UTC).replace(tzinfo=None) - last).total_seconds()
     said = f"the last successful {what} ended {age_text(max(ago, 0.0))} ago ({last:%Y-%m-%d %H:%M:%S} UTC)"
     if ago > age.total_seconds():
-        raise SelectionError(f"{path} is stale: {said}; see: atlas query {path} ingest_runs")
+        raise SelectionError(f"{path} is stale: {said}; {more}")
     return f"{path} is fresh: {said}"
 
 
@@ -59,3 +63,8 @@ def _last_done(atlas: Atlas, job: str | None) -> datetime | None:
     ((last,),) = atlas.rows(of_job, [job]) if job else atlas.rows(of_runs)
     found: datetime | None = last
     return found
+
+
+def _jobs(atlas: Atlas) -> list[str]:
+    """The jobs of schedules that ran on it; a run of theirs may fail before an ingest begins."""
+    return [job for (job,) in atlas.rows("SELECT DISTINCT job FROM scheduled_run ORDER BY job")]

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 
 from atlas.__main__ import cli
 from ingest.contrasts.job import compute_contrast
+from ingest.contrasts.selection import select_documents
 from ingest.job import IngestRequest, ingest_with
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import LoadedSAE
-from ingest.removal import remove_corpus
+from ingest.removal import remove_corpus, remove_documents
 from schema import Atlas, SelectionError, SourceError, open_atlas
 from schema.verify import verify
 
@@ -171,3 +172,68 @@ def test_an_id_that_names_two_texts_is_refused_or_passed_over(
         ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),)), *pocket)
     result = ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),), on_error="skip"), *pocket)
     assert (result.counts.documents, result.counts.skipped) == (1, 1)
+
+
+def removed_and_killed(path: Path, corpus: str) -> None:
+    """What a kill leaves between the removal and what follows from it: one transaction."""
+    with open_atlas(path) as atlas:
+        documents = list(select_documents(atlas, [corpus]))
+        with atlas.transaction():
+            remove_documents(atlas, documents)
+
+
+def contrasts(path: Path) -> list[tuple[object, ...]]:
+    """What the contrasts of an atlas say."""
+    with open_atlas(path, read_only=True) as atlas:
+        assert holds(atlas)
+        found = "SELECT name, sae_contrast.* EXCLUDE (contrast, sae, documents_hash) FROM sae_contrast JOIN contrast"
+        return atlas.rows(f"{found} USING (contrast) ORDER BY name")
+
+
+def test_a_removal_cut_short_is_finished_by_the_same_command(both: tuple[Path, Path], tmp_path: Path) -> None:
+    whole, killed = (Path(shutil.copy(both[0], tmp_path / name)) for name in ("whole.duckdb", "killed.duckdb"))
+    with open_atlas(whole, read_only=True) as atlas:
+        (corpus,), *_ = atlas.rows("SELECT name FROM corpus WHERE starts_with(name, 'control/') ORDER BY name")
+    removed_and_killed(killed, corpus)
+    assert contrasts(killed) == contrasts(whole), "it is stale, which a rerun puts right"
+    for path in (whole, killed):
+        done = CliRunner().invoke(cli, ["remove", str(path), "--corpus", corpus])
+        assert done.exit_code == 0, done.output
+    assert "left undone is done" in done.output
+    assert contrasts(killed) == contrasts(whole)
+    assert said(killed) == said(whole)
+    assert CliRunner().invoke(cli, ["remove", str(killed), "--corpus", corpus]).exit_code == 1
+
+
+def test_the_next_ingest_finishes_a_removal(
+    both: tuple[Path, Path], tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+) -> None:
+    path = Path(shutil.copy(both[0], tmp_path / "a.duckdb"))
+    removed_and_killed(path, "medical")
+    ingest_with(IngestRequest(path, ("bundled:control",), limit=1), *pocket)
+    assert contrasts(path) == []
+
+
+def test_a_replaced_document_changes_the_contrasts_that_read_it(
+    tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+) -> None:
+    path, source = tmp_path / "a.duckdb", write(tmp_path / "cases.jsonl", TEXTS)
+    ingest_with(IngestRequest(path, (source,), corpus="cases"), *pocket)
+    ingest_with(IngestRequest(path, ("bundled:control",), limit=20), *pocket)
+    with open_atlas(path) as atlas:
+        corpus = atlas.rows("SELECT name FROM corpus WHERE starts_with(name, 'control/') ORDER BY name")
+        assert compute_contrast(atlas, "read", ("cases",), ("control",), shuffles=2)
+        assert compute_contrast(atlas, "unread", corpus[0], corpus[1])
+    write(tmp_path / "cases.jsonl", TEXTS | {"case-1": "An infection of the ear, and of the throat."})
+    ingest_with(IngestRequest(path, (source,), corpus="cases"), *pocket)
+    with open_atlas(path) as atlas:
+        assert compute_contrast(atlas, "read", ("cases",), ("control",), shuffles=2) == [], "it is up to date"
+        computed = atlas.rows(
+            """
+            SELECT CAST(arguments ->> 'name' AS VARCHAR)
+            FROM ingest_run
+            WHERE command = 'contrast'
+            ORDER BY ingest_run
+            """
+        )
+    assert computed == [("read",), ("unread",), ("read",)]

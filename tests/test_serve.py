@@ -338,7 +338,8 @@ def test_hostile_text_is_still_there(hostile: Pages) -> None:
     assert hostile.get("/atlas/document.json").headers["content-type"].startswith("application/json")
 
 
-def test_the_server_answers_and_stops(site: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_answers_and_stops(site: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "atlas", "serve", str(site), "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
@@ -349,7 +350,7 @@ def test_the_server_answers_and_stops(site: Path) -> None:
             assert address
             with urllib.request.urlopen(f"{address[0]}atlas/candidates.json?_shape=array", timeout=20) as answer:
                 assert answer.status == 200
-            server.send_signal(signal.SIGINT)
+            server.send_signal(number)
             _, errors = server.communicate(timeout=20)
         finally:
             server.kill()

@@ -60,8 +60,10 @@ def command(
     """Encode the documents of each SOURCE and store every activation in ATLAS.
 
     A SOURCE is a file (.txt, .jsonl, .csv, .parquet; .gz and .zst too), a quoted
-    pattern, '-' for stdin, or bundled:medical and bundled:control. What is
-    already in the atlas is not encoded again.
+    pattern, FOLDER/ for every whole file in it, hf:NAME[:SPLIT] for a Hugging
+    Face data set or a folder of its files, NOTEBOOK.ipynb:NAME for a list read
+    off a notebook, '-' for stdin, or bundled:medical and bundled:control. What
+    is already in the atlas is not encoded again.
     """
     with ingest_progress() as report:
         from ingest.job import IngestRequest, ingest

@@ -81,8 +81,13 @@ class Generation:
 
 
 async def _warm(datasette: Datasette) -> None:
-    """Ask for the start page, which reads the schemas and compiles the templates."""
+    """Read the schemas, and ask for the start page, which compiles the templates.
+
+    The page itself may be remembered from another snapshot of the same content.
+    """
     await datasette.invoke_startup()
+    for database in datasette.databases.values():
+        await database.table_names()
     page = await datasette.client.get("/")
     if page.status_code != 200:
         raise AtlasError(f"its start page is answered with {page.status_code}")

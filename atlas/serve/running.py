@@ -1,4 +1,4 @@
-"""The server: uvicorn around a site's application, until Ctrl-C."""
+"""The server: uvicorn around a site's application, until Ctrl-C or SIGTERM."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ import uvicorn
 from atlas.serve.front import Front, current_folder
 from atlas.serve.generation import Prepare
 from atlas.serve.listening import listening, url
+from atlas.signals import Terminated
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def serve(
     browser: bool = False,
     prepare: Prepare | None = None,
 ) -> None:
-    """Serve the site's current snapshot until interrupted; `started` gets the address.
+    """Serve the site's current snapshot until interrupted or terminated; `started` gets the address.
 
     `prepare` is called with each snapshot's Datasette before it starts.
 
@@ -46,7 +47,7 @@ def serve(
 
         try:
             asyncio.run(_run(Front(site, prepare), listener, ready))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated):
             log.info("stopped")
 
 

@@ -14,7 +14,7 @@ from schema.store import Atlas
 def drop_gone(atlas: Atlas, job: Job, seen: Mapping[str, Collection[bytes]]) -> int:
     """Remove the documents of a job's corpora that were not seen in its sources, all of which were read.
 
-    Contrasts that read them are left to the caller. How many documents went.
+    Contrasts that read them are left to `refresh_contrasts`. How many documents went.
     """
     doomed = _unseen(atlas, job, seen)
     if not doomed:

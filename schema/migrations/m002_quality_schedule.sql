@@ -53,7 +53,7 @@ COMMENT ON COLUMN scheduled_run.status IS 'running, done, failed, stopped (by a 
 
 COMMENT ON COLUMN scheduled_run.reason IS 'Why it was skipped, what ended it, or what a run that is done had to leave undone';
 
-COMMENT ON COLUMN scheduled_run.ingest_run IS 'Its run of the ingest; NULL where no document had to be encoded';
+COMMENT ON COLUMN scheduled_run.ingest_run IS 'Its run of the ingest; NULL where it was skipped, or ended before that was done';
 
 CREATE TABLE sae_quality (
 	sae SMALLINT NOT NULL,

@@ -55,7 +55,7 @@ scheduled_run = Table(
     Column(
         "ingest_run",
         Integer,
-        comment="Its run of the ingest; NULL where no document had to be encoded",
+        comment="Its run of the ingest; NULL where it was skipped, or ended before that was done",
         info={"references": "ingest_run"},
     ),
     CheckConstraint("status IN ('running', 'done', 'failed', 'stopped', 'skipped')", name="scheduled_run_status"),

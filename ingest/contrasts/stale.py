@@ -1,0 +1,40 @@
+"""Contrasts that documents were taken from, and that are not computed again yet.
+
+They are marked in the transaction that removes the documents, so that a kill before they are
+computed again is made up for by the next ingest or removal (`ingest.contrasts.refresh`).
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+from ingest.contrasts.selection import select_documents
+from schema.errors import SelectionError
+from schema.store import Atlas
+
+STALE = ""
+"""Stands for the hash of the documents compared."""
+
+
+def mark_stale(atlas: Atlas, doomed: Collection[int]) -> None:
+    """Mark the contrasts that read any of these documents, which still exist; to be called inside a transaction."""
+    fresh = atlas.rows(
+        """
+        SELECT contrast, positive, control
+        FROM contrast
+        WHERE contrast IN (SELECT contrast FROM sae_contrast WHERE documents_hash <> ?)
+        ORDER BY contrast
+        """,
+        [STALE],
+    )
+    for contrast, positive, control in fresh:
+        if _reads(atlas, [*json.loads(positive), *json.loads(control)], doomed):
+            atlas.rows("UPDATE sae_contrast SET documents_hash = ? WHERE contrast = ?", [STALE, contrast])
+
+
+def _reads(atlas: Atlas, sets: Iterable[str], doomed: Collection[int]) -> bool:
+    for name in sets:
+        with suppress(SelectionError):  # a set that lost its last document before
+            if not select_documents(atlas, [name]).keys().isdisjoint(doomed):
+                return True
+    return False
