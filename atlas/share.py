@@ -1,7 +1,7 @@
 """A Datasette plugin: how to run what a saved query's page shows on the command line, and in DuckDB."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # datasette.app loads this module while it is being imported 
     from datasette.app import Datasette
 
 PAGE = "query.html"
+OWN_SQL = "database"
+"""The view that shows a person's own SQL, as Datasette names it."""
+DESCRIPTIONS = ("description", "description_html")
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,16 @@ class Shared:
 
 
 @hookimpl
-def extra_template_vars(template: str, datasette: "Datasette") -> dict[str, Callable[..., Shared | None]]:
-    """`shared_query(name, values)` for the page of a query."""
+def extra_template_vars(template: str, view_name: str, database: str | None, datasette: "Datasette") -> dict[str, Any]:
+    """`shared_query(name, values)` for the page of a query; and no list of saved queries above a person's own."""
     settings = datasette.plugin_config(PLUGIN)
     if template != PAGE or settings is None:
         return {}
-    return {"shared_query": partial(shared_query, settings.get("atlas", "atlas.duckdb"))}
+    found: dict[str, Any] = {"shared_query": partial(shared_query, settings.get("atlas", "atlas.duckdb"))}
+    if view_name == OWN_SQL and hasattr(datasette, "metadata"):  # Datasette 1.0 keeps it elsewhere
+        described = (datasette.metadata("databases") or {}).get(database, {})
+        found["metadata"] = {name: value for name, value in described.items() if name not in DESCRIPTIONS}
+    return found
 
 
 def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | None:

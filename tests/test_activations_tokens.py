@@ -190,7 +190,7 @@ def test_a_number_keeps_its_value(number: float) -> None:
 
 
 def test_the_shadow_has_the_schema_and_takes_no_row() -> None:
-    connection = shadow(Description("f"))
+    connection = shadow(Description("f", TABLES))
     keys = {row[1]: row[5] for row in connection.execute("PRAGMA table_info(activation)") if row[5]}
     assert list(keys) == list(KEY)
     assert [row[2:5] for row in connection.execute("PRAGMA foreign_key_list(activation)")] == [("run", "sae", "run")]

@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import duckdb
+import httpx
 import pytest
 from click.testing import CliRunner
 from datasette.app import Datasette
 
 from atlas.__main__ import cli
+from atlas.pages import stylesheet
 from atlas.publish import publish
 from atlas.serve import datasette_of
 from atlas.share import shared_query
@@ -32,6 +34,7 @@ TYPED = [
     ("feature_card", {"feature": ""}),
     ("densest_features", {"limit": "3; DROP TABLE document"}),
 ]
+ENDLESS = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT COUNT(*) FROM c) > 0"
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,14 @@ def test_only_a_saved_query_is_shared(datasette: Datasette) -> None:
     assert "atlas-share" not in get(datasette, "/atlas?sql=select+1").text
 
 
+@pytest.mark.parametrize("database", ["atlas", "activations"])
+def test_ones_own_sql_stands_at_the_top_of_its_page(database: str, datasette: Datasette) -> None:
+    assert "/candidates" in get(datasette, f"/{database}").text
+    page = get(datasette, f"/{database}?sql=select+1").text
+    assert "/candidates" not in page
+    assert "Data license" in page
+
+
 def test_robots_leave_queries_alone(datasette: Datasette) -> None:
     lines = get(datasette, "/robots.txt").text.splitlines()
     assert lines[0] == "User-agent: *"
@@ -132,7 +143,8 @@ def test_charts_are_loaded_where_there_are_rows_to_draw(datasette: Datasette) ->
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/atlas/candidates", "/nowhere", "/static/atlas.css", "/atlas/corpus.csv", "//"]
+    "address",
+    ["/", "/atlas/candidates", "/activations/activation", "/nowhere", "/static/atlas.css", "/atlas/corpus.csv", "//"],
 )
 def test_every_answer_has_the_headers(address: str, datasette: Datasette) -> None:
     headers = get(datasette, address).headers
@@ -143,7 +155,23 @@ def test_every_answer_has_the_headers(address: str, datasette: Datasette) -> Non
     assert policy["form-action"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert "'unsafe-inline'" not in policy.get("script-src", "")
-    assert ("'unsafe-eval'" in policy.get("script-src", "")) == address.startswith("/atlas")
+    assert ("'unsafe-eval'" in policy.get("script-src", "")) == address.startswith(("/atlas", "/activations"))
+
+
+def test_charts_are_drawn_of_a_database_that_is_added_after_the_application_is_made(datasette: Datasette) -> None:
+    assert datasette.config_dir is not None
+    opened = datasette_of(datasette.config_dir)
+    transport = httpx.ASGITransport(app=opened.app())
+    assert "activations" not in opened.databases
+
+    async def policy() -> str:
+        await opened.invoke_startup()
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+            return (await client.get("/activations/corpus")).headers["content-security-policy"]
+
+    assert "'unsafe-eval'" in asyncio.run(policy())
+    for database in opened.databases.values():
+        database.close()
 
 
 @pytest.mark.parametrize(
@@ -176,6 +204,7 @@ def test_an_error_of_the_server_is_told_without_its_text(datasette: Datasette, m
         ("/atlas/document?_sort=nowhere", 400, "Cannot sort table by nowhere"),
         ("/atlas/document?_where=nowhere", 400, "no such column: nowhere"),
         ("/atlas.db", 403, "download is forbidden"),
+        (f"/atlas/document?{urlencode({'_where': ENDLESS})}", 400, "This takes longer than this server allows"),
     ],
 )
 def test_a_visitors_mistake_is_explained(address: str, status: int, told: str, datasette: Datasette) -> None:
@@ -183,7 +212,9 @@ def test_a_visitors_mistake_is_explained(address: str, status: int, told: str, d
     assert answer.status_code == status
     assert told in unescape(answer.text)
     assert "<h1>" in answer.text
+    assert "&lt;" not in answer.text
     assert 'href="/"' in answer.text
+    assert stylesheet.address(datasette) in answer.text
 
 
 def test_pages_of_rows_that_sort_alike_miss_none(datasette: Datasette) -> None:

@@ -14,8 +14,9 @@ log = logging.getLogger(__name__)
 
 TOO_LARGE = "The answer is larger than this server gives; ask for less of it."
 TOO_SLOW = "This takes longer than this server allows for one query; ask for less of it."
-SLOW_TITLE = "SQL Interrupted"
-"""What Datasette calls it; its own message is HTML for people who can change the server's settings."""
+SLOW_TITLE = "This takes too long"
+INTERRUPTED = "SQL Interrupted"
+"""Datasette's title for it; its message is HTML, for people who can change the server's settings."""
 NOT_HERE = "There is no page at this address."
 FAILED = "This page cannot be shown: the server met an error, which its log describes."
 TITLES = {400: "This cannot be answered", 403: "This is not shown", 404: "Not found", 500: "An error of this server"}
@@ -39,15 +40,14 @@ def explain(exception: BaseException) -> Explanation:
     from datasette.database import QueryInterrupted
     from datasette.views.base import DatasetteError
 
+    if isinstance(exception, QueryInterrupted) or getattr(exception, "title", None) == INTERRUPTED:
+        return _explained(400, TOO_SLOW, SLOW_TITLE)
     if isinstance(exception, Base400):
         said = str(exception.args[0]) if exception.args else ""
         return _explained(exception.status, NOT_HERE if said in ("", "404") else said)
     if isinstance(exception, DatasetteError):
         status = 400 if exception.status == 500 else exception.status  # it says 500 where an address asks wrongly
-        message = TOO_SLOW if exception.title == SLOW_TITLE else exception.message
-        return _explained(status, message, exception.title, exception.error_dict)
-    if isinstance(exception, QueryInterrupted):
-        return _explained(400, TOO_SLOW, SLOW_TITLE)
+        return _explained(status, exception.message, exception.title, exception.error_dict)
     if isinstance(exception, MemoryError | sqlite3.DataError):
         return _explained(400, TOO_LARGE)
     if isinstance(exception, sqlite3.Error) and getattr(exception, "sqlite_errorcode", 1) & 0xFF in ASKED_WRONGLY:
@@ -68,12 +68,14 @@ async def answer(datasette: "Datasette", path: str, explanation: Explanation) ->
     told = explanation.details | told
     if path.partition("?")[0].endswith(".json"):
         return Response.json(told, status=explanation.status)
+    from atlas.pages import stylesheet
+
     # Not datasette.render_template: its menus ask the databases, which may be what fails.
     template = datasette.jinja_env.select_template([f"{explanation.status}.html", "error.html"])
     surroundings = {
         "urls": datasette.urls,
         "app_css_hash": datasette.app_css_hash(),
         "menu_links": list,
-        "extra_css_urls": [{"url": datasette.urls.path("/static/atlas.css")}],
+        "extra_css_urls": [{"url": datasette.urls.path("/static/atlas.css")}, {"url": stylesheet.address(datasette)}],
     }
     return Response.html(await template.render_async(told | surroundings), status=explanation.status)

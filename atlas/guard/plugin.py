@@ -53,7 +53,8 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
     def wrap(application: Application) -> Application:
         if settings(datasette) is None:
             return application
-        return guarded(application, frozenset(datasette.databases) - {OWN_DATABASE})
+        # Asked at each request: another plugin adds its database after the application is wrapped.
+        return guarded(application, lambda name: name in datasette.databases and name != OWN_DATABASE)
 
     return wrap
 

@@ -16,7 +16,9 @@ WITH chosen AS (
 placed AS (
     SELECT
         chosen.name,
-        f.*,
+        f.feature,
+        f.logit_skewness,
+        f.logit_kurtosis,
         ROW_NUMBER() OVER (
             ORDER BY CASE WHEN :direction = 'highest' THEN -f.logit_skewness ELSE f.logit_skewness END, f.feature
         ) AS place_by_skewness,
@@ -27,6 +29,18 @@ placed AS (
     JOIN feature AS f ON f.sae = chosen.sae
     WHERE f.logit_skewness IS NOT NULL
         AND f.logit_kurtosis IS NOT NULL
+),
+by_skewness AS (
+    SELECT *
+    FROM placed
+    ORDER BY place_by_skewness
+    LIMIT :limit
+),
+as_printed AS (
+    SELECT *
+    FROM placed
+    ORDER BY place_by_kurtosis
+    LIMIT :limit
 )
 SELECT
     a.place_by_skewness AS place,
@@ -39,7 +53,6 @@ SELECT
     b.logit_skewness AS printed_skewness,
     b.logit_kurtosis AS printed_kurtosis,
     b.place_by_skewness AS printed_place_by_skewness
-FROM placed AS a
-JOIN placed AS b ON b.place_by_kurtosis = a.place_by_skewness
+FROM by_skewness AS a
+JOIN as_printed AS b ON b.place_by_kurtosis = a.place_by_skewness
 ORDER BY a.place_by_skewness
-LIMIT :limit
