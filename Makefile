@@ -24,6 +24,7 @@ atlas: $(READY)
 	$(BIN)/atlas explain token $(ATLAS) $(EXPLAINED)
 	$(BIN)/atlas explain feature $(ATLAS) $(EXPLAINED) --contrast medical --best 5
 	$(BIN)/atlas explain logit $(ATLAS) $(EXPLAINED) --contrast medical --best 5
+	$(BIN)/atlas evaluate $(ATLAS) --corpus medical
 	$(BIN)/atlas publish $(ATLAS) $(SITE)
 	@echo
 	@echo "The ten best candidates for a medical feature of the embedded model:"

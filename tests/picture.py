@@ -1,4 +1,4 @@
-"""The README's picture: the candidates page of the site that `make atlas` publishes, some columns left out.
+"""The README's picture: the page of the best candidate in the site that `make atlas` publishes.
 
 python -m tests.picture
 """
@@ -7,30 +7,22 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from atlas.serve import current_folder
+from atlas.serve import current_folder, datasette_of
 from tests.test_browser import CHROMIUM, running
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_OUT = (
-    "sae",
-    "p",
-    "documents_positive",
-    "documents_control",
-    "mean_difference",
-    "example_corpus",
-    "example_document",
-)
 
 
 def main() -> None:
     """Take the picture."""
-    hidden = ", ".join((*(f".col-{name}" for name in LEFT_OUT), ".atlas-parameters", "form.sql", ".export-links", "h3"))
-    with running(current_folder(ROOT / "site")) as address, sync_playwright() as playwright:
+    application = datasette_of(current_folder(ROOT / "site")).app()
+    with running(application) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 660})
-        page.goto(f"{address}atlas/candidates")
-        page.add_style_tag(content=f"{hidden} {{ display: none }}")
-        page.screenshot(path=ROOT / "tests" / "pictures" / "candidates.png")
+        page = browser.new_page(viewport={"width": 1180, "height": 900})
+        page.goto(address)
+        page.locator("main a[href^='/feature/']").first.click()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=ROOT / "tests" / "pictures" / "feature.png")
         browser.close()
 
 
