@@ -16,6 +16,10 @@ class Browsing:
     note: str | None = None
     indexes: tuple[tuple[str, ...], ...] = ()
 
+    def of_size(self, rows: int) -> "Browsing":
+        """The same for a table of so many rows: facets are counted for each visitor, and stay away from long tables."""
+        return replace(self, facets=()) if rows > FACETED_ROWS else self
+
     def settings(self) -> dict[str, object]:
         """The same in the words of Datasette's metadata."""
         found = {
@@ -36,6 +40,8 @@ LONG = {
     "token": Browsing(size=100),
 }
 """Tables that only the DuckDB file has."""
+
+FACETED_ROWS = 250_000
 
 TOP_TOKENS = 50
 """Tokens kept of each feature in each corpus: more than a page shows, and a bound on the copy's size."""

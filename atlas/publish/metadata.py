@@ -10,7 +10,7 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -80,26 +80,35 @@ class Served:
     browsing: Callable[[str], Browsing]
 
 
-def served_databases() -> tuple[Served, Served]:
+Counts = Mapping[str, Mapping[str, int]]
+"""The rows of each table, by the name of the database."""
+
+
+def served_databases(counts: Counts) -> tuple[Served, Served]:
     """The SQLite copy, and the DuckDB file with every row."""
+
+    def in_part(table: str) -> Browsing:
+        return BROWSING.get(table, Browsing()).of_size(counts[DATABASE_NAME].get(table, 0))
+
+    def in_full(table: str) -> Browsing:
+        return browsing_in_full(table).of_size(counts[ACTIVATIONS].get(table, 0))
+
     return (
-        Served(DATABASE_NAME, DATABASE, sqlite_tables().tables, lambda table: BROWSING.get(table, Browsing())),
-        Served(ACTIVATIONS, ACTIVATIONS_FILE, every_table().tables, browsing_in_full),
+        Served(DATABASE_NAME, DATABASE, sqlite_tables().tables, in_part),
+        Served(ACTIVATIONS, ACTIVATIONS_FILE, every_table().tables, in_full),
     )
 
 
-def write_metadata(
-    folder: Path, counts: Mapping[str, Mapping[str, int]], about: About, publication: Publication
-) -> None:
-    """Write the files that make `datasette FOLDER` show the snapshot as it is meant.
-
-    `counts` has the rows of each table by the name of the database.
-    """
-    metadata = datasette_metadata(about, publication)
+def write_metadata(folder: Path, counts: Counts, about: About, publication: Publication) -> None:
+    """Write the files that make `datasette FOLDER` show the snapshot as it is meant."""
+    databases = served_databases(counts)
+    metadata = datasette_metadata(databases, about, publication)
     _write_json(folder / "metadata.json", metadata)
     _write_json(folder / "settings.json", SETTINGS)
-    _write_json(folder / "inspect-data.json", _inspection(folder, counts, publication))
-    config = yaml.dump(_configuration(metadata, about), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    _write_json(folder / "inspect-data.json", _inspection(folder, databases, counts, publication))
+    config = yaml.dump(
+        _configuration(databases, metadata, about), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
+    )
     (folder / "datasette.yaml").write_text(config, encoding="utf-8")
     (folder / "static").mkdir()
     (folder / "static" / "atlas.css").write_text(STYLESHEET.lstrip(), encoding="utf-8")
@@ -108,9 +117,9 @@ def write_metadata(
         (folder / "templates" / template.name).write_bytes(template.read_bytes())
 
 
-def datasette_metadata(about: About, publication: Publication) -> dict[str, object]:
+def datasette_metadata(served: Sequence[Served], about: About, publication: Publication) -> dict[str, object]:
     """Titles, descriptions, licences, tables and canned queries as Datasette 0.65 reads them."""
-    databases = {served.name: _database(served, about) for served in served_databases()}
+    databases = {each.name: _database(each, about) for each in served}
     made = f"feature-atlas {program_version()}, schema version {publication.schema_version}"
     return {
         "title": about.title,
@@ -170,15 +179,14 @@ def _table(table: Table, browsing: Browsing) -> dict[str, object]:
     }
 
 
-def _configuration(metadata: dict[str, object], about: About) -> dict[str, object]:
+def _configuration(databases: Sequence[Served], metadata: dict[str, object], about: About) -> dict[str, object]:
     """The part of the metadata that Datasette 1.0 calls configuration."""
     return {
         "settings": SETTINGS,
         "extra_css_urls": metadata["extra_css_urls"],
         "plugins": metadata["plugins"],
         "databases": {
-            served.name: {"tables": _table_settings(served), "queries": _queries(served, about)}
-            for served in served_databases()
+            served.name: {"tables": _table_settings(served), "queries": _queries(served, about)} for served in databases
         },
     }
 
@@ -188,7 +196,9 @@ def _table_settings(served: Served) -> dict[str, object]:
     return {name: found for name, found in settings.items() if found}
 
 
-def _inspection(folder: Path, counts: Mapping[str, Mapping[str, int]], publication: Publication) -> dict[str, object]:
+def _inspection(
+    folder: Path, databases: Sequence[Served], counts: Counts, publication: Publication
+) -> dict[str, object]:
     return {
         served.name: {
             "hash": publication.fingerprint,
@@ -196,7 +206,7 @@ def _inspection(folder: Path, counts: Mapping[str, Mapping[str, int]], publicati
             "file": served.file,
             "tables": {name: {"count": count} for name, count in counts[served.name].items()},
         }
-        for served in served_databases()
+        for served in databases
     }
 
 

@@ -31,12 +31,15 @@ seen AS (
     GROUP BY sae
 ),
 fired AS (
+    -- A cross join keeps SQLite from reading the long table first; DuckDB joins as it likes.
     SELECT
         r.sae,
         r.feature,
         CAST(SUM(k.active_tokens) AS BIGINT) AS active_tokens
     FROM ranked AS r
-    JOIN feature_corpus AS k ON k.sae = r.sae AND k.feature = r.feature
+    CROSS JOIN feature_corpus AS k
+    WHERE k.sae = r.sae
+        AND k.feature = r.feature
     GROUP BY r.sae, r.feature
 ),
 counted AS (
@@ -51,7 +54,9 @@ counted AS (
             ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.corpus
         ) AS place
     FROM ranked AS r
-    JOIN feature_token AS t ON t.sae = r.sae AND t.feature = r.feature
+    CROSS JOIN feature_token AS t
+    WHERE t.sae = r.sae
+        AND t.feature = r.feature
 ),
 placed AS (
     SELECT
@@ -88,8 +93,10 @@ example AS (
             ORDER BY e.activation DESC, e.context, e.corpus
         ) AS place
     FROM ranked AS r
-    JOIN feature_example AS e ON e.sae = r.sae AND e.feature = r.feature
-    WHERE e.sampling = 'top'
+    CROSS JOIN feature_example AS e
+    WHERE e.sae = r.sae
+        AND e.feature = r.feature
+        AND e.sampling = 'top'
 )
 SELECT
     r.place,
