@@ -31,7 +31,7 @@ seen AS (
     GROUP BY sae
 ),
 fired AS (
-    -- A cross join keeps SQLite from reading the long table first; DuckDB joins as it likes.
+    -- CROSS JOIN: SQLite reads its left side first, never the long table.
     SELECT
         r.sae,
         r.feature,

@@ -55,8 +55,10 @@ token_count AS (
             ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id, t.corpus
         ) AS place
     FROM pair AS f
-    JOIN feature_token AS t ON t.sae = f.sae AND t.feature = f.feature
+    CROSS JOIN feature_token AS t
     JOIN vocabulary AS v ON v.tokenization = f.tokenization AND v.token_id = t.token_id
+    WHERE t.sae = f.sae
+        AND t.feature = f.feature
 ),
 by_corpus AS (
     SELECT

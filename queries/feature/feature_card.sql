@@ -54,7 +54,9 @@ counted AS (
             ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.corpus
         ) AS place
     FROM card AS f
-    JOIN feature_token AS t ON t.sae = f.sae AND t.feature = f.feature
+    CROSS JOIN feature_token AS t
+    WHERE t.sae = f.sae
+        AND t.feature = f.feature
 ),
 top_token AS (
     SELECT
