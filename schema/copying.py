@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from schema.durable import make_durable
 from schema.errors import AtlasFileError
 from schema.gate import locked
 
@@ -49,12 +50,12 @@ def put(draft: Path, place: Path, *, replace: bool = False) -> None:
     """
     if draft.with_name(f"{draft.name}.wal").exists():  # which DuckDB says nothing of when it closes a file
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    _sync(draft)
+    make_durable(draft)
     if replace:
         draft.replace(place)
     else:
         _name_only_if_free(draft, place)
-    _sync(place.parent)
+    make_durable(place.parent)
 
 
 def _name_only_if_free(draft: Path, place: Path) -> None:
@@ -117,12 +118,3 @@ def _declared(run: Run, database: str) -> list[list[tuple[Any, ...]]]:
         run(f"SELECT {columns} FROM duckdb_columns() {here}"),
         run(f"SELECT table_name, constraint_type, constraint_text FROM duckdb_constraints() {here}"),
     ]
-
-
-def _sync(path: Path) -> None:
-    """Make a file or folder durable: a name must not reach the disk before what it names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

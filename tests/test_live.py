@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from atlas.live.firing import activations_of, by_rarity, features_by_token, strongest_features, tokens_of
-from atlas.live.model import LiveError, LiveModel
-from atlas.live.protocol import LONGEST_TEXT, from_line, to_line
+from atlas.live.model import LONGEST_TEXT, LiveError, LiveModel
 from atlas.live.switch import switch_on
 from atlas.publish import publish
 from atlas.serve import current_folder, datasette_of
@@ -63,12 +62,6 @@ def test_tokens_are_told_by_their_strongest_features() -> None:
 def test_a_text_is_shaded_by_one_feature() -> None:
     assert [token["activation"] for token in activations_of(TOKENS, FIRING, 3)] == [1.0, 4.0]
     assert [token["activation"] for token in activations_of(TOKENS, FIRING, None)] == [0.0, 0.0]
-
-
-def test_a_message_is_one_line_whatever_it_says() -> None:
-    message = {"text": 'a\nb\r\u2028\x00\ud800😀 {"}'}
-    assert to_line(message).count(b"\n") == 1
-    assert from_line(to_line(message)) == message
 
 
 def test_what_fires_is_what_an_ingest_stores(
@@ -132,7 +125,7 @@ async def _conversation(folder: Path) -> None:
         assert f"at most {LONGEST_TEXT:,}" in (await get("/live", 400, text="x" * (LONGEST_TEXT + 1))).text
         await _is_bounded(model)
     finally:
-        await model.stop()
+        model.close()
         for database in datasette.databases.values():
             database.close()
 
@@ -149,9 +142,8 @@ async def _is_bounded(model: LiveModel) -> None:
         await model.ask("too early again")
     await model.ready()
     assert len((await model.ask("Back again."))["tokens"]) == 4
-    assert model._process is not None
-    os.kill(model._process.pid, signal.SIGKILL)
-    await model._process.wait()
+    assert model.pid is not None
+    os.kill(model.pid, signal.SIGKILL)
     with pytest.raises(LiveError, match="started again"):
         await model.ask("killed")
 
@@ -168,7 +160,7 @@ def test_a_model_that_cannot_be_loaded_says_so() -> None:
             with pytest.raises(LiveError, match=r"cannot be loaded: .*no-such-release"):
                 await model.ready()
         finally:
-            await model.stop()
+            model.close()
 
     asyncio.run(ask())
 

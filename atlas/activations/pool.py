@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atlas.activations.child import FailedQueryError, InterruptedQueryError, Worker, WorkerLostError
-from atlas.activations.protocol import Settings
+from atlas.activations.child import FailedQueryError, InterruptedQueryError, Worker
 from atlas.activations.rows import Row, make_rows
+from atlas.activations.settings import Settings
 from atlas.activations.translate import Statement
+from atlas.processes.child import ChildLostError
 
 PATIENCE_SECONDS = 10
 """How long a query waits for a worker before it is sent away."""
@@ -89,7 +90,7 @@ class Pool:
             message = worker.ask(request)
         except BaseException as error:
             self._drop(worker)
-            if isinstance(error, WorkerLostError):
+            if isinstance(error, ChildLostError):
                 raise FailedQueryError(self._out_of_memory()) from None
             raise
         if message.get("worn"):

@@ -2,9 +2,9 @@
 
     python -P -m atlas.activations.worker SETTINGS
 
-SETTINGS is JSON. Requests come by stdin and answers leave by stdout (see `protocol`). The operating system holds
-the limits that DuckDB does not: address space, files, processor time. The process ends with its parent, whatever it
-is doing, since a thread of its own watches stdin.
+SETTINGS is JSON. Requests come by stdin and answers leave by stdout (see `atlas.processes.frames`). The operating
+system holds the limits that DuckDB does not: address space, files, processor time. The process ends with its parent,
+whatever it is doing, since a thread of its own watches stdin.
 
 Nothing heavy is imported here: a worker is started while somebody waits.
 """
@@ -23,9 +23,10 @@ from typing import Any
 
 import duckdb
 
-from atlas.activations.protocol import HEADER, Settings
+from atlas.activations.settings import Settings
 from atlas.activations.tokens import tokens
 from atlas.activations.values import converter
+from atlas.processes.frames import pack, read_frame
 
 WATCH_MILLISECONDS = 1000
 FETCHED_ROWS = 200
@@ -213,26 +214,18 @@ def _watch(requests: "queue.SimpleQueue[dict[str, Any]]", parent: int) -> None:
         if os.getppid() != parent:
             os._exit(0)
         if ready:
-            requests.put(json.loads(_read(stdin, HEADER.unpack(_read(stdin, HEADER.size))[0])))
-
-
-def _read(descriptor: int, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        part = os.read(descriptor, size - len(data))
-        if not part:
-            os._exit(0)
-        data += part
-    return data
+            request = read_frame(stdin)
+            if request is None:
+                os._exit(0)
+            requests.put(request)
 
 
 def _send(message: dict[str, Any]) -> None:
     try:
-        data = json.dumps(message, allow_nan=False).encode()
+        frame = pack(message)
     except MemoryError:
-        data = json.dumps({"error": "memory", "message": "", "worn": True}).encode()
-    sys.stdout.buffer.write(HEADER.pack(len(data)))
-    sys.stdout.buffer.write(data)
+        frame = pack({"error": "memory", "message": "", "worn": True})
+    sys.stdout.buffer.write(frame)
     sys.stdout.buffer.flush()
 
 

@@ -1,21 +1,19 @@
 """The model's process from the server's side: one question at a time, a short queue, a deadline."""
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from atlas.live.protocol import LONGEST_TEXT, from_line, to_line
+from atlas.processes.child import Child, ChildLostError, LateAnswerError
 from schema import AtlasError
 
 log = logging.getLogger(__name__)
 
-LONGEST_ANSWER = 64_000_000
-"""Bytes; a window of GPT-2 through a few SAEs takes some hundred thousand."""
+LONGEST_TEXT = 2_000
+"""Characters of a typed text."""
 ANSWER_SECONDS = 10.0
 WAITING = 8
 """Questions that may wait for the one that is being answered."""
@@ -30,9 +28,10 @@ class LiveError(AtlasError):
 
 
 class LiveModel:
-    """A process that holds a model and its SAEs; it is started at the first call and again when it dies.
+    """A process that holds a model and its SAEs; it is started when it is asked for, and again when it dies.
 
-    All methods but `close` belong to one event loop.
+    One thread speaks with the process, so that its questions queue there; an answer that nobody waits for any more
+    is read all the same.
     """
 
     def __init__(
@@ -41,17 +40,23 @@ class LiveModel:
         self.command = worker_command(saes, model)
         self.seconds = seconds
         self.waiting = waiting
-        self.asked = 0
         self.failure: str | None = None
         self.loaded: dict[str, Any] | None = None
-        self._turn = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
-        self._loading: asyncio.Task[None] | None = None
+        self._asked = 0
+        self._closed = False
+        self._child: Child | None = None
+        self._loading: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-model")
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process."""
+        return None if self._child is None else self._child.pid
 
     def start(self) -> None:
         """Begin to load the model, unless it is loaded or being loaded; returns at once."""
         if self._loading is None:
-            self._loading = asyncio.get_running_loop().create_task(self._load())
+            self._loading = self._thread.submit(self._load)
 
     async def ready(self) -> None:
         """Wait until the model is loaded.
@@ -61,7 +66,7 @@ class LiveModel:
         """
         self.start()
         assert self._loading is not None
-        await asyncio.shield(self._loading)
+        await asyncio.shield(asyncio.wrap_future(self._loading))
         self._check_loaded()
 
     async def ask(self, text: str) -> dict[str, Any]:
@@ -75,30 +80,22 @@ class LiveModel:
             raise LiveError(f"the text has {len(text):,} characters; type at most {LONGEST_TEXT:,}", 400)
         self.start()
         self._check_loaded()
-        if self.asked > self.waiting:
+        if self._asked > self.waiting:
             raise LiveError("too many texts are waiting for the model; try again in a few seconds", 503)
-        self.asked += 1
+        self._asked += 1
         try:
-            async with self._turn:
-                self._check_loaded()
-                return await self._answer(text)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, text)
         finally:
-            self.asked -= 1
+            self._asked -= 1
 
     def close(self) -> None:
-        """End the process."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
-
-    async def stop(self) -> None:
-        """End the process and wait until it is gone."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
-        self.close()
-        if self._process is not None:
-            await self._process.wait()
+        """End the process and the thread; what still waits for an answer fails."""
+        self._closed = True
+        if self._child is not None:
+            self._child.stop()
+        self._thread.shutdown(cancel_futures=True)
+        if self._child is not None:
+            self._child.kill()
 
     def _check_loaded(self) -> None:
         if self.failure is not None:
@@ -106,56 +103,45 @@ class LiveModel:
         if self.loaded is None:
             raise LiveError("the model is being loaded; try again in a few seconds", 503)
 
-    async def _load(self) -> None:
+    def _load(self) -> None:
         """Start the process and read what it says first."""
-        self._process = await asyncio.create_subprocess_exec(
-            *self.command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=LONGEST_ANSWER,
-        )
-        assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        if not line:
+        self._child = Child(self.command)
+        if self._closed:
+            self._child.stop()
+        try:
+            said = self._child.receive(None)
+        except ChildLostError:
+            self._child.kill()
             self._loading = None
-            log.error("atlas serve --live: the model's process ended while loading; the next text starts it again")
+            if not self._closed:
+                log.warning(
+                    "atlas serve --live: the model's process ended while loading; the next text starts it again"
+                )
             return
-        said = from_line(line)
         if "error" in said:
             self.failure = said["error"]
             log.error("atlas serve --live: %s", self.failure)
         else:
             self.loaded = said
 
-    async def _answer(self, text: str) -> dict[str, Any]:
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
+    def _answer(self, text: str) -> dict[str, Any]:
+        self._check_loaded()
+        assert self._child is not None
         try:
-            async with asyncio.timeout(self.seconds):
-                process.stdin.write(to_line({"text": text}))
-                await process.stdin.drain()
-                line = await process.stdout.readline()
-        except TimeoutError as error:
+            self._child.send({"text": text})
+            return self._child.receive(self.seconds)
+        except LateAnswerError:
             self._restart()
-            raise LiveError(f"the model took longer than {self.seconds:g} seconds; try a shorter text", 504) from error
-        except asyncio.CancelledError:
-            self._restart()  # an answer that nobody reads would be taken for that of the next question
-            raise
-        except (ConnectionError, ValueError) as error:
-            line = b""
-            log.warning("atlas serve --live: %s", error)
-        if not line:
+            raise LiveError(f"the model took longer than {self.seconds:g} seconds; try a shorter text", 504) from None
+        except ChildLostError:
             self._restart()
-            raise LiveError("the model's process ended and is started again; try again in a few seconds", 503)
-        return from_line(line)
+            raise LiveError("the model's process ended and is started again; try again in a few seconds", 503) from None
 
     def _restart(self) -> None:
-        self.close()
+        assert self._child is not None
+        self._child.kill()
         self.loaded = None
-        self._loading = None
-        self.start()
+        self._loading = None if self._closed else self._thread.submit(self._load)
 
 
 def worker_command(saes: Sequence[str], model: str | None) -> list[str]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from atlas.live.firing import activations_of, by_rarity, features_by_token, strongest_features, tokens_of
-from atlas.live.model import LiveError
-from atlas.live.protocol import LONGEST_TEXT
+from atlas.live.model import LONGEST_TEXT, LiveError
 from atlas.live.switch import live_model
 from atlas.pages.addresses import feature_address, sae_address
 from atlas.pages.page import Asked, Page, PageError

@@ -2,19 +2,18 @@
 
     python -m atlas.live.worker --sae NAME [--sae NAME]... [--model NAME]
 
-Says what it has loaded, or why it cannot, in its first line; then answers a line
-with a line. It ends when the server closes its input, or dies.
+Says what it has loaded, or why it cannot, in its first frame; then answers a frame
+with a frame (see `atlas.processes.frames`). It ends when the server closes its input, or dies.
 """
 
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from atlas.live.protocol import from_line, to_line
+from atlas.processes.frames import pack, read_frame
 from schema.errors import AtlasError
 
 if TYPE_CHECKING:
@@ -29,15 +28,15 @@ def main(saes: tuple[str, ...], model: str | None, threads: int) -> None:
     """Load the model and its SAEs and answer until the input ends."""
     answers = _only_answers_on_stdout()
     try:
-        for answer in replies(sys.stdin.buffer, saes, model, threads):
-            answers.write(to_line(answer))
+        for answer in replies(iter(lambda: read_frame(0), None), saes, model, threads):
+            answers.write(pack(answer))
             answers.flush()
     except BrokenPipeError:
         os._exit(0)
 
 
 def replies(
-    questions: BinaryIO, saes: tuple[str, ...], model_name: str | None, threads: int
+    questions: Iterable[dict[str, Any]], saes: tuple[str, ...], model_name: str | None, threads: int
 ) -> Iterator[dict[str, Any]]:
     """What was loaded, then the answer to each question."""
     import torch
@@ -56,8 +55,8 @@ def replies(
     encode_typed(encoder, "The first text takes longest.")
     names = [_identity(sae) for sae in loaded]
     yield {"model": model.name, "saes": names, "window": encoder.tokenization.window_tokens}
-    for line in questions:
-        yield asdict(encode_typed(encoder, from_line(line)["text"]))
+    for question in questions:
+        yield asdict(encode_typed(encoder, question["text"]))
 
 
 def _identity(sae: "LoadedSAE") -> dict[str, str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from atlas.guard.reading import locked_alone
 from schema import AtlasError
+from schema.durable import make_durable
 
 CURRENT = "current.json"
 SNAPSHOTS = "snapshots"
@@ -99,14 +100,14 @@ def new_snapshot(site: Path) -> Iterator[Path]:
 def show(site: Path, folder: Path, publication: Publication) -> None:
     """Make a written folder the current snapshot: all of it is on disk before current.json names it."""
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
+        make_durable(path)
     folder.rename(snapshot_folder(site, publication))
-    _sync(site / SNAPSHOTS)
+    make_durable(site / SNAPSHOTS)
     draft = site / f"{UNFINISHED}{CURRENT}"
     draft.write_text(json.dumps(asdict(publication), indent=2) + "\n", encoding="utf-8")
-    _sync(draft)
+    make_durable(draft)
     draft.replace(site / CURRENT)
-    _sync(site)
+    make_durable(site)
 
 
 def retire(site: Path, current: str, keep: int) -> None:
@@ -153,12 +154,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def _sync(path: Path) -> None:
-    """Make a file or folder durable: a rename must not reach the disk before what it renames."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
