@@ -44,11 +44,24 @@ def atlas_copy(bundled_atlas: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the published tiny atlas; to be read."""
-    from atlas.publish import publish
+def tiny_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny atlas; to be copied."""
     from tests.tiny_atlas import build_tiny_atlas
 
-    folder = tmp_path_factory.mktemp("tiny_snapshot")
-    build_tiny_atlas(folder / "tiny.duckdb")
-    return publish(folder / "tiny.duckdb", folder / "site").folder
+    path = tmp_path_factory.mktemp("tiny_built") / "tiny.duckdb"
+    build_tiny_atlas(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny atlas in a folder of the module's own."""
+    return Path(shutil.copy(tiny_built, tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture(scope="session")
+def tiny_snapshot(tiny_built: Path) -> Path:
+    """The folder of the published tiny atlas; to be read."""
+    from atlas.publish import publish
+
+    return publish(tiny_built, tiny_built.parent / "site").folder

@@ -8,7 +8,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from atlas.serve import current_folder, datasette_of
-from tests.test_browser import CHROMIUM, running
+from tests.serving import running
+from tests.test_browser import CHROMIUM
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -20,7 +20,6 @@ from queries import SavedQuery, run_query, saved_queries
 from schema import open_atlas
 from schema.tables import metadata
 from tests.activation_pages import NEXT, SQL_PAGE, Served, serving
-from tests.tiny_atlas import build_tiny_atlas
 
 TABLES = sorted(map(str, metadata.tables))
 QUERIES = list(saved_queries().values())
@@ -28,13 +27,11 @@ REQUIRED = {"feature": "1", "other_feature": "5", "number": "2", "explanation": 
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("activations") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    with open_atlas(path) as atlas, atlas.transaction():
+def tiny(tiny: Path) -> Path:
+    with open_atlas(tiny) as atlas, atlas.transaction():
         atlas.duckdb.execute("UPDATE feature SET log_sparsity = NULL WHERE feature % 3 = 0")
         atlas.duckdb.execute("UPDATE feature_corpus SET skewness = 'nan' WHERE feature = 1")
-    return path
+    return tiny
 
 
 @pytest.fixture(scope="module")

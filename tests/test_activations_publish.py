@@ -14,22 +14,19 @@ from atlas.publish.tables import every_table
 from queries import saved_queries
 from schema import AtlasError, open_atlas
 from schema.tables import metadata
-from tests.tiny_atlas import build_tiny_atlas
 
 TABLES = sorted(map(str, metadata.tables))
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("publish-activations") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    with open_atlas(path) as atlas, atlas.transaction():
+def tiny(tiny: Path) -> Path:
+    with open_atlas(tiny) as atlas, atlas.transaction():
         atlas.duckdb.execute("UPDATE feature_corpus SET skewness = 'nan' WHERE feature = 1")
         atlas.duckdb.execute("UPDATE vocabulary SET text = 'a' || chr(0) || 'b' WHERE token_id = 1")
         atlas.duckdb.execute("CREATE TEMP TABLE mixed AS FROM activation ORDER BY random()")
         atlas.duckdb.execute("DELETE FROM activation")
         atlas.duckdb.execute("INSERT INTO activation FROM mixed")
-    return path
+    return tiny
 
 
 @pytest.fixture(scope="module")

@@ -6,39 +6,22 @@ folder that SCREENSHOTS names, else in pytest's temporary one.
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from atlas.live.model import LiveModel
 from atlas.live.switch import switch_on
 from atlas.publish import publish
-from atlas.serve import Front, datasette_of, listening
+from atlas.serve import Front, datasette_of
 from schema import open_atlas
+from tests.serving import running
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-
-
-@contextmanager
-def running(application: Any) -> Iterator[str]:
-    """A server in a thread; its address."""
-    with listening("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)
 
 
 @pytest.fixture(scope="module")

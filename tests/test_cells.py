@@ -11,14 +11,6 @@ from atlas.publish import publish
 from queries import run_query
 from schema import open_atlas
 from tests.activation_pages import Served, serving
-from tests.tiny_atlas import build_tiny_atlas
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("cells") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -8,27 +8,19 @@ import shutil
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from atlas.guard.reading import hold, release
 from atlas.publish import publish
-from atlas.serve import Front, current_folder, datasette_of, listening
+from atlas.serve import Front, current_folder, datasette_of
 from schema import AtlasError, open_atlas
-from tests.tiny_atlas import build_tiny_atlas
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tiny") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return path
+from tests.serving import running
 
 
 @pytest.fixture
@@ -116,20 +108,6 @@ def in_front(site: Path, visit: Callable[[Front], Coroutine[Any, Any, None]]) ->
     asyncio.run(visiting())
 
 
-@contextmanager
-def served(site: Path) -> Iterator[str]:
-    with listening("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(Front(site), log_level="error", lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=20)
-            assert not thread.is_alive()
-
-
 def fetch(address: str) -> str:
     with urllib.request.urlopen(address, timeout=60) as answer:
         assert answer.status == 200
@@ -160,8 +138,8 @@ def test_what_is_published_elsewhere_appears_without_a_failed_request(atlas: Pat
             except Exception as error:
                 failures.append(f"{address}: {error!r}")
 
-    with served(site) as address:
-        pages = ("/", "/atlas/corpus", "/atlas/candidates.json", "/atlas/example.csv?_stream=1&_size=10")
+    with running(Front(site)) as address:
+        pages = ("", "atlas/corpus", "atlas/candidates.json", "atlas/example.csv?_stream=1&_size=10")
         readers = [threading.Thread(target=read, args=(address + page,)) for page in pages]
         for reader in readers:
             reader.start()
@@ -170,7 +148,7 @@ def test_what_is_published_elsewhere_appears_without_a_failed_request(atlas: Pat
             for number in range(3):
                 name = change(atlas, number)
                 publish(atlas, site, keep=1)
-                delays.append(seconds_until(name, f"{address}/atlas/corpus.csv"))
+                delays.append(seconds_until(name, f"{address}atlas/corpus.csv"))
         finally:
             stop.set()
             for reader in readers:

@@ -25,7 +25,7 @@ from atlas.pages.shading import LEVELS, level_of, shaded
 from atlas.publish import publish
 from schema import open_atlas
 from tests.activation_pages import Served, serving
-from tests.tiny_atlas import FEATURES, build_tiny_atlas
+from tests.tiny_atlas import FEATURES
 
 SAE = "tiny/blocks.1.hook_resid_pre"
 DISEASES = f"/feature/{SAE}/1"
@@ -44,14 +44,12 @@ HOSTILE_COLUMNS = {
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("feature") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    with open_atlas(path) as atlas, atlas.transaction():
+def tiny(tiny: Path) -> Path:
+    with open_atlas(tiny) as atlas, atlas.transaction():
         atlas.duckdb.execute("UPDATE sae SET neuronpedia_id = 'gpt2-small/8-res-jb' WHERE sae = 0")
         atlas.duckdb.execute("DELETE FROM feature_neighbour")
         atlas.duckdb.execute("INSERT INTO feature_neighbour VALUES (0, 1, 1, 10, 0.5), (0, 1, 2, 4, 0.25)")
-    return path
+    return tiny
 
 
 @pytest.fixture(scope="module")

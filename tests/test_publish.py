@@ -24,7 +24,6 @@ from atlas.publish.tables import EXAMPLE, UNPUBLISHED, sqlite_tables
 from schema import Atlas, AtlasDamagedError, AtlasError, AtlasMissingError, open_atlas
 from schema.migrations import VERSION
 from schema.tables import metadata
-from tests.tiny_atlas import build_tiny_atlas
 
 PUBLISHED = sorted(set(metadata.tables) - UNPUBLISHED)
 
@@ -40,13 +39,6 @@ def fsync(descriptor):
 os.fsync = fsync
 publish(sys.argv[1], sys.argv[2])
 """
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tiny") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return path
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from atlas.publish.tables import sqlite_tables
 from atlas.serve import current_folder, datasette_of, listening, url
 from queries import SavedQuery, run_query
 from schema import AtlasError, open_atlas
-from tests.tiny_atlas import build_tiny_atlas
 
 TABLES = sorted(sqlite_tables().tables)
 QUERIES = published_queries()
@@ -73,13 +72,6 @@ def pages_of(folder: Path) -> Iterator[Pages]:
         for database in pages.datasette.databases.values():
             database.close()
         pages.datasette.executor.shutdown()
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tiny") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from atlas.__main__ import cli
 from schema import AtlasDamagedError, open_atlas
 from schema.verify import verify
-from tests.tiny_atlas import build_tiny_atlas
 
 ONE_ACTIVATION = "(SELECT * FROM activation ORDER BY ALL LIMIT 1)"
 
@@ -159,13 +158,6 @@ DAMAGES = [
         )
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("verify") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return path
 
 
 @pytest.fixture

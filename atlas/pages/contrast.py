@@ -11,10 +11,10 @@ from atlas.pages.charts.null import Null, draw_null, tell_null
 from atlas.pages.charts.style import SMALL
 from atlas.pages.contrast_evidence import Evidence, speaks_against, speaks_for
 from atlas.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, means, null
+from atlas.pages.further import asked_further
 from atlas.pages.memory import Memory, kept
 from atlas.pages.page import Asked, Page, PageError
 from atlas.pages.reading import Row, row
-from queries import find_query
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -79,7 +79,7 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "candidates": [_candidate(datasette, contrast, place, feature) for place, feature in enumerate(best, 1)],
         "survivors": _survivors(evidence),
         "shown": SHOWN,
-        "queries": _queries(datasette, contrast),
+        "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
         "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),
     }
 
@@ -174,13 +174,4 @@ def _survivors(evidence: Evidence) -> list[dict[str, Any]]:
         {"test": name, "meaning": meaning, "features": numbers[name], "of": numbers["printed"]}
         for name, meaning in told
         if numbers[name] is not None
-    ]
-
-
-def _queries(datasette: "Datasette", contrast: Contrast) -> list[dict[str, str]]:
-    """The saved queries about contrasts, asked of this one."""
-    chosen_values = {"contrast": contrast.row["name"], "sae": contrast.row["sae_name"]}
-    return [
-        {"title": query.title, "address": table_address(datasette, query.name, **chosen_values)}
-        for query in map(find_query, QUERIES)
     ]

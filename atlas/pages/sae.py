@@ -8,10 +8,10 @@ from atlas.pages.chart import Chart, drawing, picture
 from atlas.pages.charts.moments import draw_scatter, draw_spread, spreads, tell_scatter, tell_spread
 from atlas.pages.charts.style import SMALL
 from atlas.pages.contrast_rows import named_sets
+from atlas.pages.further import asked_further
 from atlas.pages.page import Asked, Page
 from atlas.pages.reading import Row, row, rows, rows_if_published, sae_named
 from atlas.pages.sae_rows import corpora, densest, moments, moments_asked, spread_asked
-from queries import find_query
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -53,10 +53,7 @@ async def view(asked: Asked) -> Page:
         "densest": await _densest(datasette, sae, seen),
         "contrasts": await _contrasts(datasette, sae),
         "features": table_address(datasette, "feature", sae=sae["sae"]),
-        "queries": [
-            {"title": query.title, "address": table_address(datasette, query.name, sae=sae["name"])}
-            for query in map(find_query, QUERIES)
-        ],
+        "queries": asked_further(datasette, QUERIES, sae=sae["name"]),
     }
     return Page("sae.html", f"SAE {sae['name']}", content)
 

@@ -42,42 +42,23 @@ def draw_throughput(runs: Sequence[Encoding], style: Style) -> bytes:
     axes = new_axes(style, margins=(62, 22, 44, 26))
     theme = style.theme
     done = [run for run in runs if run.tokens_per_second and not run.failed]
-    failed = [run for run in runs if run.failed]
     if done:
         most = max(run.tokens for run in done) or 1
         at, speeds = date2num([_utc(run) for run in done]), [run.tokens_per_second for run in done]
         axes.plot(at, speeds, color=theme.accent, linewidth=1, alpha=0.5, zorder=2)
         sizes = [18 + 90 * (run.tokens / most) ** 0.5 for run in done]
         axes.scatter(at, speeds, s=sizes, color=theme.accent, linewidths=0, zorder=3, label="done; larger: more tokens")
-    if failed:
-        axes.scatter(
-            date2num([_utc(run) for run in failed]),
-            [0.0] * len(failed),
-            s=60,
-            marker="x",
-            color=theme.failed,
-            linewidths=2,
-            zorder=4,
-            clip_on=False,
-            label="failed",
-        )
+    if failed := date2num([_utc(run) for run in runs if run.failed]).tolist():
+        cross = {"marker": "x", "s": 60, "linewidths": 2, "color": theme.failed}
+        axes.scatter(failed, [0.0] * len(failed), zorder=4, clip_on=False, label="failed", **cross)
     axes.set_ylim(0, 1.12 * max((run.tokens_per_second or 0.0 for run in done), default=1.0))
     locator = AutoDateLocator(minticks=2, maxticks=4 if style.narrow else 7)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))
     axes.xaxis.get_offset_text().set(color=theme.muted, fontsize=TEXT * 0.94)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.0),
-        ncols=2,
-        fontsize=TEXT * 0.94,
-        frameon=False,
-        labelcolor=theme.ink,
-        handletextpad=0.2,
-        borderpad=0.1,
-        columnspacing=1.2,
-    )
+    legend = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 2, "columnspacing": 1.2}
+    axes.legend(**legend, fontsize=TEXT * 0.94, frameon=False, labelcolor=theme.ink, handletextpad=0.2, borderpad=0.1)
     name_axes(axes, style, "", "tokens a second")
     return svg(axes, "Throughput of runs over time")
 
