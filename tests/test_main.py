@@ -126,6 +126,25 @@ def test_a_signal_ends_a_long_statement_and_closes_the_run(
     assert not lock_path(path).exists()
 
 
+INTERRUPTED_IMPORT = """
+import signal, sys
+from atlas.start import main
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "atlas.__main__":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
 def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(atlas_copy: Path, tmp_path: Path) -> None:
     source = tmp_path / "notes.jsonl"
     source.write_text('{"text": "One more."}\n{"text": \n')

@@ -7,7 +7,11 @@ import click
 
 @click.command()
 @click.argument("atlas", type=click.Path(path_type=Path))
-@click.option("--corpus", required=True, help="Corpus to remove: medical/medical, or control for all of a source.")
+@click.option(
+    "--corpus",
+    required=True,
+    help="What to remove: medical/medical, control for all of a source, domain=law, term=asthma.",
+)
 def command(atlas: Path, corpus: str) -> None:
     """Remove a corpus from ATLAS with its documents, activations and statistics.
 
