@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
     from ingest.models.sae import LoadedSAE
 
-POCKET_SAES = ("pocket/blocks.2.hook_resid_pre", "pocket/blocks.4.hook_resid_pre")
+from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
+
+POCKET_SAES = (f"{POCKET}/{pocket_sae_ids()[0]}", str(parse_sae_name(POCKET)))
 
 
 @pytest.fixture(scope="session")
 def pocket() -> "tuple[LanguageModel, list[LoadedSAE]]":
-    """The embedded model and both of its SAEs."""
+    """The embedded model, its earliest SAE and its default one."""
     from ingest.models.matching import load_together
 
     return load_together(POCKET_SAES)

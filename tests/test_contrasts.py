@@ -12,10 +12,11 @@ from sklearn.metrics import roc_auc_score
 from ingest.contrasts.figures import MIN_DOCUMENTS
 from ingest.contrasts.job import compute_contrast
 from ingest.contrasts.storing import OF_CONTRAST
+from ingest.models.names import parse_sae_name
 from schema import Atlas, SelectionError, open_atlas, tables
 from tests.tiny_atlas import build_tiny_atlas
 
-POCKET = "pocket/blocks.4.hook_resid_pre"
+POCKET = str(parse_sae_name("pocket"))
 STORED = ("contrast", "sae_contrast", "feature_contrast", "ingest_run")
 
 

@@ -16,13 +16,14 @@ from atlas.publish import publish
 from atlas.serve import current_folder, datasette_of
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed import encode_typed
+from ingest.models.names import parse_sae_name
 from schema import open_atlas
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
     from ingest.models.sae import LoadedSAE
 
-SAE = "pocket/blocks.4.hook_resid_pre"
+SAE = str(parse_sae_name("pocket"))
 TOKENS = [
     {"position": 1, "token_id": 7, "char_start": 0, "char_end": 3},
     {"position": 2, "token_id": 8, "char_start": 3, "char_end": 7},

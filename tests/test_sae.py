@@ -10,7 +10,7 @@ import torch
 
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
-from ingest.models.names import pocket_folder
+from ingest.models.names import pocket_folder, pocket_sae_ids
 from ingest.models.sae import LoadedSAE, load_sae
 from schema import ModelError
 from tests.tiny_models import save_sae, tiny_sae
@@ -21,7 +21,7 @@ Pocket = tuple[LanguageModel, list[LoadedSAE]]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of an SAE of the embedded model."""
-    return Path(shutil.copytree(pocket_folder() / "sae" / "blocks.4.hook_resid_pre", tmp_path / "mine" / "sae"))
+    return Path(shutil.copytree(pocket_folder() / "sae" / pocket_sae_ids()[1], tmp_path / "mine" / "sae"))
 
 
 def edit(folder: Path, **values: Any) -> None:
