@@ -50,7 +50,7 @@ class Workload:
     def faults(self, folder: Path) -> list[str]:
         """What does not hold in a folder, whatever happened there."""
         found = broken(folder / ATLAS) + broken(folder / COPY) + site_broken(folder / SITE)
-        found += [fault for kept in folder.glob("*.v1*") for fault in unreadable(kept)]
+        found += [fault for kept in folder.glob("[!.]*.v1*") for fault in unreadable(kept)]
         if self.steady and contents(folder / ATLAS) != self.expected.atlas:
             found.append("the rows have changed")
         return [f"{self.name}: {fault}" for fault in found]
