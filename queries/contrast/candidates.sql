@@ -5,14 +5,13 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 -- param max_q: DOUBLE = 1  -- largest q shown; 1 shows all, the untested too
 -- param limit: INTEGER = 40  -- most rows shown
-WITH ranked AS (
+WITH best AS (
     SELECT
         fc.*,
         sc.documents_positive,
         sc.documents_control,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name,
-        ROW_NUMBER() OVER (ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature) AS place
+        s.release || '/' || s.sae_id AS name
     FROM feature_contrast AS fc
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
@@ -20,8 +19,14 @@ WITH ranked AS (
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
         AND COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
-    ORDER BY place
+    ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature
     LIMIT :limit
+),
+ranked AS (
+    SELECT
+        best.*,
+        ROW_NUMBER() OVER (ORDER BY auroc DESC, p, sae, feature) AS place
+    FROM best
 ),
 seen AS (
     SELECT
@@ -78,25 +83,28 @@ spelled AS (
         MAX(CASE WHEN p.place = 2 THEN v.text END) AS second,
         MAX(CASE WHEN p.place = 3 THEN v.text END) AS third
     FROM placed AS p
-    JOIN sae AS s ON s.sae = p.sae
-    JOIN vocabulary AS v ON v.tokenization = s.tokenization AND v.token_id = p.token_id
+    CROSS JOIN sae AS s
+    CROSS JOIN vocabulary AS v
     WHERE p.place <= 3
+        AND s.sae = p.sae
+        AND v.tokenization = s.tokenization
+        AND v.token_id = p.token_id
     GROUP BY p.sae, p.feature
 ),
 example AS (
     SELECT
-        e.sae,
-        e.feature,
-        e.context,
-        ROW_NUMBER() OVER (
-            PARTITION BY e.sae, e.feature
+        r.sae,
+        r.feature,
+        (
+            SELECT e.context
+            FROM feature_example AS e
+            WHERE e.sae = r.sae
+                AND e.feature = r.feature
+                AND e.sampling = 'top'
             ORDER BY e.activation DESC, e.context, e.corpus
-        ) AS place
+            LIMIT 1
+        ) AS context
     FROM ranked AS r
-    CROSS JOIN feature_example AS e
-    WHERE e.sae = r.sae
-        AND e.feature = r.feature
-        AND e.sampling = 'top'
 )
 SELECT
     r.place,
@@ -119,7 +127,7 @@ FROM ranked AS r
 LEFT JOIN seen ON seen.sae = r.sae
 LEFT JOIN fired ON fired.sae = r.sae AND fired.feature = r.feature
 LEFT JOIN spelled AS w ON w.sae = r.sae AND w.feature = r.feature
-LEFT JOIN example AS e ON e.sae = r.sae AND e.feature = r.feature AND e.place = 1
+LEFT JOIN example AS e ON e.sae = r.sae AND e.feature = r.feature
 LEFT JOIN context AS x ON x.context = e.context
 LEFT JOIN document AS d ON d.document = x.document
 LEFT JOIN corpus AS k ON k.corpus = d.corpus
