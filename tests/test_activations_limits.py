@@ -215,9 +215,19 @@ def test_nothing_tells_where_the_file_lies_or_who_runs_the_server(pool: Pool, fo
     serialized = "json_serialize_sql('FROM duckdb_data' || 'bases()')"
     asked += [f"FROM json_execute_serialized_sql({serialized})", f"SELECT json_execute_serialized_sql({serialized})"]
     asked += ["SELECT json_serialize_plan('SELECT current_' || 'setting(''secret_directory'')')"]
+    asked += ["FROM 'pragma_database_list'", "SELECT 1 AS a$$, path FROM duckdb_databases() AS b$$"]
+    asked += ["SELECT --\rcurrent_setting('secret_directory')", "EXPLAIN ANALYZE FROM duckdb_databases()"]
+    asked += ["SELECT \"CURRENT_SETTING\"('allowed_paths')", "SELECT 'allowed_paths'.current_setting()"]
     assert len(asked) > 80
     for sql in asked:
         assert str(folder.parent) not in said(pool, sql), sql
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 'query' AS query", "SELECT s.current_setting FROM (SELECT 1 AS current_setting) AS s"]
+)
+def test_a_column_or_a_text_may_have_the_name_of_what_is_closed(pool: Pool, sql: str) -> None:
+    assert len(ask(pool, sql).rows) == 1
 
 
 def test_nothing_of_one_query_reaches_the_next(pool: Pool) -> None:

@@ -39,11 +39,11 @@ class Token:
 
 _PATTERN = re.compile(
     r"""
-    (?P<SPACE>\s+ | --[^\n]*)
+    (?P<SPACE>\s+ | --[^\n\r]*)
   | (?P<STRING>[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*')
   | (?P<QUOTED>"(?:[^"]|"")*")
   | (?P<PARAMETER>:[A-Za-z_]\w*)
-  | (?P<WORD>[^\W\d]\w*)
+  | (?P<WORD>[^\W\d][\w$]*)
   | (?P<NUMBER>\d[\w.]*)
   | (?P<SYMBOL>:: | <= | >= | <> | != | == | := | \|\| | .)
     """,

@@ -19,12 +19,12 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 
 from atlas.activations.settings import Settings
-from atlas.activations.tokens import tokens
 from atlas.activations.values import converter
 from atlas.processes.frames import pack, read_frame
 
@@ -38,20 +38,19 @@ ADDRESS_SPACE_SLACK = 1024
 """Megabytes of addresses, mostly never touched, that the interpreter, DuckDB's code and its threads reserve."""
 
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
-CLOSED_NAMES = frozenset(
+CLOSED_FUNCTIONS = frozenset(
     {
         "current_setting",
-        "duckdb_databases",
-        "duckdb_settings",
         "json_execute_serialized_sql",  # this and the next run or plan a text, in which these names could stand
         "json_serialize_plan",
-        "pg_settings",
-        "pragma_database_list",
         "query",
         "query_table",
     }
 )
-"""What tells where the file lies."""
+CLOSED_TABLES = frozenset({"duckdb_databases", "duckdb_settings", "pg_settings", "pragma_database_list"})
+"""What tells where the file lies; the tables are functions too."""
+NAMED = re.compile(r'"(function_name|table_name)":("(?:[^"\\]|\\.)*")')
+"""A function or table in a statement that DuckDB has parsed and written as JSON."""
 LOCKED_DOWN = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -136,21 +135,26 @@ def check_statement(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
     Raises:
         RefusedError: anything else.
     """
-    closed = [token.name for token in tokens(sql) if token.name and token.name.lower() in CLOSED_NAMES]
-    if closed:
-        raise RefusedError(f"{closed[0]} is not open here")
     statements = cursor.extract_statements(sql)
-    kinds = [statement.type for statement in statements]
-    if kinds == [duckdb.StatementType.EXPLAIN]:
-        kinds = _explained(cursor, sql)
-    if kinds != [duckdb.StatementType.SELECT]:
+    if [statement.type for statement in statements] == [duckdb.StatementType.EXPLAIN]:
+        explain = EXPLAIN.match(sql)
+        sql = sql[explain.end() :] if explain else ""
+        statements = cursor.extract_statements(sql)
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
         raise RefusedError("only one SELECT statement can be run here")
+    for name in _closed_names(cursor, sql):
+        raise RefusedError(f"{name} is not open here")
 
 
-def _explained(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[duckdb.StatementType]:
-    """The kinds of what follows EXPLAIN: EXPLAIN ANALYZE runs what it explains."""
-    explain = EXPLAIN.match(sql)
-    return [statement.type for statement in cursor.extract_statements(sql[explain.end() :])] if explain else []
+def _closed_names(cursor: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
+    """The functions and tables in a SELECT that are not open, as DuckDB's own parser finds them."""
+    row = cursor.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    assert row is not None
+    for kind, quoted in NAMED.findall(row[0]):
+        name = json.loads(quoted).strip('"')
+        closed = CLOSED_TABLES | CLOSED_FUNCTIONS if kind == "function_name" else CLOSED_TABLES
+        if name.lower() in closed:
+            yield name
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, limit: int | None, settings: Settings) -> dict[str, Any]:

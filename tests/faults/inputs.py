@@ -58,7 +58,7 @@ def _report(what: str, cases: Iterator[Case], folder: Path, known: Workload | No
         outcomes[outcome] += 1
         if known is not None and number % every == 0:
             through += 1
-            found += _ingest(source, known, folder / "known")
+            found += _ingest(source, known, folder / "known", f"bad/{number}")
         faults += [f"{case.name} ({case.what}): {fault}" for fault in found]
         path.unlink()
     return {
@@ -108,8 +108,8 @@ def _line_faults(line: str) -> list[str]:
     return faults
 
 
-def _ingest(source: str, known: Workload, folder: Path) -> list[str]:
-    """Put a case into an atlas through the command: refused or in, the rows that were there stay as they were."""
+def _ingest(source: str, known: Workload, folder: Path, corpus: str) -> list[str]:
+    """Put a case into an atlas as a corpus of its own: refused or in, the rows that were there stay as they were."""
     path = folder / ATLAS
     if not path.exists():
         known.begin(folder)
@@ -119,7 +119,7 @@ def _ingest(source: str, known: Workload, folder: Path) -> list[str]:
     before = contents(path)
     sae = list(known.arguments(folder))[-1]
     ended = run_atlas(
-        ("ingest", path, source, "--sae", sae, "--corpus", "bad", "--domain", "bad", "--on-error", "skip")
+        ("ingest", path, source, "--sae", sae, "--corpus", corpus, "--domain", "bad", "--on-error", "skip")
     )
     after = contents(path)
     faults = [] if ended.code == 0 else [fault for fault in (ended.fault(),) if fault]
