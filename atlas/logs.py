@@ -40,6 +40,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
+class ReaderMayLeave(logging.StreamHandler[TextIO]):
+    """A handler that goes on in silence where nobody reads any more: the work is not undone by its log."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: what would be said is printed to the stream that has failed."""
+
+
 class PrintedLines(io.TextIOBase):
     """A stream whose lines become log records."""
 
@@ -64,8 +71,7 @@ def set_up_logs(command: str | None, *, verbose: bool, as_json: bool) -> None:
         logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format=PLAIN)
         return
     os.environ |= {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    stream: TextIO | None = sys.stderr
-    handler = logging.StreamHandler(stream)
+    handler = ReaderMayLeave(sys.stderr)
     handler.setFormatter(JsonFormatter(command))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)

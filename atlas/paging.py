@@ -5,7 +5,9 @@ key. Where SQLite walks an index backwards, rows that sort alike come in the oth
 are never shown, in a streamed CSV neither. So the first page is asked for by the key too.
 """
 
+import asyncio
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from datasette import hookimpl
@@ -13,10 +15,12 @@ from datasette.database import Database
 from datasette.utils import escape_sqlite
 
 from atlas.guard import PLUGIN
+from atlas.guard.asking import asked_sql, turn
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
 
+OWN_AT_ONCE = 2
 _FIRST_PAGE = re.compile(
     r"""
     \s* select \s [^()]+? \s from \s \[?(?P<table>\w+)\]? \s
@@ -40,11 +44,26 @@ def startup(datasette: "Datasette") -> None:
 
 
 class PagedDatabase(Database):  # type: ignore[misc]
-    """Datasette's database, with the primary key behind the column that a table is sorted by."""
+    """Datasette's database, with the primary key behind the column that a table is sorted by.
+
+    People's own SQL takes turns: it runs in `OWN_AT_ONCE` of the threads, the others are the pages'.
+    """
 
     async def execute(self, sql: str, *arguments: Any, **options: Any) -> Any:
-        """The rows of a statement."""
-        return await super().execute(await self._keyed(sql), *arguments, **options)
+        """The rows of a statement.
+
+        Raises:
+            BusyError: a statement of one's own had no turn for a while.
+        """
+        sql = await self._keyed(sql)
+        if asked_sql.get() is None:
+            return await super().execute(sql, *arguments, **options)
+        async with turn(self._turns):
+            return await super().execute(sql, *arguments, **options)
+
+    @cached_property
+    def _turns(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(OWN_AT_ONCE)
 
     async def _keyed(self, sql: str) -> str:
         match = _FIRST_PAGE.match(sql)

@@ -146,6 +146,7 @@ REQUESTS = {
     "a long path": (f"/atlas/{'x' * 20_000}", 414),
     "many parameters": (f"/atlas/document?{'a=1&' * 300}", 400),
     "many facets": (f"/atlas/document?{'_facet=text&' * 50}", 400),
+    "many facets, spelled otherwise": (f"/atlas/document?{'%5ffacet=text&' * 50}", 400),
     "a facet of nothing": ("/atlas/document?_facet=nowhere", 400),
     "a facet that is SQL": ("/atlas/document?_facet=text%5D+from+sqlite_master--", (200, 400)),
     "a facet of arrays that are none": ("/atlas/document?_facet_array=text", 400),
@@ -305,6 +306,40 @@ def test_a_hostile_address(address: str, status: int | tuple[int, ...], site: Si
     response = site.ask(address)
     assert response.status_code in (status if isinstance(status, tuple) else (status,)), response.text[:1000]
     site.check(response)
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 400), ("OPTIONS", 405)])
+@pytest.mark.parametrize("path", ["*", "", "http:", "atlas"])
+def test_a_path_without_a_slash(path: str, method: str, status: int, site: Site) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(site.datasette.app()(scope, None, send))
+    assert sent[0]["status"] == status
+
+
+def test_peoples_own_sql_leaves_threads_to_the_pages(site: Site) -> None:
+    async def visit() -> int:
+        get = site.datasette.client.get
+        endless = f"/atlas.json?{urlencode({'sql': f'{ENDLESS} SELECT COUNT(*) FROM c'})}"
+        asked = [asyncio.create_task(get(endless)) for _ in range(6)]
+        await asyncio.sleep(0.1)
+        assert (await get("/atlas/corpus.json")).status_code == 200
+        waiting = sum(not task.done() for task in asked)
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {400}
+        return waiting
+
+    assert asyncio.run(visit()) >= 4
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)

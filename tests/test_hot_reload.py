@@ -19,6 +19,7 @@ import pytest
 from atlas.guard.reading import hold, release
 from atlas.publish import publish
 from atlas.serve import Front, current_folder, datasette_of
+from atlas.serve.front import FIRST_PAUSE_SECONDS
 from schema import AtlasError, open_atlas
 from tests.serving import running
 
@@ -232,11 +233,30 @@ def test_a_snapshot_that_cannot_be_opened_changes_nothing(
         lines = [record.getMessage() for record in caplog.records if record.name == "atlas.serve.front"]
         assert len(lines) == 1
         assert lines[0].startswith(f"{broken} cannot be served: ")
-        assert lines[0].endswith(f"{shown.name} stays")
+        assert lines[0].endswith(f"{shown.name} stays, and it is tried again")
         assert "\n" not in lines[0]
         assert "another/0" not in await text(front, "/atlas/corpus.csv")
         name = change(atlas, 1)
         publish(atlas, site)
+        await front.look()
+        assert name in await text(front, "/atlas/corpus.csv")
+
+    in_front(site, visit)
+
+
+def test_a_snapshot_that_could_not_be_opened_once_is_tried_again(
+    atlas: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def visit(front: Front) -> None:
+        name = change(atlas, 0)
+        database = publish(atlas, site).folder / "atlas.db"
+        database.rename(database.with_suffix(".away"))
+        await front.look()
+        database.with_suffix(".away").rename(database)
+        await front.look()
+        assert name not in await text(front, "/atlas/corpus.csv")
+        later = time.monotonic() + FIRST_PAUSE_SECONDS
+        monkeypatch.setattr("atlas.serve.front.time.monotonic", lambda: later)
         await front.look()
         assert name in await text(front, "/atlas/corpus.csv")
 

@@ -1,6 +1,7 @@
 """The `atlas` command as a process: what it says and leaves where its surroundings fail."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -143,6 +144,15 @@ main()
 def test_ctrl_c_while_modules_are_imported_shows_no_traceback() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_a_log_that_nobody_reads_any_more_ends_nothing(atlas_copy: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "atlas", "--json-logs", "verify", str(atlas_copy)]
+    with os.fdopen(writing) as stream:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stream, check=False)
+    assert done.returncode == 0
 
 
 def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(atlas_copy: Path, tmp_path: Path) -> None:

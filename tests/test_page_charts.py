@@ -20,7 +20,7 @@ from atlas.pages.charts.moments import Moments, draw_scatter, draw_spread, sprea
 from atlas.pages.charts.null import Null, draw_null, tell_null
 from atlas.pages.charts.style import DARK, LIGHT, NARROW, SMALL, Size, Style
 from atlas.pages.charts.throughput import Encoding, draw_throughput, tell_throughput
-from atlas.pages.memory import Memory
+from atlas.pages.memory import Memory, snapshot_of
 from tests.activation_pages import Served, serving
 
 HOSTILE = '$\\frac{1}{2}$ <script>alert("x")</script> & \n\r\t\x00\x1b ᛒ 漢 \ud800'
@@ -193,7 +193,7 @@ def served(tiny_snapshot: Path) -> Iterator[Served]:
 
 
 def test_a_chart_may_be_kept_for_as_long_as_its_address_names_the_snapshot(served: Served) -> None:
-    version = served.datasette.get_database("atlas").hash[:8]
+    version = str(snapshot_of(served.datasette))[:8]
     kept, asked = served.get(MEANS_CHART, v=version), served.get(MEANS_CHART)
     assert kept.headers["cache-control"] == "max-age=31536000, immutable"
     assert asked.headers["cache-control"] == served.get(MEANS_CHART, v="other").headers["cache-control"] == "no-cache"
@@ -206,10 +206,16 @@ def test_a_chart_may_be_kept_for_as_long_as_its_address_names_the_snapshot(serve
 
 def test_a_chart_is_drawn_once_for_any_number_of_visitors(served: Served) -> None:
     before = len(DRAWN)
-    address = "/chart/contrast/medical/null.svg?theme=dark&width=narrow"
+    addresses = [
+        f"/chart/sae/{spelled}/blocks.1.hook_resid_pre/scatter.svg?theme=dark&width=narrow&{name}={number}"
+        for spelled in ("tiny", "%74iny")
+        for name in ("cachebuster", "sae")
+        for number in range(2)
+    ]
 
     async def visit() -> list[bytes]:
-        answers = await asyncio.gather(*(served.datasette.client.get(f"{address}&cachebuster={n}") for n in range(8)))
+        answers = await asyncio.gather(*(served.datasette.client.get(address) for address in addresses))
+        assert {answer.status_code for answer in answers} == {200}
         return [answer.content for answer in answers]
 
     assert len(set(served.run(visit()))) == 1

@@ -52,6 +52,14 @@ def test_every_link_leads_somewhere_on_this_server(served: Served) -> None:
             assert served.get(link, None).status_code in (200, 302), link
 
 
+def test_each_saved_query_is_linked_by_its_title(served: Served) -> None:
+    groups = served.get("/start.json").json()["queries"]
+    links = {query["title"]: query["address"] for group in groups for query in group["queries"]}
+    assert set(links) == {query.title for query in saved_queries().values()}
+    for title, address in links.items():
+        assert title in unescape(served.get(address, None).text), address
+
+
 def test_nothing_is_linked_twice_in_its_body(served: Served) -> None:
     body = served.get("/").text.partition('id="saes"')[2]
     links = re.findall(r'href="([^"]+)"', body)

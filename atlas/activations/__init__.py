@@ -8,7 +8,7 @@
     ordering     the order of a table's pages
     pool         workers, started when needed and replaced when lost
     child        one of them: the process, the pipes, the deadline
-    protocol     how the two speak
+    settings     its limits and its file
     worker       the child process that runs SQL, locked down and limited
     values       what a worker sends of a DuckDB value
     rows         what Datasette gets of an answer

@@ -24,6 +24,10 @@ class FailedQueryError(Exception):
     """The query cannot be run, or its worker did not live to answer; the message is for people."""
 
 
+class UnavailableError(FailedQueryError):
+    """No query can be run at this moment."""
+
+
 class Worker:
     """A child process that answers queries."""
 
@@ -54,7 +58,7 @@ class Worker:
         Raises:
             InterruptedQueryError: it did not answer in the request's seconds.
             ChildLostError: it ended, or says what nobody can read.
-            FailedQueryError: it never was ready for one.
+            UnavailableError: it never was ready for one.
         """
         if not self._ready:
             self._await_ready()
@@ -76,7 +80,7 @@ class Worker:
         try:
             self._child.receive(START_SECONDS)
         except (ChildLostError, LateAnswerError):
-            raise FailedQueryError(f"{self._file} cannot be opened; publish again: atlas publish ATLAS SITE") from None
+            raise UnavailableError(f"{self._file} cannot be opened; publish again: atlas publish ATLAS SITE") from None
         self._ready = True
 
 

@@ -3,18 +3,18 @@
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.tracer import trace
 
-from atlas.activations.child import FailedQueryError, InterruptedQueryError
+from atlas.activations.child import FailedQueryError, InterruptedQueryError, UnavailableError
 from atlas.activations.pool import Answer, Limits, Pool
 from atlas.activations.rows import make_rows
 from atlas.activations.shadow import DESCRIPTION, read_description, shadow
 from atlas.activations.translate import Translator
+from atlas.guard.asking import BusyError, asked_sql
 
 PAGES = Limits(workers=3, memory_megabytes=1024, threads=2)
 ASKED = Limits(workers=2, memory_megabytes=1024, threads=2, niceness=10)
@@ -24,9 +24,6 @@ LONGEST_CELL = 16_000_000
 """Characters of one value; a text has at most 10 MB."""
 UNCOUNTED = frozenset({"activation"})
 """Not counted on the page of a row that it refers to: it has no index to count by."""
-
-asked_sql: ContextVar[frozenset[str] | None] = ContextVar("asked_sql", default=None)
-"""The statements of people's own in the request at hand; None where everything is the page's."""
 
 _INTROSPECTION = re.compile(r"\s*(?:PRAGMA\b|SELECT\s+[\w\s,*]+\s+FROM\s+sqlite_master\b)", re.IGNORECASE)
 _COUNT = re.compile(
@@ -80,6 +77,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
 
         Raises:
             QueryInterrupted: the time limit passed.
+            BusyError: it could be run at another time.
             sqlite3.OperationalError: the statement cannot be run.
         """
         asked = asked_sql.get()
@@ -112,6 +110,8 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             return await pool.ask(statement, None if limit is None else limit + 1, seconds)
         except InterruptedQueryError:
             raise QueryInterrupted(sqlite3.OperationalError("interrupted"), sql, params) from None
+        except UnavailableError as error:
+            raise BusyError(str(error)) from None
         except FailedQueryError as error:
             raise sqlite3.OperationalError(str(error)) from None
 

@@ -17,6 +17,8 @@ _BY_KEY = re.compile(
         (?P<order>order\ by\ (?P<key>[^()]+?)\ )(?=limit\ \d+\s*$)""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
+_DISTINCT = re.compile(r"\s*select\s+distinct\b", re.IGNORECASE)
+_NO_TABLES_PAGE = re.compile(r"\b(?:select|union|intersect|except|group|having)\b", re.IGNORECASE)
 
 
 def ordered(sql: str, tables: Mapping[str, TableDescription]) -> str:
@@ -45,7 +47,7 @@ def as_stored(sql: str, tables: Mapping[str, TableDescription]) -> str:
     """
     page = _BY_KEY.match(sql)
     table = tables.get(_bare(page["table"])) if page else None
-    if page is None or table is None or "select" in (page["where"] or "").lower():
+    if page is None or table is None or _NO_TABLES_PAGE.search(sql, page.start("table")) or _DISTINCT.match(sql):
         return sql
     columns = tuple(_bare(column.strip()) for column in page["key"].split(","))
     return sql[: page.start("order")] + sql[page.end("order") :] if columns == table.key else sql

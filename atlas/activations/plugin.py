@@ -38,7 +38,7 @@ def startup(datasette: "Datasette") -> None:
 @hookimpl
 def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]:
     """Mark each request that carries SQL of a person's own, so that it waits for its like only."""
-    from atlas.activations.database import asked_sql
+    from atlas.guard.asking import asked_sql
 
     def wrap(application: Application) -> Application:
         async def marked(scope: Scope, receive: Any, send: Any) -> None:

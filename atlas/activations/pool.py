@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atlas.activations.child import FailedQueryError, InterruptedQueryError, Worker
+from atlas.activations.child import FailedQueryError, InterruptedQueryError, UnavailableError, Worker
 from atlas.activations.rows import Row, make_rows
 from atlas.activations.settings import Settings
 from atlas.activations.translate import Statement
+from atlas.guard.asking import BUSY, PATIENCE_SECONDS
 from atlas.processes.child import ChildLostError
 
-PATIENCE_SECONDS = 10
-"""How long a query waits for a worker before it is sent away."""
 LONGEST_ANSWER = 32 * 2**20
 
 
@@ -67,7 +66,8 @@ class Pool:
 
         Raises:
             InterruptedQueryError: the time was up.
-            FailedQueryError: it cannot be run, it took more than it may, or too many wait before it.
+            UnavailableError: too many wait before it, or the file cannot be opened.
+            FailedQueryError: it cannot be run, or it took more than it may.
         """
         request = {"sql": statement.sql, "parameters": statement.parameters, "rows": rows, "seconds": seconds}
         loop = asyncio.get_running_loop()
@@ -84,7 +84,7 @@ class Pool:
 
     def _run(self, request: dict[str, Any], since: float) -> Answer:
         if time.monotonic() - since > PATIENCE_SECONDS:
-            raise FailedQueryError("too many queries run at this moment; try again in a few seconds")
+            raise UnavailableError(BUSY)
         worker = self._take()
         try:
             message = worker.ask(request)
@@ -120,7 +120,7 @@ class Pool:
         """An idle worker or a new one; where another fits, a spare is started beside it."""
         with self._lock:
             if self._closed:
-                raise FailedQueryError("the database is closed")
+                raise UnavailableError("the database is closed")
             worker = self._living() or self._start()
             self._warm_spare()
             return worker

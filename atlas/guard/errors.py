@@ -19,7 +19,13 @@ INTERRUPTED = "SQL Interrupted"
 """Datasette's title for it; its message is HTML, for people who can change the server's settings."""
 NOT_HERE = "There is no page at this address."
 FAILED = "This page cannot be shown: the server met an error, which its log describes."
-TITLES = {400: "This cannot be answered", 403: "This is not shown", 404: "Not found", 500: "An error of this server"}
+TITLES = {
+    400: "This cannot be answered",
+    403: "This is not shown",
+    404: "Not found",
+    500: "An error of this server",
+    503: "The server is busy",
+}
 
 ASKED_WRONGLY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY)
 """SQLite's codes for what a statement brings upon itself; others tell of a damaged file or disk."""

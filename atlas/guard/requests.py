@@ -31,9 +31,8 @@ HEADERS = {
 }
 
 _NUL = re.compile(rb"%00|\0")
-_ELSEWHERE = re.compile(rb"//|\\|[^!-~]")
+_ELSEWHERE = re.compile(rb"^(?!/)|//|\\|[^!-~]")
 """A path that a browser could take for another host's, or that is no path of ours."""
-_FACET = re.compile(rb"(?:^|&)_facet")
 _CSV_OF_A_DATABASE = re.compile(rb"/[^/]+\.csv")
 _MILLISECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _LIST_FILTERS = ("__in", "__notin")
@@ -63,11 +62,14 @@ def _wrong_in(path: bytes, query: bytes) -> str | None:
     if _NUL.search(path + query):
         return "the address holds a NUL character"
     if _ELSEWHERE.search(path):
-        return "the address holds two slashes in a row, a backslash or a character that belongs encoded"
-    if query.count(b"&") >= MOST_PARAMETERS or len(_FACET.findall(query)) > MOST_FACETS:
-        return f"the address holds over {MOST_PARAMETERS} parameters or {MOST_FACETS} facets"
-    given = parse_qs(query.decode("latin-1"))
-    if _CSV_OF_A_DATABASE.fullmatch(path) and "sql" not in given:
+        return "the path begins without a slash, or holds two in a row, a backslash or a character that belongs encoded"
+    too_many = f"the address holds over {MOST_PARAMETERS} parameters or {MOST_FACETS} facets"
+    if query.count(b"&") >= MOST_PARAMETERS:
+        return too_many
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    if sum(len(values) for name, values in given.items() if name.startswith("_facet")) > MOST_FACETS:
+        return too_many
+    if _CSV_OF_A_DATABASE.fullmatch(path) and not any(given.get("sql", [])):
         return "a database has no CSV; a table has one, DATABASE/TABLE.csv, and so has DATABASE.csv?sql=SELECT..."
     return _wrong_value(given)
 
@@ -105,7 +107,7 @@ def guarded(application: Application, draws: Callable[[str], bool]) -> Applicati
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
-        charts = draws(scope["path"].split("/")[1].split(".")[0])
+        charts = draws(scope["path"].lstrip("/").partition("/")[0].partition(".")[0])
         send = _without_body(send) if scope["method"] == "HEAD" else send
         send = _with_headers(send, policy(charts=charts).encode())
         refused = refusal(scope)

@@ -10,6 +10,7 @@ from atlas.live.firing import activations_of, by_rarity, features_by_token, stro
 from atlas.live.model import LONGEST_TEXT, LiveError
 from atlas.live.switch import live_model
 from atlas.pages.addresses import feature_address, sae_address
+from atlas.pages.feature import LONGEST_INDEX
 from atlas.pages.page import Asked, Page, PageError
 from atlas.pages.reading import Row, rows
 
@@ -37,24 +38,32 @@ class Reader:
         """Where a feature is shown."""
         return feature_address(self.datasette, self.name, feature) if self.sae else None
 
-    async def told(self, features: Sequence[int]) -> dict[int, Row]:
-        """What the atlas knows of features: how often they fire, and on which tokens most."""
+    async def densities(self, features: Sequence[int]) -> dict[int, float]:
+        """How often features fire in the corpora of the atlas; one that never does is left out."""
+        if self.sae is None:
+            return {}
+        found = await rows(self.datasette, "live_densities", sae=self.sae["sae"], features=json.dumps(features))
+        return {row["feature"]: row["density"] for row in found}
+
+    async def top_tokens(self, features: Sequence[int]) -> dict[int, list[str]]:
+        """The tokens of the corpora on which features fire most."""
         if self.sae is None:
             return {}
         values = {"sae": self.sae["sae"], "features": json.dumps(features), "tokens": TOP_TOKENS}
-        found = await rows(self.datasette, "live_features", **values)
-        return {
-            row["feature"]: {"density": row["density"], "top_tokens": json.loads(row["top_tokens"])} for row in found
-        }
+        spoken: dict[int, list[str]] = {}
+        for row in await rows(self.datasette, "live_top_tokens", **values):
+            spoken.setdefault(row["feature"], []).append(row["text"])
+        return spoken
 
     async def content(self, asked: Asked) -> Row:
         """What is shown of this SAE; `?order=rarity` puts rare features first, `?feature=` chooses the shading."""
         features = strongest_features(self.firing)
-        told = await self.told([each["feature"] for each in features])
-        unknown: Row = {"density": None, "top_tokens": []}
-        features = [each | told.get(each["feature"], unknown) for each in features]
+        densities = await self.densities([each["feature"] for each in features])
+        features = [each | {"density": densities.get(each["feature"])} for each in features]
         if asked.query.get("order") == RARITY:
             features = by_rarity(features)
+        shown = features[:A_TEXT]
+        spoken = await self.top_tokens([each["feature"] for each in shown])
         feature = self._chosen(asked, features)
         shading = activations_of(self.tokens, self.firing, feature)
         return {
@@ -64,20 +73,21 @@ class Reader:
             "feature": feature,
             "shading": shading,
             "scale": max((token["activation"] for token in shading), default=0.0),
-            "features": [
-                self._linked(each) | {"shade": self._here(asked, sae=self.name, feature=each["feature"])}
-                for each in features[:A_TEXT]
-            ],
+            "features": [self._told(asked, each, spoken.get(each["feature"], [])) for each in shown],
             "tokens": [
                 {**token, "features": [self._linked(each) for each in token["features"]]}
                 for token in features_by_token(self.tokens, self.firing, A_TOKEN)
             ],
         }
 
+    def _told(self, asked: Asked, each: Row, top_tokens: Sequence[str]) -> Row:
+        shade = self._here(asked, sae=self.name, feature=each["feature"])
+        return {**self._linked(each), "top_tokens": top_tokens, "shade": shade}
+
     def _chosen(self, asked: Asked, features: Sequence[Row]) -> int | None:
         """The feature that shades the text: the one asked for, else the first that is shown."""
         feature = asked.query.get("feature", "")
-        if feature.isdecimal() and asked.query.get("sae", self.name) == self.name:
+        if feature.isdecimal() and len(feature) <= LONGEST_INDEX and asked.query.get("sae", self.name) == self.name:
             return int(feature)
         return features[0]["feature"] if features else None
 

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from atlas.publish.canned import DATABASE_NAME
+from atlas.publish.canned import DATABASE_NAME, published_name
+from queries import SavedQuery
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -30,7 +31,13 @@ def contrast_address(datasette: "Datasette", contrast: str, sae: str) -> str:
 
 def table_address(datasette: "Datasette", table: str, *, database: str = DATABASE, **chosen: object) -> str:
     """Datasette's page of a table or saved query, filtered to the rows that were used."""
-    return f"{datasette.urls.table(database, table)}?{urlencode(chosen)}"
+    address = str(datasette.urls.table(database, table))
+    return f"{address}?{urlencode(chosen)}" if chosen else address
+
+
+def query_address(datasette: "Datasette", query: SavedQuery, **values: object) -> str:
+    """A saved query's page, asked with these values of its parameters."""
+    return table_address(datasette, published_name(query), database=query.database, **values)
 
 
 def row_address(datasette: "Datasette", table: str, key: int) -> str:

@@ -28,12 +28,16 @@ FOR_EVER = "max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Chart:
-    """A kind of chart: where its numbers come from, what draws them, and its two sizes."""
+    """A kind of chart: where its numbers come from, what draws them, and its two sizes.
+
+    `chosen_by` names the values of the query that choose among such charts.
+    """
 
     read: Callable[[Asked], Awaitable[Any]]
     draw: Callable[[Any, Style], bytes]
     wide: Size = WIDE
     narrow: Size = NARROW
+    chosen_by: tuple[str, ...] = ()
 
 
 def drawing(charts: Mapping[str, Chart]) -> View:
@@ -79,7 +83,8 @@ async def _drawn(asked: Asked, chart: Chart) -> bytes:
     theme = asked.query.get("theme", "light")
     style = Style(THEMES.get(theme, LIGHT), chart.narrow if narrow else chart.wide)
     snapshot = snapshot_of(asked.datasette)
-    key = snapshot and (snapshot, asked.request.path, asked.query.get("sae"), style)
+    which = (*sorted(asked.parts.items()), *((name, asked.query.get(name)) for name in chart.chosen_by))
+    key = snapshot and (snapshot, chart, which, style)
     known = DRAWN.get(key) if key else None
     if known is not None:
         return known

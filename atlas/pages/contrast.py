@@ -50,8 +50,8 @@ async def _null_asked(asked: Asked) -> Null:
 
 
 CHARTS = {
-    "means": Chart(_means_asked, draw_means),
-    "null": Chart(_null_asked, draw_null, wide=SMALL, narrow=SMALL),
+    "means": Chart(_means_asked, draw_means, chosen_by=("sae",)),
+    "null": Chart(_null_asked, draw_null, wide=SMALL, narrow=SMALL, chosen_by=("sae",)),
 }
 chart = drawing(CHARTS)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from atlas.pages.addresses import table_address
+from atlas.pages.addresses import query_address
 from queries import find_query
 
 if TYPE_CHECKING:
@@ -13,6 +13,5 @@ if TYPE_CHECKING:
 def asked_further(datasette: "Datasette", names: Iterable[str], **values: str) -> list[dict[str, str]]:
     """The title and the address of each saved query, with these values of its parameters."""
     return [
-        {"title": query.title, "address": table_address(datasette, query.name, **values)}
-        for query in map(find_query, names)
+        {"title": query.title, "address": query_address(datasette, query, **values)} for query in map(find_query, names)
     ]

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -51,9 +52,13 @@ class Memory(Generic[Value]):
 
 
 def snapshot_of(datasette: "Datasette") -> str | None:
-    """What names the content that is served; None where the database may still change."""
+    """What names the snapshot that is served; None where the database may still change.
+
+    Two snapshots of equal content differ: their logs of runs do.
+    """
     found = datasette.get_database(DATABASE).hash
-    return None if found is None else str(found)
+    named = f"{found} {datasette.config_dir}".encode()
+    return None if found is None else blake2b(named, digest_size=16).hexdigest()
 
 
 async def kept(

@@ -40,7 +40,7 @@ async def view(asked: Asked) -> Page:
     assert counted is not None
     content = {
         **counted,
-        "shown": described(found[:SHOWN]),
+        "shown": described(found[: SHOWN + 1])[:SHOWN],
         "every": table_address(datasette, "ingest_run", _sort_desc="ingest_run"),
         "charts": _charts(datasette, encodings(found)),
         "scheduled": await _scheduled(datasette),

@@ -3,14 +3,21 @@
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from atlas.pages.addresses import ACTIVATIONS, contrast_address, feature_address, sae_address, table_address
+from atlas.pages.addresses import (
+    ACTIVATIONS,
+    contrast_address,
+    feature_address,
+    query_address,
+    sae_address,
+    table_address,
+)
 from atlas.pages.contrast_rows import named_sets
 from atlas.pages.find_words import parts_of
 from atlas.pages.reading import Row, row, rows
 from atlas.pages.runs import described
 from atlas.publish.canned import DATABASE_NAME
 from atlas.publish.examples import CLOSE_MARK, OPEN_MARK
-from queries import GROUPS, SavedQuery, saved_queries
+from queries import GROUPS, saved_queries
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -59,7 +66,7 @@ def queries(datasette: "Datasette") -> list[dict[str, Any]]:
     return [
         {
             "group": GROUPS[group],
-            "queries": [{"title": query.title, "address": _address(datasette, query)} for query in members],
+            "queries": [{"title": query.title, "address": query_address(datasette, query)} for query in members],
         }
         for group, members in groupby(answered, key=lambda query: query.group)
     ]
@@ -94,7 +101,3 @@ async def _candidates(datasette: "Datasette", contrast: Row) -> list[dict[str, A
             }
         )
     return told
-
-
-def _address(datasette: "Datasette", query: SavedQuery) -> str:
-    return str(datasette.urls.table(query.database, query.name))

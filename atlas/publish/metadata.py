@@ -37,6 +37,7 @@ SETTINGS: dict[str, bool | int] = {
     "default_page_size": 50,
     "max_returned_rows": 1000,
     "sql_time_limit_ms": 2500,
+    "num_sql_threads": 5,
     "facet_time_limit_ms": 500,
     "default_facet_size": 12,
     "suggest_facets": False,

@@ -6,6 +6,8 @@ every new request; those under way, a long CSV among them, are finished by the o
 
 import asyncio
 import logging
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from atlas.guard.requests import Receive, Scope, Send
@@ -16,6 +18,8 @@ from schema import AtlasError
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
+"""How long a snapshot that could not be opened is left alone: each time twice as long as before."""
 
 
 def current_folder(site: Path) -> Path:
@@ -30,6 +34,23 @@ def current_folder(site: Path) -> Path:
     return snapshot_folder(site, current)
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """A snapshot that could not be opened, why, and when it is tried again."""
+
+    folder: Path
+    said: str
+    pause: float
+    until: float
+
+    @classmethod
+    def again(cls, folder: Path, said: str, before: "_Refused | None") -> "_Refused":
+        """A refusal after the one before, which may have been another snapshot's."""
+        same = before is not None and before.folder == folder
+        pause = min(2 * before.pause, LONGEST_PAUSE_SECONDS) if before is not None and same else FIRST_PAUSE_SECONDS
+        return cls(folder, said, pause, time.monotonic() + pause)
+
+
 class Front:
     """A site as an ASGI application that follows what is published."""
 
@@ -37,7 +58,7 @@ class Front:
         self.site = site
         self._prepare = prepare
         self._current: Generation | None = None
-        self._refused: Path | None = None
+        self._refused: _Refused | None = None
         self._watching: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -72,16 +93,19 @@ class Front:
         await self._current(scope, receive, send)
 
     async def look(self) -> None:
-        """Show the published snapshot, unless it is shown already or could not be opened before."""
-        folder = self._published()
-        if self._current is None or folder in (None, self._current.folder, self._refused):
+        """Show the published snapshot, unless it is shown already or could not be opened a moment ago."""
+        folder, refused = self._published(), self._refused
+        if self._current is None or folder is None or folder == self._current.folder:
             return
-        assert folder is not None
+        if refused is not None and refused.folder == folder and time.monotonic() < refused.until:
+            return
         try:
             following = await Generation.open(folder, self._prepare)
         except Exception as error:
-            log.error("%s cannot be served: %s; %s stays", folder, _said(error), self._current.folder.name)  # noqa: TRY400
-            self._refused = folder
+            self._refused = _Refused.again(folder, _said(error), refused)
+            if refused is None or (refused.folder, refused.said) != (folder, self._refused.said):
+                name = self._current.folder.name
+                log.error("%s cannot be served: %s; %s stays, and it is tried again", folder, self._refused.said, name)  # noqa: TRY400
             return
         before, self._current = self._current, following
         log.info("%s is served now", folder)

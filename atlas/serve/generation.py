@@ -14,6 +14,7 @@ from datasette.database import Database
 
 from atlas.guard.reading import release
 from atlas.guard.requests import Application, Receive, Scope, Send
+from atlas.publish.canned import DATABASE_NAME
 from schema import AtlasError
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Generation:
         """Build a snapshot's application beside the running one, and ask it for its start page.
 
         Raises:
-            AtlasError: the start page cannot be shown.
+            AtlasError: it has no database, or the start page cannot be shown.
             Exception: whatever Datasette or a plugin meets in a damaged snapshot.
         """
         datasette = await asyncio.to_thread(datasette_of, folder)
@@ -85,6 +86,8 @@ async def _warm(datasette: Datasette) -> None:
 
     The page itself may be remembered from another snapshot of the same content.
     """
+    if DATABASE_NAME not in datasette.databases:
+        raise AtlasError("its atlas.db is missing")
     await datasette.invoke_startup()
     for database in datasette.databases.values():
         await database.table_names()
@@ -96,9 +99,11 @@ async def _warm(datasette: Datasette) -> None:
 def _close(datasette: Datasette) -> None:
     if datasette.executor is not None:
         datasette.executor.shutdown()
-    for database in datasette.databases.values():
-        database.close()
-    release(datasette)
+    try:
+        for database in datasette.databases.values():
+            database.close()
+    finally:
+        release(datasette)
 
 
 class _OwnDatabase(Database):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,9 @@ def serve(
         def ready() -> None:
             started(address)
             if browser:
-                webbrowser.open(address)
+                threading.Thread(
+                    target=webbrowser.open, args=(address,), daemon=True
+                ).start()  # a console's is waited for
 
         try:
             asyncio.run(_run(Front(site, prepare), listener, ready))
