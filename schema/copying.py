@@ -29,16 +29,24 @@ def draft_for(place: Path) -> Iterator[Path]:
     One process at a time writes for a place; what a killed one left is cleared away.
 
     Raises:
-        OSError: the folder cannot be written to.
+        OSError: the folder cannot be written to, or what another user's process left cannot be cleared away.
     """
     folder = place.with_name(f".{place.name}.unfinished")
     with locked(folder.with_suffix(".lock")):
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        _make(folder)
         try:
             yield folder / place.name
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        reason = f"{folder} is in the way, and cannot be cleared away by this user: delete it"
+        raise PermissionError(errno.EACCES, reason) from error
 
 
 def put(draft: Path, place: Path, *, replace: bool = False) -> None:

@@ -18,11 +18,12 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CHANGING = ".changing"
 COPYING = ".copying"
+NEW = os.O_RDWR | os.O_CREAT
 
 _held = threading.local()
 
@@ -73,14 +74,15 @@ def locked(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # another user's, in a folder that lets nobody else remove it
+            path.unlink()
         os.close(descriptor)
 
 
 def _locked(path: Path) -> int:
     """Lock the file that is at the path when the lock is had: the one waited for may be gone by then."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_at(path, descriptor):
@@ -89,6 +91,15 @@ def _locked(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open a lock file, making it where there is none; that of another user can be locked without writing to it."""
+    with suppress(PermissionError):
+        return os.open(path, NEW, 0o666)
+    with suppress(FileNotFoundError):  # its holder may just have removed it
+        return os.open(path, os.O_RDONLY)
+    return os.open(path, NEW, 0o666)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

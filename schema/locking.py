@@ -121,7 +121,7 @@ def acquire(atlas: Path) -> Lock | None:
         return None
     path = lock_path(atlas)
     try:
-        lock = _locked(path)
+        lock = take(path)
     except BlockingIOError as error:
         raise AtlasLockedError(in_use(atlas, read_writer(atlas))) from error
     except OSError as error:
@@ -150,7 +150,8 @@ def patiently(attempt: Callable[[], T]) -> T:
 
 
 def lock_path(atlas: Path) -> Path:
-    """Give the file beside an atlas that names its writer."""
+    """Give the file beside an atlas that names its writer; through a link, it lies beside what the link names."""
+    atlas = _identity(atlas)
     return atlas.with_name(atlas.name + SUFFIX)
 
 
@@ -179,8 +180,13 @@ def age_text(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _locked(path: Path) -> Lock:
-    """Lock the file that is at the path when the lock is had: its last holder may just have removed it."""
+def take(path: Path) -> Lock:
+    """Lock the file that is at the path when the lock is had: its last holder may just have removed it.
+
+    Raises:
+        BlockingIOError: another holds it.
+        OSError: it cannot be made.
+    """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:

@@ -168,7 +168,8 @@ def _gate(path: Path, *, read_only: bool) -> Iterator[None]:
                 stack.enter_context(changing(path))
             except OSError as error:
                 raise AtlasFileError(
-                    f"{path} cannot be changed: {error.strerror}; see to {path.parent}, and run the same command again"
+                    f"{path} cannot be changed: {error.filename or path.parent}: {error.strerror}; "
+                    "see to its permissions and those of its folder, and run the same command again"
                 ) from error
         yield
 
@@ -217,6 +218,8 @@ def _check_file(path: Path, *, create: bool) -> None:
         if not os.access(path.parent, os.W_OK):
             raise AtlasFileError(f"{path} cannot be made: {path.parent} cannot be written to; choose another folder")
         return
+    if not path.is_file():
+        raise AtlasFileError(f"{path} is no regular file; name a file such as atlas.duckdb")
     if path.stat().st_size == 0:
         if not create:
             raise AtlasDamagedError(f"{path} is empty; delete it and ingest again")

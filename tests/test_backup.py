@@ -23,6 +23,7 @@ from schema.verify import verify
 from tests.faults.disks import ROOMY, can_mount, disk
 from tests.faults.older import make_older
 from tests.faults.rows import contents, leftovers
+from tests.permissions import without_privileges
 from tests.test_migrations import declared
 from tests.tiny_atlas import build_tiny_atlas
 
@@ -135,14 +136,44 @@ def test_a_copier_waits_for_one_transaction_alone(atlas: Path, tmp_path: Path) -
 
 
 def test_what_killed_processes_left_hinders_nobody(atlas: Path, tmp_path: Path) -> None:
-    for name in ("atlas.duckdb.changing", "atlas.duckdb.copying", ".copy.lock"):
+    for name in ("atlas.duckdb.changing", "atlas.duckdb.copying", ".copy.duckdb.lock"):
         (tmp_path / name).touch()
     unfinished = tmp_path / ".copy.duckdb.unfinished"
     unfinished.mkdir()
     (unfinished / "copy.duckdb").write_bytes(b"half")
     backup(atlas, tmp_path / "copy.duckdb")
     assert rows_of(tmp_path / "copy.duckdb") == rows_of(atlas)
-    assert leftovers(tmp_path) == [".copy.lock is left"]
+    assert leftovers(tmp_path) == []
+
+
+def test_what_cannot_be_cleared_away_is_named(atlas: Path, tmp_path: Path) -> None:
+    (tmp_path / ".copy.duckdb.unfinished").touch()
+    with pytest.raises(AtlasFileError, match=r"\.copy\.duckdb\.unfinished is in the way, .* delete it"):
+        backup(atlas, tmp_path / "copy.duckdb")
+
+
+def test_what_another_user_left_hinders_nobody(atlas: Path, open_folder: Path) -> None:
+    path = Path(shutil.copy(atlas, open_folder / "atlas.duckdb"))
+    path.chmod(0o666)
+    for name in ("atlas.duckdb.changing", "atlas.duckdb.copying"):
+        (open_folder / name).touch()
+        (open_folder / name).chmod(0o444)
+    with without_privileges():
+        open_atlas(path).close()
+        with standing_still(path):
+            assert {"atlas.duckdb.changing", "atlas.duckdb.copying"} < names(open_folder)
+    assert names(open_folder) == {"atlas.duckdb"}
+
+
+def test_a_lock_file_that_cannot_be_made_is_named(atlas: Path, open_folder: Path) -> None:
+    path = Path(shutil.copy(atlas, open_folder / "atlas.duckdb"))
+    path.chmod(0o666)
+    open_folder.chmod(0o555)
+    with (
+        without_privileges(),
+        pytest.raises(AtlasFileError, match=r"atlas\.duckdb\.changing: Permission denied; see to"),
+    ):
+        open_atlas(path)
 
 
 def test_a_lock_may_be_nested_and_ends_with_its_block(atlas: Path) -> None:

@@ -56,11 +56,19 @@ def test_every_supported_file_is_read_in_the_order_of_its_name(tmp_path: Path) -
     assert (first.external_id, last.external_id) == ("a.txt:1", "in/e.txt:1")
 
 
-@pytest.mark.parametrize("name", [".a.txt", "a.txt.tmp", "a.jsonl.part", "a.txt~", "a.csv.crdownload", ".in/a.txt"])
-def test_hidden_and_unfinished_names_are_passed_over(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", [".a.txt", "a.txt~", "a.txt.swp", ".in/a.txt", ".a.txt.part"])
+def test_hidden_names_and_what_editors_leave_are_passed_over(tmp_path: Path, name: str) -> None:
     drop(tmp_path / name, b"no\n")
     drop(tmp_path / "b.txt", b"yes\n")
     assert read(tmp_path) == (["yes"], {})
+
+
+@pytest.mark.parametrize("name", ["a.txt.tmp", "a.jsonl.part", "a.csv.crdownload", "in.part/a.txt", "in/a.PARTIAL"])
+def test_an_unfinished_copy_is_left_and_named(tmp_path: Path, name: str) -> None:
+    drop(tmp_path / name, b"no\n")
+    drop(tmp_path / "b.txt", b"yes\n")
+    named = "in.part" if name.startswith("in.part") else name
+    assert read(tmp_path) == (["yes"], {named: "an unfinished copy; left for the next time"})
 
 
 def test_a_file_of_another_kind_is_named_and_stops_nothing(tmp_path: Path) -> None:

@@ -119,6 +119,15 @@ def test_an_atlas_is_held_from_before_it_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_through_a_link_it_is_the_same_lock(path: Path) -> None:
+    link = path.parent / "elsewhere" / "link.duckdb"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with held(path), pytest.raises(AtlasLockedError, match=f"process {os.getpid()} "):
+        in_another_context(link)
+    assert list(link.parent.iterdir()) == [link]
+
+
 def in_another_context(path: Path) -> None:
     """Try to open an atlas for writing in a thread of its own, and raise what that raises."""
     raised: list[BaseException] = []

@@ -85,6 +85,54 @@ def test_what_is_no_plain_list_is_refused_by_cell_and_line(notebook: Path, name:
     assert what in refusal(f"{notebook}:{name}")
 
 
+def read(tmp_path: Path, *cells: str) -> list[str]:
+    """The texts of the list `x` in a notebook of these cells."""
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source} for source in cells]}))
+    return [found.text for found in read_documents(f"{path}:x") if isinstance(found, Document)]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "%matplotlib inline",
+        "!ls -l | wc",
+        "!echo it's",
+        "%%time",
+        "if True:\n    %cd ..\n    !pwd",
+        "y = !ls\nz, w = %who_ls\r\n?len\nlen??",
+    ],
+)
+def test_magic_lines_are_passed_over_and_strings_that_look_like_them_are_kept(tmp_path: Path, before: str) -> None:
+    text = "Is this\n%asthma?\n!yes\x0c"
+    assert read(tmp_path, f'{before}\nx = ["""{text}"""]\n') == [text]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "x, rest = x[:1], x[1:]",
+        "[x, *rest] = x",
+        "for x in y:\n    pass",
+        "with open('a') as x:\n    pass",
+        "print(x := f())",
+        "del x",
+        "x = !cat texts",
+        "from texts import x",
+        "import x.y",
+        "def x():\n    pass",
+    ],
+)
+def test_a_name_that_is_given_another_value_is_refused(tmp_path: Path, change: str) -> None:
+    with pytest.raises(SourceError, match=r"cell 2, line 1 (changes|computes) x"):
+        read(tmp_path, "x = ['a']", change)
+
+
+@pytest.mark.parametrize("other", ["y = [x for x in z]", "x: list[str]", "def f():\n    x = 1", "y = lambda x: x"])
+def test_another_thing_of_the_same_name_changes_nothing(tmp_path: Path, other: str) -> None:
+    assert read(tmp_path, "x = ['a']", other) == ["a"]
+
+
 def test_without_a_name_the_lists_are_named(notebook: Path) -> None:
     message = refusal(str(notebook))
     assert "it has prompts_med, small, twice, typed, one, other" in message

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,12 +18,15 @@ import time_machine
 
 from atlas.__main__ import cli
 from ingest.models.matching import load_together
+from ingest.schedule.clock import SystemClock
 from ingest.schedule.config import Reader, Schedule
+from ingest.schedule.history import read_pasts
 from ingest.schedule.loaded import LoadedReader
 from ingest.schedule.loop import only_one, run_forever, run_once
 from ingest.schedule.running import Runner
 from schema import Atlas, open_atlas
 from schema.verify import verify
+from tests.permissions import without_privileges
 from tests.scheduling import HOOK_NAME, MovedClock, runner_of, schedule_of, select, tiny_reader, utc
 from tests.tiny_models import save_sae, tiny_sae
 
@@ -152,6 +156,39 @@ def test_a_source_that_is_not_wholly_read_drops_nothing(
     ((_, status, _, reason),) = runs(schedule)[1:]
     if spoil is empty_one or on_error == "stop":
         assert status == "failed"
+    else:
+        assert (status, reason.partition(":")[0]) == ("done", "no document is dropped as gone")
+
+
+def test_a_file_that_is_being_copied_anew_is_not_gone(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
+    schedule = schedule_of(folder, '[corpus.news]\nsources = ["drop/"]\ndomain = "news"\ngone = "drop"')
+    write(folder / "drop" / "a.jsonl", *TEXTS[:2])
+    write(folder / "drop" / "b.jsonl", *TEXTS[2:])
+    run_once(runner_of(schedule, reader, clock))
+    (folder / "drop" / "b.jsonl").rename(folder / "drop" / "b.jsonl.part")
+    assert run_once(runner_of(schedule, reader, clock)) == (1, 0)
+    assert stored(schedule) == sorted(TEXTS)
+    assert runs(schedule, "reason")[1][0].endswith(f"were skipped, such as {folder}/drop/b.jsonl.part")
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_nothing_is_gone_that_lies_where_a_pattern_cannot_look(
+    open_folder: Path, blank: Path, reader: LoadedReader, clock: MovedClock, on_error: str
+) -> None:
+    Path(shutil.copy(blank, open_folder / "atlas.duckdb")).chmod(0o666)
+    text = '[corpus.news]\nsources = ["**/*.jsonl"]\ndomain = "news"\ngone = "drop"\n'
+    schedule = schedule_of(open_folder, text + f'on_error = "{on_error}"')
+    write(open_folder / "one" / "a.jsonl", *TEXTS[:2])
+    write(open_folder / "two" / "b.jsonl", *TEXTS[2:])
+    run_once(runner_of(schedule, reader, clock))
+    (open_folder / "two").chmod(0)
+    with without_privileges():
+        run_once(runner_of(schedule, reader, clock), ["news"])
+    assert stored(schedule) == sorted(TEXTS)
+    (_, (_, status, _, reason)) = runs(schedule)
+    if on_error == "stop":
+        assert status == "failed"
+        assert f"{open_folder}/two: cannot be listed (Permission denied); check its permissions" in reason
     else:
         assert (status, reason.partition(":")[0]) == ("done", "no document is dropped as gone")
 
@@ -286,6 +323,53 @@ def test_a_lock_is_waited_for_and_its_holder_named(folder: Path, reader: LoadedR
     assert f"process {os.getpid()}" in known[1][4]
 
 
+def test_a_stop_ends_the_wait_for_a_lock_before_the_first_job(
+    folder: Path, reader: LoadedReader, clock: MovedClock
+) -> None:
+    schedule = schedule_of(folder, NEWS + 'every = "1h"')
+
+    def halt() -> None:
+        clock.halted = True
+
+    with open_atlas(schedule.atlas):
+        clock.events = [(NOON + timedelta(seconds=3), halt)]
+        assert run_forever(runner_of(schedule, reader, clock), seed="")
+        assert run_once(runner_of(schedule, reader, clock)) == (0, 0)
+    assert clock.now() == NOON + timedelta(seconds=4)
+    assert runs(schedule) == []
+
+
+@dataclass
+class Seized:
+    """Work that finds the atlas in other hands once it begins."""
+
+    work: Any
+    path: Path
+    hands: list[Atlas]
+
+    def begin(self, job: Any, check: Any) -> Any:
+        """The work itself."""
+        self.hands.append(open_atlas(self.path))
+        return self.work.begin(job, check)
+
+
+def test_a_lock_that_lasts_is_waited_for_once_and_told_and_the_row_is_not_lost_in_silence(
+    folder: Path, reader: LoadedReader, clock: MovedClock, caplog: Any
+) -> None:
+    write(folder / "a.jsonl", *TEXTS)
+    command = json.dumps([sys.executable, "-c", TELL, str(folder / "told.txt")])
+    schedule = schedule_of(folder, f'patience = "10m"\n[notify]\ncommand = {command}\n' + NEWS)
+    runner, hands = runner_of(schedule, reader, clock), []  # type: ignore[var-annotated]
+    runner.work = Seized(runner.work, schedule.atlas, hands)
+    assert run_once(runner) == (1, 1)
+    assert clock.now() == NOON + timedelta(minutes=10)
+    assert json.loads((folder / "told.txt").read_text())["error"].startswith("waited 0:10:00: ")
+    assert "news: no row says how its run of 2026-10-05 12:00:00 UTC ended (failed, waited 0:10:00: " in caplog.text
+    hands.pop().close()
+    runner.finish()
+    assert [found[:3] for found in runs(schedule)] == [("news", "failed", 1)]
+
+
 class Broken:
     """Work that goes wrong in ways that nobody thought of."""
 
@@ -304,6 +388,31 @@ def test_a_fault_of_the_program_is_a_failed_run_and_the_schedule_goes_on(
     clock.end = NOON + timedelta(hours=7)
     assert run_forever(Runner(schedule, Broken(ZeroDivisionError("x / 0")), lambda job: None, clock), seed="")
     assert runs(schedule) == [("news", "failed", 1, "ZeroDivisionError: x / 0")] * 2
+
+
+@dataclass
+class SlowlyBroken:
+    """Work that takes its time, and fails."""
+
+    clock: MovedClock
+    minutes: list[int]
+
+    def begin(self, job: Any, check: Any) -> Any:
+        """It fails at its end."""
+        self.clock.wait(self.clock.now() + timedelta(minutes=self.minutes.pop(0)))
+        raise ZeroDivisionError
+
+
+def test_times_that_overlap_are_one_row_however_often_a_run_is_tried_again(folder: Path, clock: MovedClock) -> None:
+    schedule = schedule_of(folder, NEWS + 'every = "1h"\nbackoff = "5m"')
+    clock.end = NOON + timedelta(hours=1, minutes=50)
+    assert run_forever(Runner(schedule, SlowlyBroken(clock, [70, 5, 5]), lambda job: None, clock), seed="")
+    assert runs(schedule, "status, attempt, planned_at") == [
+        ("failed", 1, datetime(2026, 10, 5, 12)),
+        ("skipped", 1, datetime(2026, 10, 5, 13)),
+        ("failed", 2, datetime(2026, 10, 5, 12)),
+        ("failed", 3, datetime(2026, 10, 5, 12)),
+    ]
 
 
 def test_a_killed_run_is_closed_and_tried_again(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
@@ -332,6 +441,33 @@ class Killed:
             raise KeyboardInterrupt
 
         return fill
+
+
+def test_a_run_that_is_killed_while_it_publishes_is_tried_again(
+    folder: Path, reader: LoadedReader, clock: MovedClock
+) -> None:
+    write(folder / "a.jsonl", *TEXTS)
+    text = 'publish = { site = "site" }\n' + NEWS + 'cron = "0 3 * * *"\nbackoff = "5m"\npublish = true'
+    schedule, published = schedule_of(folder, text), []
+
+    def killed(job: Any) -> None:
+        published.append(runs(schedule))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_once(runner_of(schedule, reader, clock, killed))
+    assert published == [[("news", "done", 1, "its publishing is under way")]]
+    with open_atlas(schedule.atlas, read_only=True) as atlas:
+        last = read_pasts(atlas, ["news"], clock.now())["news"].last
+    assert last is not None
+    assert last.status == "failed"
+    clock.end = NOON + timedelta(hours=1)
+    assert run_forever(runner_of(schedule, reader, clock, lambda job: published.append(runs(schedule))), seed="")
+    assert len(published) == 2
+    assert runs(schedule) == [
+        ("news", "failed", 1, "killed; what it had stored stays, and the next run goes on from there"),
+        ("news", "done", 2, None),
+    ]
 
 
 @dataclass
@@ -385,6 +521,19 @@ def test_what_is_too_late_is_skipped_and_recorded(folder: Path, reader: LoadedRe
     ]
 
 
+@pytest.mark.parametrize(("names", "ran", "status"), [([], 0, "skipped"), (["news"], 1, "done")])
+def test_what_is_too_late_is_run_where_it_is_named(
+    folder: Path, reader: LoadedReader, clock: MovedClock, names: list[str], ran: int, status: str
+) -> None:
+    write(folder / "a.jsonl", *TEXTS)
+    schedule = schedule_of(folder, NEWS + 'cron = "0 3 * * *"\ngrace = "2h"')
+    run_once(runner_of(schedule, reader, clock))
+    clock.end += timedelta(days=3)
+    clock.wait(NOON + timedelta(days=2))
+    assert run_once(runner_of(schedule, reader, clock), names) == (ran, 0)
+    assert runs(schedule, "status, planned_at")[1:] == [(status, datetime(2026, 10, 7, 3))]
+
+
 TELL = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 
 
@@ -432,6 +581,28 @@ def test_one_process_at_a_time_runs_a_schedule(folder: Path) -> None:
         assert (first, second) == (True, False)
     with only_one(schedule.path) as again:
         assert again
+
+
+def test_a_schedule_that_an_editor_replaced_is_still_run_by_one_process(folder: Path) -> None:
+    schedule = schedule_of(folder, NEWS)
+    with only_one(schedule.path) as first:
+        shutil.copy(schedule.path, folder / "saved.toml")
+        (folder / "saved.toml").replace(schedule.path)
+        (folder / "link.toml").symlink_to(schedule.path)
+        with only_one(schedule.path) as second, only_one(folder / "link.toml") as third:
+            assert (first, second, third) == (True, False, False)
+    assert not list(folder.glob(".*"))
+
+
+def test_where_no_lock_file_can_be_made_the_schedule_itself_is_locked(open_folder: Path) -> None:
+    schedule = schedule_of(open_folder, NEWS)
+    open_folder.chmod(0o555)
+    with without_privileges():
+        with only_one(schedule.path) as first, only_one(schedule.path) as second:
+            assert (first, second) == (True, False)
+        with only_one(schedule.path) as again:
+            assert again
+    assert schedule.path.exists()
 
 
 def atlas_command(*words: str) -> Any:
@@ -497,6 +668,46 @@ def test_a_signal_ends_a_job_at_its_next_batch_with_its_exit_code(
     assert signal.getsignal(signal.SIGTERM) is before
     assert runs(schedule, "status") == [("stopped",)]
     assert len(stored(schedule)) < len(TEXTS)
+
+
+def test_a_signal_ends_the_wait_for_a_lock_also_where_the_command_waits(folder: Path) -> None:
+    schedule, before = schedule_of(folder, NEWS + 'every = "1h"'), signal.getsignal(signal.SIGTERM)
+
+    def stop() -> None:
+        while signal.getsignal(signal.SIGTERM) is before:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = threading.Thread(target=stop)
+    with open_atlas(schedule.atlas):
+        stopper.start()
+        began = time.monotonic()
+        assert atlas_command("--wait", "60", "schedule", str(schedule.path), "--once") == 143
+        assert time.monotonic() - began < 30
+    stopper.join()
+
+
+@pytest.mark.parametrize("line", range(20))
+def test_a_stop_may_come_at_any_line_of_a_wait(line: int) -> None:
+    """A signal's handler runs between two instructions of what it interrupts, whatever that holds."""
+    clock, lines = SystemClock(), []
+
+    def interrupt(frame: Any, event: str, argument: Any) -> Any:
+        if event == "line":
+            lines.append(frame)
+            if len(lines) == line:
+                clock.stop(signal.SIGTERM)
+        return interrupt
+
+    def wait() -> None:
+        sys.settrace(interrupt)
+        clock.wait(clock.now() + timedelta(milliseconds=50))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(timeout=20)
+    assert not waiting.is_alive()
 
 
 @pytest.mark.parametrize(

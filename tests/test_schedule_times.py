@@ -42,6 +42,23 @@ def test_a_nightly_line_is_due_once_when_clocks_go_forward_although_its_time_is_
     assert times(NIGHTLY, "2027-03-26 12:00", 4) == ["03-27 01:30", "03-28 01:30", "03-29 00:30", "03-30 00:30"]
 
 
+def test_every_time_that_is_left_out_is_due_at_its_distance_from_midnight() -> None:
+    quarterly = Cron("*/15 2 * * *", BERLIN)
+    left_out = ["03-29 01:00", "03-29 01:15", "03-29 01:30", "03-29 01:45"]
+    assert times(quarterly, "2026-03-28 02:00", 5) == [*left_out, "03-30 00:00"]
+    for minute in range(59, 150):
+        moment = utc("2026-03-29 00:00") + timedelta(minutes=minute)
+        assert NIGHTLY.after(moment) == utc("2026-03-29 01:30" if minute < 90 else "2026-03-30 00:30"), moment
+    assert times(Cron("30 2,3 * * *", BERLIN), "2026-03-28 03:00", 2) == ["03-29 01:30", "03-30 00:30"]
+
+
+def test_a_time_of_midnight_that_is_left_out_is_due_as_any_other() -> None:
+    assert times(Cron("30 0 * * *", ZoneInfo("America/Havana")), "2026-03-07 12:00", 2) == [
+        "03-08 05:30",
+        "03-09 04:30",
+    ]
+
+
 def test_a_line_for_every_hour_goes_on_through_both_changes() -> None:
     half_hourly = Cron("*/30 * * * *", BERLIN)
     assert times(half_hourly, "2026-10-25 00:15", 4) == ["10-25 00:30", "10-25 01:00", "10-25 01:30", "10-25 02:00"]
@@ -136,6 +153,16 @@ def test_folding_years_of_minutes_is_quick_and_ends_at_the_latest() -> None:
         utc("2026-10-04 12:00"),
         MOST_FOLDED,
     )
+
+
+def test_an_interval_keeps_its_step_however_many_times_were_missed() -> None:
+    first, every = utc("2020-01-01 00:00"), timedelta(minutes=7)
+    found = fold(Interval(every), first, utc("2026-10-04 12:34") + timedelta(seconds=11))
+    assert found is not None
+    assert (found[0] - first) % every == timedelta(0)
+    assert utc("2026-10-04 12:27") < found[0] <= utc("2026-10-04 12:34")
+    assert found[1] == MOST_FOLDED
+    assert fold(Interval(every), first, first + 2 * every) == (first + 2 * every, 2)
 
 
 @given(
@@ -255,6 +282,8 @@ def test_once_runs_what_is_due_without_jitter() -> None:
 def test_once_runs_what_never_ran_and_what_has_no_times() -> None:
     assert due_now(job(), Past(), at("2026-10-01 12:00")) == due("2026-10-01 12:00")
     assert due_now(job(None), DONE, at("2026-10-03 12:00")) == due("2026-10-03 12:00")
+    assert due_now(job(None), FAILED, at("2026-10-02 00:41")) == due("2026-10-02 00:41")
+    assert due_now(job(None), FAILED, at("2026-10-02 01:40")) == due("2026-10-02 00:30", "2026-10-02 01:40", attempt=2)
     assert next_due(job(None), DONE, at("2026-10-03 12:00")) is None
 
 

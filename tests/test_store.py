@@ -1,5 +1,6 @@
 """Opening an atlas file, its transactions, and what is refused."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,15 @@ def test_any_file_name_is_that_file(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert "a folder" in refusal(tmp_path, AtlasFileError)
+
+
+def test_what_is_no_regular_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for create in (False, True):
+        with pytest.raises(AtlasFileError, match=r"is no regular file; name a file such as atlas\.duckdb"):
+            open_atlas(tmp_path / "pipe", create=create)
+    assert (tmp_path / "pipe").is_fifo()
+    assert not (tmp_path / "pipe.lock").exists()
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

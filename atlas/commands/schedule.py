@@ -99,11 +99,13 @@ def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     from ingest.schedule.checking import absences
     from ingest.schedule.loop import only_one, run_forever, run_once
     from schema import ScheduleError
+    from schema.locking import writing_as
 
     logging.getLogger("ingest.schedule").setLevel(logging.INFO)
     for line in absences(schedule):
         logging.getLogger("ingest.schedule").warning("%s: %s", schedule.path, line)
-    with only_one(schedule.path) as alone, _stoppable() as clock:
+    # The schedule itself waits for other writers, and can be stopped while it does.
+    with only_one(schedule.path) as alone, writing_as("atlas schedule", 0), _stoppable() as clock:
         if not alone and once:
             click.echo(f"another process runs {schedule.path} now: nothing to do for this one", err=True)
             return 0
@@ -117,9 +119,10 @@ def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
             whole = not clock.stopped
             if failed and whole:
                 raise ScheduleError(f"{failed} of {ran} jobs of {schedule.path} failed; what was stored stays")
-            click.echo(
-                f"{schedule.atlas}: {ran} job{'s' * (ran != 1)} run" if ran else f"{schedule.path}: nothing is due"
-            )
+            if ran:
+                click.echo(f"{schedule.atlas}: {ran} job{'s' * (ran != 1)} run")
+            elif whole:
+                click.echo(f"{schedule.path}: nothing is due")
     return 0 if whole else 128 + clock.signal
 
 
@@ -150,8 +153,8 @@ def _stoppable() -> Iterator["SystemClock"]:
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
 
     def stop(number: int, frame: FrameType | None) -> None:
-        clock.stop(number)
         signal.signal(number, before[signal.Signals(number)])
+        clock.stop(number)
 
     for number in before:
         signal.signal(number, stop)

@@ -1,11 +1,14 @@
 """The clock of a schedule: the time, waiting for a time, and the wish to stop."""
 
-import threading
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
 LONGEST_WAIT = 60.0
 """Seconds between two looks at the time: a machine that slept, or a clock that was set, is noticed within them."""
+
+LONGEST_SLEEP = 0.5
+"""Seconds between two looks at the wish to stop."""
 
 
 class StoppedError(Exception):
@@ -27,21 +30,25 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """This machine's clock; `stop` may be called by a signal handler, with its number."""
+    """This machine's clock; `stop` may be called by a signal handler, with its number.
+
+    A handler interrupts the waiting itself, so the two share no lock, as that of an event: a plain
+    value is looked at again and again.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
-        self._stop = threading.Event()
+        self._stopped = False
 
     @property
     def stopped(self) -> bool:
         """Whether `stop` was called."""
-        return self._stop.is_set()
+        return self._stopped
 
     def stop(self, number: int = 0) -> None:
         """Ask to stop."""
         self.signal = number
-        self._stop.set()
+        self._stopped = True
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -50,7 +57,9 @@ class SystemClock:
     def wait(self, until: datetime) -> None:
         """Wait, for a minute at most."""
         seconds = (until - self.now()).total_seconds()
-        self._stop.wait(min(max(seconds, 0.0), LONGEST_WAIT))
+        end = time.monotonic() + min(max(seconds, 0.0), LONGEST_WAIT)
+        while not self._stopped and (remaining := end - time.monotonic()) > 0:
+            time.sleep(min(remaining, LONGEST_SLEEP))
 
 
 def checkpoint(clock: Clock) -> None:

@@ -8,7 +8,7 @@ the hour that a clock put forward leaves out, it is due just as long after midni
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from ingest.schedule.timing import INSTANT
 
+HOUR = timedelta(hours=1)
 NICKNAMES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -49,7 +50,8 @@ class Cron:
 
     def after(self, moment: datetime) -> datetime | None:
         """The first due time later than a moment; None if there is none."""
-        found = (self._after(trigger, moment) for trigger in _triggers(self.line, self.timezone))
+        found = [self._after(trigger, moment) for trigger in _triggers(self.line, self.timezone)]
+        found += [self._left_out(trigger, moment) for trigger in _triggers(self.line, UTC)]
         return min((time for time in found if time is not None), default=None)
 
     def _after(self, trigger: CronTrigger, moment: datetime) -> datetime | None:
@@ -62,13 +64,22 @@ class Cron:
             if not shown_before or _fields(self.line)[1].startswith("*"):
                 return moment
 
+    def _left_out(self, trigger: CronTrigger, moment: datetime) -> datetime | None:
+        """The first due time later than a moment, where it is one that clocks leave out; `trigger` knows of none."""
+        before = (moment - HOUR).astimezone(self.timezone).utcoffset()
+        assert before is not None
+        shown = trigger.get_next_fire_time(None, moment + before + INSTANT)  # by a clock that is not put forward yet
+        due = None if shown is None else shown.replace(tzinfo=self.timezone).astimezone(UTC)
+        left_out = due and due.astimezone(self.timezone).replace(tzinfo=UTC) != shown
+        return due if left_out else None
+
 
 def _fields(line: str) -> list[str]:
     return NICKNAMES.get(line.strip().lower(), line).split()
 
 
 @cache
-def _triggers(line: str, timezone: ZoneInfo) -> list[CronTrigger]:
+def _triggers(line: str, timezone: tzinfo) -> list[CronTrigger]:
     """One trigger; two where a day of the month and a weekday are both named: either will do."""
     fields = _fields(line)
     if len(fields) != 5:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import and_, insert, or_, update
 
 from ingest.schedule.planning import Attempt, Past
 from schema import tables
@@ -13,6 +13,8 @@ from schema.store import Atlas
 
 COLUMNS = [column.name for column in tables.scheduled_run.columns if not column.primary_key]
 KILLED = "killed; what it had stored stays, and the next run goes on from there"
+PUBLISHING = "its publishing is under way"
+"""The end of the reason of a run that has done all else: its row is closed already, so that the snapshot shows it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Run:
 
 
 def read_pasts(atlas: Atlas, jobs: Iterable[str], now: datetime) -> dict[str, Past]:
-    """What the atlas knows of each job; a run that is still open was killed, and counts as failed now."""
+    """What the atlas knows of each job; a run that is still open, or publishing, was killed, and counts as failed."""
     return {job: _past(atlas, job, now) for job in jobs}
 
 
@@ -43,9 +45,10 @@ def store_runs(atlas: Atlas, runs: Iterable[Run]) -> list[Run]:
 
 
 def close_killed(atlas: Atlas, jobs: Sequence[str], now: datetime) -> None:
-    """Close the rows that are still open: only one process at a time runs these jobs, and it is not running them."""
+    """Close the rows that are open or publishing: one process at a time runs these jobs, and it is not running them."""
     row = tables.scheduled_run
-    killed = update(row).where(row.c.status == "running", row.c.job.in_(list(jobs)))
+    unfinished = or_(row.c.status == "running", and_(row.c.status == "done", row.c.reason.endswith(PUBLISHING)))
+    killed = update(row).where(unfinished, row.c.job.in_(list(jobs)))
     with atlas.transaction():
         atlas.connection.execute(killed.values(status="failed", reason=KILLED, finished_at=_stored(now)))
 
@@ -64,21 +67,25 @@ def _store(atlas: Atlas, run: Run) -> Run:
 def _past(atlas: Atlas, job: str, now: datetime) -> Past:
     rows = atlas.rows(
         """
-        SELECT planned_at, attempt, status, COALESCE(finished_at, $now)
+        SELECT
+            planned_at,
+            attempt,
+            IF(status = 'running' OR (status = 'done' AND reason LIKE '%' || $publishing), 'failed', status),
+            COALESCE(finished_at, $now)
         FROM scheduled_run
         WHERE job = $job
           AND status <> 'skipped'
         ORDER BY scheduled_run DESC
         LIMIT 1
         """,
-        {"job": job, "now": _stored(now)},
+        {"job": job, "now": _stored(now), "publishing": PUBLISHING},
     )
     ((until,),) = atlas.rows("SELECT MAX(planned_at) FROM scheduled_run WHERE job = ?", [job])
     return Past(_read(until) if until else None, _attempt(*rows[0]) if rows else None)
 
 
 def _attempt(planned_at: datetime, attempt: int, status: Any, finished_at: datetime) -> Attempt:
-    return Attempt(_read(planned_at), attempt, "failed" if status == "running" else status, _read(finished_at))
+    return Attempt(_read(planned_at), attempt, status, _read(finished_at))
 
 
 def _stored(value: Any) -> Any:

@@ -3,8 +3,9 @@
 import fcntl
 import logging
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ingest.schedule.config import Job, Schedule
 from ingest.schedule.planning import Due, Past, Situation, due_now, next_due, run_at_once
 from ingest.schedule.running import Runner
 from schema.errors import ScheduleError
+from schema.locking import take
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +26,35 @@ def only_one(path: Path) -> Iterator[bool]:
         ScheduleError: the file cannot be opened any more.
     """
     try:
-        file = path.open("rb")
+        release = _lock(path.resolve())
+    except BlockingIOError:
+        yield False
+        return
     except OSError as error:
-        raise ScheduleError(f"{path} cannot be read: {error.strerror}; give the file of a schedule") from error
-    with file:
+        raise ScheduleError(f"{path} cannot be locked: {error.strerror}; see to it and its folder") from error
+    try:
+        yield True
+    finally:
+        release()
+
+
+def _lock(path: Path) -> Callable[[], None]:
+    """Lock a file beside the schedule: an editor that saves it puts another file in its place.
+
+    Where the folder takes no lock file, the schedule itself is locked. What is given back ends the lock.
+    """
+    try:
+        return take(path.with_name(f".{path.name}.lock")).release
+    except BlockingIOError:
+        raise
+    except OSError:
+        file = path.open("rb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        except BaseException:
+            file.close()
+            raise
+        return file.close
 
 
 def run_forever(runner: Runner, seed: str | None = None) -> bool:
@@ -41,7 +62,9 @@ def run_forever(runner: Runner, seed: str | None = None) -> bool:
 
     `seed` is what jitter depends on, beside job and time; the name of this machine by default.
     """
-    runner.recall()
+    if not runner.recall():
+        log.info("stopped while waiting for the atlas")
+        return True
     started, whole = runner.clock.now(), True
     seed = platform.node() if seed is None else seed
     log.info(
@@ -56,33 +79,36 @@ def run_forever(runner: Runner, seed: str | None = None) -> bool:
         due = _earliest(runner, situation)
         if due is None:
             log.info("no job has a time of its own: run them with --once")
-            return True
+            break
         if due.begins_at > situation.now:
             announced = _announce(runner.schedule, due, announced)
             runner.clock.wait(due.begins_at)
             continue
         whole = runner.run(due) or not runner.clock.stopped
-    log.info("stopped")
+    else:
+        log.info("stopped")
+    runner.finish()
     return whole
 
 
 def run_once(runner: Runner, names: Sequence[str] = ()) -> tuple[int, int]:
     """Run what is due now, each job once and in the order of the file; how many ran, and how many of them failed.
 
-    Jobs that are named are run whether due or not, and no other.
+    Jobs that are named are run whether due or not, however late, and no other.
     """
-    runner.recall()
     ran = failed = 0
-    for job in runner.schedule.jobs:
+    for job in runner.schedule.jobs if runner.recall() else ():
+        if names and job.name not in names:
+            continue
         situation = Situation(runner.clock.now(), runner.clock.now())
-        past = runner.pasts[job.name]
-        due = due_now(job, past, situation) if not names or job.name in names else None
-        if due is None and job.name in names:
-            due = run_at_once(job, situation.now)
+        due = due_now(job, runner.pasts[job.name], situation)
+        if names:
+            due = replace(due, too_late=None) if due else run_at_once(job, situation.now)
         if due is None or runner.clock.stopped:
             continue
-        ran += 1
+        ran += due.too_late is None
         failed += not runner.run(due)
+    runner.finish()
     return ran, failed
 
 

@@ -75,8 +75,8 @@ def due_now(job: Job, past: Past, situation: Situation) -> Due | None:
     regular, again = _regular(job, past, situation), _again(job, past)
     if regular is not None and regular.planned_at <= situation.now:
         return regular
-    if again is not None:
-        return again if again.begins_at <= situation.now else None
+    if again is not None and again.begins_at <= situation.now:
+        return again
     return at_once if job.when.timing is None else None
 
 

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast
 
 from ingest.schedule.clock import Clock, StoppedError, checkpoint
 from ingest.schedule.config import Job, Schedule
-from ingest.schedule.history import Run, close_killed, read_pasts, store_runs
+from ingest.schedule.history import PUBLISHING, Run, close_killed, read_pasts, store_runs
 from ingest.schedule.notifying import notify_of
 from ingest.schedule.planning import Attempt, Due, Past, Status, overlapped, retry_at
 from ingest.schedule.working import Check, Fill
@@ -37,7 +37,7 @@ class Runner:
     """Runs jobs, one at a time, and keeps what came of them.
 
     The atlas is open only while a job writes to it, so that readers and other writers fit between. Rows that could
-    not be written, as where another process held the atlas, are written with the next ones.
+    not be written, as where another process held the atlas, are written with the next ones, or by `finish`.
     """
 
     schedule: Schedule
@@ -47,18 +47,22 @@ class Runner:
     pasts: dict[str, Past] = field(default_factory=dict)
     unwritten: list[Run] = field(default_factory=list)
 
-    def recall(self) -> None:
-        """Read from the atlas what came of earlier runs; there may be none yet.
+    def recall(self) -> bool:
+        """Read from the atlas what came of earlier runs; there may be none yet. False where it was stopped over it.
 
         Raises:
             AtlasFileError: it cannot be opened; another writer is waited for within the schedule's patience.
         """
         names = [job.name for job in self.schedule.jobs]
         self.pasts = {name: Past() for name in names}
-        if self.schedule.atlas.exists():
-            with self._open() as atlas:
-                close_killed(atlas, names, self.clock.now())
-                self.pasts = read_pasts(atlas, names, self.clock.now())
+        try:
+            if self.schedule.atlas.exists():
+                with self._open() as atlas:
+                    close_killed(atlas, names, self.clock.now())
+                    self.pasts = read_pasts(atlas, names, self.clock.now())
+        except StoppedError:
+            return False
+        return True
 
     def run(self, due: Due) -> bool:
         """Run a job, or pass over it where it is too late; false where it failed or was stopped."""
@@ -71,9 +75,22 @@ class Runner:
         log.info("%s: begins (due %s, attempt %d)", job.name, self._local(due.planned_at), due.attempt)
         started = Run(job.name, due.planned_at, "running", due.attempt, due.missed, self.clock.now())
         ended = self._attempt(job, started)
-        self._end(job, [ended, *self._overlapped(job, ended)])
         self._report(job, ended)
+        self._end(job, [ended, *self._overlapped(job, ended)])
         return ended.status == "done"
+
+    def finish(self) -> None:
+        """Write the rows that could not be written before; those that still cannot be are logged, and lost."""
+        if not self.unwritten:
+            return
+        try:
+            with open_atlas(self.schedule.atlas, create=True) as atlas:
+                self._write(atlas, [])
+        except Exception as error:
+            for run in self.unwritten:
+                ending = f"{run.status}, {run.reason}" if run.reason else run.status
+                due = self._local(run.planned_at)
+                log.warning("%s: no row says how its run of %s ended (%s): %s", run.job, due, ending, error)
 
     def _attempt(self, job: Job, run: Run) -> Run:
         """Do the work; whatever goes wrong is written down, for a schedule goes on."""
@@ -82,13 +99,14 @@ class Runner:
             with self._open() as atlas:
                 (run,) = self._write(atlas, [run])
                 done = fill(atlas)
-                reason = "; ".join(done.undone) or None
-                ended = replace(run, status="done", reason=reason, ingest_run=done.ingest_run)
+                undone = [*done.undone, PUBLISHING] if job.publish else done.undone
+                ended = replace(run, status="done", reason="; ".join(undone) or None, ingest_run=done.ingest_run)
                 # Closed before it publishes, so that the snapshot does not show it as running.
                 (run,) = self._write(atlas, [replace(ended, finished_at=self.clock.now())])
             if job.publish:
                 self._check()
                 self._patiently(lambda: self.publish(job))
+                run = replace(run, reason="; ".join(done.undone) or None)
         except StoppedError:
             return self._cut(run, "stopped", STOPPED)
         except AtlasError as error:
@@ -103,8 +121,9 @@ class Runner:
         return replace(run, status=status, reason=reason, finished_at=self.clock.now())
 
     def _overlapped(self, job: Job, ended: Run) -> list[Run]:
-        """The row of due times that came while the run was under way."""
-        found = overlapped(job, ended.planned_at, self.clock.now())
+        """The row of due times that came while the run was under way; those of an earlier attempt have theirs."""
+        until = self.pasts.get(job.name, Past()).until or ended.planned_at
+        found = overlapped(job, max(ended.planned_at, until), self.clock.now())
         if found is None or ended.status == "stopped":
             return []
         reason = f"the run that was due at {self._local(ended.planned_at)} was still under way"
@@ -112,16 +131,19 @@ class Runner:
         return [Run(job.name, found[0], "skipped", missed=found[1], reason=reason)]
 
     def _end(self, job: Job, runs: list[Run]) -> None:
-        """Take in how runs ended; what is not written yet (done is) is written now, or with the next rows."""
+        """Take in how runs ended; what is not written yet (done is, but for its publishing) is written now or later.
+
+        Nobody is waited for: where another process holds the atlas, the attempt has waited already.
+        """
         past = self.pasts.get(job.name, Past())
         for run in runs:
             until = max(filter(None, (past.until, run.planned_at)))
             past = Past(until, past.last if run.status == "skipped" else _attempt_of(run))
         self.pasts[job.name] = past
-        runs = [run for run in runs if run.status != "done"]
+        runs = [run for run in runs if run.status != "done" or job.publish]
         try:
             if runs:
-                with self._open() as atlas:
+                with open_atlas(self.schedule.atlas, create=True) as atlas:
                     self._write(atlas, runs)
         except Exception as error:
             self.unwritten += runs

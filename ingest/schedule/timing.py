@@ -41,6 +41,9 @@ class Interval:
 
 def fold(timing: Timing, first: datetime | None, until: datetime) -> tuple[datetime, int] | None:
     """The latest due time from `first` on that is not later than `until`, and how many earlier ones it makes up for."""
+    if isinstance(timing, Interval) and first is not None and first <= until:
+        missed = (until - first) // timing.every
+        return first + missed * timing.every, min(missed, MOST_FOLDED)
     found, missed = None, -1
     while first is not None and first <= until:
         found, missed = first, missed + 1

@@ -1,7 +1,7 @@
 """A drop folder, `folder/`: every file in it that is whole, in the order of their names.
 
-Files come and go while others write there. Hidden files and the names of unfinished copies are
-passed over; what is still being written, or ends early, is left for the next time, and said so.
+Files come and go while others write there. Hidden files and what editors leave are passed over; unfinished
+copies, and what is still being written, or ends early, are left for the next time, and said so.
 """
 
 import json
@@ -23,7 +23,8 @@ from schema.errors import SourceError
 QUIET_SECONDS = 10
 """A file that was written to within this time may not be whole yet."""
 
-_PASSED_OVER = re.compile(r"\..*|.*~|.*\.(tmp|temp|part|partial|filepart|crdownload|download|swp)", re.IGNORECASE)
+_PASSED_OVER = re.compile(r"\..*|.*~|.*\.swp", re.IGNORECASE)
+_UNFINISHED = re.compile(r".*\.(tmp|temp|part|partial|filepart|crdownload|download)", re.IGNORECASE)
 _BLOCK = 1_048_576  # bytes
 _PARQUET_MARK = b"PAR1"
 
@@ -45,7 +46,8 @@ def inputs(source: str) -> Iterator[Input]:
     """Give the files of a folder and of the folders in it, one after the other."""
     folder = _folder(source)
     for path in _files(folder):
-        yield Input(shown(path), id_name(path.relative_to(folder)), partial(_whole_rows, path), alone=False)
+        rows = _unfinished_rows if _UNFINISHED.fullmatch(path.name) else partial(_whole_rows, path)
+        yield Input(shown(path), id_name(path.relative_to(folder)), rows, alone=False)
 
 
 def _folder(source: str) -> Path:
@@ -56,8 +58,11 @@ def _folder(source: str) -> Path:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """Give the files, and the folders that are themselves unfinished copies."""
     for parent, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not _PASSED_OVER.fullmatch(name))
+        kept = sorted(name for name in folders if not _PASSED_OVER.fullmatch(name))
+        folders[:] = [name for name in kept if not _UNFINISHED.fullmatch(name)]
+        names += [name for name in kept if _UNFINISHED.fullmatch(name)]
         for name in sorted(names):
             if not _PASSED_OVER.fullmatch(name):
                 yield Path(parent, name)
@@ -65,6 +70,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _refuse(error: OSError) -> None:
     raise SourceError(f"{error.filename}: cannot be listed ({error.strerror}); check its permissions") from error
+
+
+def _unfinished_rows() -> Iterator[Fault]:
+    """Say that a copy is under way: what it is a copy of may be gone meanwhile, and is not gone for good."""
+    yield Fault(None, "an unfinished copy; left for the next time", waits=True)
 
 
 def _whole_rows(path: Path) -> Iterator[Row | Fault]:

@@ -1,7 +1,8 @@
 """A list of a Jupyter notebook, `notebook.ipynb:NAME`: read as a literal, never executed.
 
-The last assignment to the name counts, as it would where the cells ran from top to bottom;
-a name that is changed after it, or computed, has no value that could be read off.
+The last assignment to the name counts, as it would where the cells ran from top to bottom; a name that
+is changed after it, or computed, has no value that could be read off. A change that the cell does not spell,
+such as by a function that the list is given to, is not seen.
 """
 
 import ast
@@ -19,8 +20,9 @@ from ingest.sources.record import Fault, Row
 from schema.errors import SourceError
 
 _SPELLING = re.compile(r"(?P<path>.+\.ipynb)(?::(?P<name>.*))?", re.DOTALL)
-_MAGIC = re.compile(r"\s*([%!?]|[\w., ]+=\s*[%!])|.*\?\s*$")
+_MAGIC = re.compile(r"(?P<indent>\s*)(?:(?P<names>[\w., ]+=\s*)[%!].*|[%!?].*|.*\?\s*)")
 _CELL_MAGIC = re.compile(r"\s*%%(?!(time|timeit|capture|prun)\b)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _CHANGES = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What Python's parser raises at text that is no Python, or too deep to be read."""
@@ -149,25 +151,46 @@ def _statements(source: str) -> Iterator[ast.AST]:
     waiting: list[ast.AST] = list(reversed(_parsed(source).body))
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield node
-            waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+        yield node
+        waiting.extend(reversed(list(_parts_of(node))))
+
+
+def _parts_of(node: ast.AST) -> Iterator[ast.AST]:
+    """Give the nodes in a node, but for the names that are others inside, and those that it assigns one value."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        return
+    apart: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        apart = [target for target in node.targets if isinstance(target, ast.Name)]
+    elif isinstance(node, ast.comprehension) or (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+        apart = [node.target]
+    yield from (part for part in ast.iter_child_nodes(node) if part not in apart)
 
 
 def _parsed(source: str) -> ast.Module:
-    """Parse a cell, without its magic lines where it is no Python with them; what is no Python at all is empty."""
+    """Parse a cell, without the magic lines that keep it from being Python; what is no Python at all is empty."""
     if _CELL_MAGIC.match(source):
         return ast.Module([], [])
-    lines = source.splitlines(keepends=True)
-    plain = "".join(_MAGIC.sub("pass", line.rstrip("\r\n")) + "\n" if _MAGIC.match(line) else line for line in lines)
-    for text in (source, plain):
+    lines = _LINE_END.split(source)
+    while True:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ast.parse(text)
+                return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            if not _without_magic(lines, error.lineno or 0):
+                return ast.Module([], [])
         except _UNREADABLE:
-            continue
-    return ast.Module([], [])
+            return ast.Module([], [])
+
+
+def _without_magic(lines: list[str], number: int) -> bool:
+    """Put Python in place of the magic line of that number; false where it is none, or there is none."""
+    magic = _MAGIC.fullmatch(lines[number - 1]) if 0 < number <= len(lines) else None
+    if magic is None:
+        return False
+    lines[number - 1] = magic["indent"] + (f"{magic['names']} computed()" if magic["names"] else "pass")
+    return True
 
 
 def _targets(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
@@ -178,8 +201,12 @@ def _targets(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
                 yield target.id, node.value
     elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
         yield node.target.id, node.value
-    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        yield node.target.id, None
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+        yield node.id, None
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name, None
+    elif isinstance(node, ast.alias):
+        yield (node.asname or node.name).partition(".")[0], None
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
         yield from ((changed.id, None) for changed in (node.func.value,) if isinstance(changed, ast.Name))
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):

@@ -24,6 +24,7 @@ from ingest.sources.input import Input, file_input, shown
 from ingest.sources.notebook import inputs as notebook_inputs
 from ingest.sources.notebook import matches as notebook_matches
 from ingest.sources.notebook import stem as notebook_stem
+from ingest.sources.record import Fault
 from schema.errors import SourceError
 
 
@@ -85,12 +86,43 @@ def _pattern_inputs(source: str) -> Iterator[Input]:
     folder, _ = _split_pattern(source)
     pattern = os.path.expanduser(source)  # noqa: PTH111 (a Path would drop the ending slash that asks for folders)
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (as the shell: no hidden files)
-    if not found:
+    closed = list(_closed(pattern))
+    if not found and not closed:
         raise SourceError(
             f"{source}: the pattern matches no file; check it, and quote it so that the shell leaves it alone"
         )
+    for name, fault in closed:
+        yield Input(name, name, partial(iter, [fault]), alone=False)
     for path in map(Path, found):
         yield file_input(path, path.relative_to(folder), alone=False)
+
+
+def _closed(pattern: str) -> Iterator[tuple[str, Fault]]:
+    """Find the folders that a pattern cannot look into, of which `glob` says nothing: files in them are no match."""
+    parts = Path(pattern).parts
+    first = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    closed: dict[str, str] = {}
+    for index, part in enumerate(parts[first:], start=first):
+        for place in glob.iglob(str(Path(*parts[:index])), recursive=True):  # noqa: PTH207
+            reason = _why_closed(place, part)
+            if reason:
+                closed[place] = reason
+    for place, reason in sorted(closed.items()):
+        yield shown(Path(place)), Fault(None, f"cannot be listed ({reason})", "check its permissions")
+
+
+def _why_closed(place: str, part: str) -> str | None:
+    """Say why a folder does not tell what in it matches a part of a pattern; None where it does, or is no folder."""
+    try:
+        if glob.has_magic(part):
+            os.scandir(place).close()
+            part = "."  # a folder may be listed whose files cannot be reached
+        os.stat(os.path.join(place, part))  # noqa: PTH116, PTH118 (a Path would drop the dot)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _file_stem(source: str) -> str:
