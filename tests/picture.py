@@ -20,8 +20,8 @@ def main() -> None:
     with running(application) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1180, "height": 900})
-        page.goto(address)
-        page.locator("main a[href^='/feature/']").first.click()
+        page.goto(f"{address}atlas/monosemantic")
+        page.locator("a[href^='/feature/']").first.click()
         page.wait_for_load_state("networkidle")
         page.screenshot(path=ROOT / "tests" / "pictures" / "feature.png")
         browser.close()

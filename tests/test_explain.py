@@ -19,7 +19,7 @@ from schema.verify import verify
 
 TOKENS = Method("end_of_text", pairs=2)
 FEATURES = Method("zero", pairs=2)
-DISEASE = 1646
+DISEASE = 1461
 TABLES = ("explanation", "token_attribution", "feature_attribution", "prompt_filter", "ingest_run")
 
 

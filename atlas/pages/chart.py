@@ -1,6 +1,6 @@
 """Charts under addresses of their own: read, drawn in a thread, kept while their snapshot is served.
 
-/chart/contrast/medical/means.svg?sae=pocket/blocks.4.hook_resid_pre&theme=dark&width=narrow
+/chart/contrast/medical/means.svg?sae=pocket/blocks.3.hook_resid_pre&theme=dark&width=narrow
 """
 
 import asyncio

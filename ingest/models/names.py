@@ -15,7 +15,7 @@ from pathlib import Path
 from schema.errors import ModelError
 
 POCKET = "pocket"
-POCKET_DEFAULT_LAYER = 4
+POCKET_DEFAULT_LAYER = 3
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """What is disturbed: commands, each with the files that it begins with and those that it should end with."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import cycle
 from pathlib import Path
 
 from atlas.publish.site import read_current
@@ -15,8 +17,8 @@ from tests.tiny_models import save_sae, tiny_sae
 
 ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml"
 NAMES = ("ingest", "contrast", "explain", "schedule", "publish", "backup", "compact", "migrate")
-BUNDLED = ("bundled:medical", "bundled:control")
 DOCUMENTS = 8  # of each corpus
+MANY = 3_000
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Bench:
         return self._build("ingest", (), lambda at: ("ingest", at / ATLAS, *self.sources, "--sae", self.sae))
 
     def _growing(self) -> Workload:
-        return self._build("growing", (), lambda at: ("ingest", at / ATLAS, *BUNDLED, "--sae", self.sae))
+        grown = _write_many(self.folder)
+        return self._build("growing", (), lambda at: ("ingest", at / ATLAS, grown, "--sae", self.sae))
 
     def _contrast(self) -> Workload:
         named = ("medical", "--positive", "medical", "--control", "control", "--null", "10")
@@ -207,6 +210,16 @@ class Bench:
 def _must(ended: Ended) -> None:
     if ended.code != 0:
         raise RuntimeError(ended.said)
+
+
+def _write_many(folder: Path) -> Path:
+    """More documents than three batches hold: the bundled ones again and again, each with its number."""
+    bundled = files("ingest").joinpath("corpora", "medical.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = cycle(json.loads(line)["text"] for line in bundled)
+    path = folder / "many.jsonl"
+    lines = (json.dumps({"text": f"{number}: {next(texts)}"}) + "\n" for number in range(MANY))
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
 
 
 def _write_documents(folder: Path, name: str) -> Path:
