@@ -52,7 +52,9 @@ def test_padding_on_the_right_is_never_seen(model: LanguageModel) -> None:
     forward = forward_to_hooks(model, [name])
     padded = torch.cat([TOKENS, torch.full((2, 30), 7)], dim=1)
     with torch.inference_mode():
-        torch.testing.assert_close(forward(padded)[name][:, : TOKENS.shape[1]], forward(TOKENS)[name])
+        alone = forward(TOKENS)[name]
+        shown = forward(padded)[name][:, : TOKENS.shape[1]]
+    torch.testing.assert_close(shown, alone, rtol=1e-5, atol=1e-6 * float(alone.abs().max()))
 
 
 def test_other_sites_run_through_the_bridge(model: LanguageModel) -> None:

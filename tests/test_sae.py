@@ -13,6 +13,7 @@ from ingest.models.matching import load_together
 from ingest.models.names import pocket_folder, pocket_sae_ids
 from ingest.models.sae import LoadedSAE, load_sae
 from schema import ModelError
+from tests.conftest import POCKET_SAES
 from tests.tiny_models import save_sae, tiny_sae
 
 Pocket = tuple[LanguageModel, list[LoadedSAE]]
@@ -44,8 +45,8 @@ def refusal(*names: str, model: str | None = None) -> str:
 
 def test_pocket_is_whole(pocket: Pocket) -> None:
     model, saes = pocket
-    for sae, layer in zip(saes, (2, 4), strict=True):
-        assert (sae.hook_name, sae.hook_layer) == (f"blocks.{layer}.hook_resid_pre", layer)
+    for sae, name in zip(saes, POCKET_SAES, strict=True):
+        assert name == f"pocket/{sae.hook_name}" == f"pocket/blocks.{sae.hook_layer}.hook_resid_pre"
         assert sae.d_in == model.config.d_model
         assert sae.W_dec.shape == (sae.d_sae, sae.d_in)
         assert sae.log_sparsity is not None
