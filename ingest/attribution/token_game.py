@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.attribution.trie_attention import Memory, TrieAttention
+from ingest.attribution.trie_attention import GENERATIONS, Memory, TrieAttention
 from ingest.models.gpt2 import GPT2
 from ingest.models.sae import hook_layer
 from schema.errors import SelectionError
@@ -45,14 +45,16 @@ class Level:
 class Nodes:
     """The prefixes of one length: where their keys and values lie, the slots that hold a token, what they give.
 
-    `used` rows of the memory are taken. Shapes: rows (slot, node); present (node, slot), None where every slot
-    holds a token; value (node, output), None where not known.
+    `used` rows of the memory are taken; for `whole` generations every node has both children.
+    Shapes: rows (slot, node); present (node, slot), None where every slot holds a token; value (node, output), None
+    where not known.
     """
 
     used: int
     rows: Int[torch.Tensor, "slot node"]
     present: Bool[torch.Tensor, "node slot"] | None
     value: Float[torch.Tensor, "node output"] | None
+    whole: int = 0
 
 
 class TokenGame:
@@ -117,7 +119,9 @@ class TokenGame:
         assert self.hidden is not None
         embedding = torch.where(level.seen[:, None], self.tokens[player], self.hidden)
         resid = embedding + self.gpt2.W_pos[int(self.bos is not None) + player]
-        attention = TrieAttention(memory, nodes.rows, level.parent, None, None if last else nodes.used)
+        whole = nodes.whole + 1 if len(level.parent) == 2 * nodes.rows.shape[1] else 0
+        together = min(whole, GENERATIONS, len(nodes.rows) + 1)
+        attention = TrieAttention(memory, nodes.rows, level.parent, None, None if last else nodes.used, together)
         own = torch.arange(nodes.used, nodes.used + len(resid), device=resid.device)
         rows = torch.cat([nodes.rows[:, level.parent], own[None]])
         used, value = nodes.used + len(resid), None
@@ -127,7 +131,7 @@ class TokenGame:
                 value = torch.maximum(value, nodes.value[level.parent])
         else:
             self.gpt2.value_at(self.inner_hook, resid, attention)
-        return Nodes(used, rows, None, value)
+        return Nodes(used, rows, None, value, whole)
 
     def _removed(self, memory: Memory, nodes: Nodes, player: int, level: Level) -> Nodes:
         """Only nodes whose token is seen are computed; the others are their parents with an empty slot."""

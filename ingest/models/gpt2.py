@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 
 from ingest.models.language_model import LanguageModel
+from ingest.models.linear import linear
 from schema.errors import ModelError
 
 Heads = Float[torch.Tensor, "*rows head d_head"]
@@ -128,16 +129,16 @@ class GPT2:
         w, shape = self.blocks[layer], resid.shape[:-1]
         resid = put("hook_resid_pre", resid)
         yield "hook_resid_pre", resid
-        qkv = F.linear(self._norm(resid, w["ln1"]), *w["qkv"])  # (*rows, 3 * head * d_head)
+        qkv = linear(self._norm(resid, w["ln1"]), *w["qkv"])  # (*rows, 3 * head * d_head)
         z = attend(layer, *qkv.view(*shape, 3, self.n_heads, -1).unbind(-3)).reshape(*shape, -1)
         z = put("attn.hook_z", z)
         yield "attn.hook_z", z
-        attn_out = put("hook_attn_out", F.linear(z, *w["o"]))
+        attn_out = put("hook_attn_out", linear(z, *w["o"]))
         yield "hook_attn_out", attn_out
         mid = put("hook_resid_mid", resid + attn_out)
         yield "hook_resid_mid", mid
-        hidden = F.gelu(F.linear(self._norm(mid, w["ln2"]), *w["in"]), approximate="tanh")
-        mlp_out = put("hook_mlp_out", F.linear(hidden, *w["out"]))
+        hidden = linear(self._norm(mid, w["ln2"]), *w["in"], activation="gelu")
+        mlp_out = put("hook_mlp_out", linear(hidden, *w["out"]))
         yield "hook_mlp_out", mlp_out
         yield "hook_resid_post", put("hook_resid_post", mid + mlp_out)
 

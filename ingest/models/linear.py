@@ -1,0 +1,35 @@
+"""Linear maps of many rows: by oneDNN where nothing is differentiated, by PyTorch elsewhere.
+
+On a processor oneDNN applies GELU to what it has just multiplied, while that is still near, and does not fall back to
+older instructions on processors of other makers, as MKL does: 1.2 times the speed of `F.linear`, 1.5 times with GELU.
+
+It prepares a program for each number of rows, which costs as much as running one. Numbers of rows are rounded up, so
+that few programs serve all and its cache holds them.
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+
+Activation = Literal["none", "gelu"]
+
+ROUNDED_TO = 16
+_onednn = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+
+
+def linear(
+    x: Float[torch.Tensor, "*rows d_in"],
+    W: Float[torch.Tensor, "d_out d_in"],
+    b: Float[torch.Tensor, " d_out"],
+    activation: Activation = "none",
+) -> Float[torch.Tensor, "*rows d_out"]:
+    """x W^T + b, then GPT-2's tanh-approximated GELU if asked for."""
+    if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
+        out = F.linear(x, W, b)
+        return F.gelu(out, approximate="tanh") if activation == "gelu" else out
+    rows = x.reshape(-1, x.shape[-1])
+    padded = F.pad(rows, (0, 0, 0, -len(rows) % ROUNDED_TO))
+    out = _onednn(padded, W, b, activation, [], "tanh" if activation == "gelu" else "")
+    return out[: len(rows)].view(*x.shape[:-1], len(W))
