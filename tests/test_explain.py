@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ingest.attribution.explanations import read_explanation, shap_explanation, 
 from ingest.attribution.job import explain
 from ingest.attribution.request import ExplainRequest, Method, Target
 from ingest.removal import remove_corpus
+from queries import run_query
 from schema import AtlasError, open_atlas
 from schema.verify import verify
 
@@ -162,6 +164,27 @@ def test_filter_ranks_the_term(explained: Path) -> None:
         rows = atlas.rows("SELECT term, rank, players FROM prompt_filter JOIN explanation USING (explanation)")
     assert [row[0] for row in rows] == ["Asthma", "Pneumonia", "lymphoma"]
     assert all(1 <= rank <= players for _, rank, players in rows)
+
+
+def test_the_studys_rule_can_be_run_later_and_once(explained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    path.write_bytes(explained.read_bytes())
+    asked = ExplainRequest(path, "token", replace(TOKENS, study=True), documents=("medical",), limit=3)
+    first, second = explain(asked), explain(asked)
+    assert (first.new, first.studied) == ([], 3)
+    assert (second.new, second.studied) == ([], 0)
+    with open_atlas(path, read_only=True) as atlas:
+        assert [finding for finding in verify(atlas) if finding.violations] == []
+        rows = atlas.rows(
+            "SELECT text, study_tokens, study_kept FROM prompt_filter JOIN explanation USING (explanation)"
+        )
+        counted = run_query(atlas, "prompt_filter_counts").to_pylist()
+    for text, looked_at, kept in rows:
+        tokens = json.loads(looked_at)
+        assert kept == any(word in token for token in tokens for word in text.split())
+        assert len(tokens) <= 3
+    assert {row["study_kept"] for row in counted} == {sum(kept for *_, kept in rows)}
+    assert {row["study_prompts"] for row in counted} == {3}
 
 
 def test_stored_values_come_back_as_shap_explanations(explained: Path) -> None:

@@ -103,7 +103,7 @@ def feature_options(decorated: Command) -> Command:
 @shared_options
 @output_options
 @token_options
-@click.option("--study", is_flag=True, help="Run the study's own filter beside, as it ran (slow).")
+@click.option("--study", is_flag=True, help="Run the study's own filter beside, as it ran (slow); also later.")
 def token(target: str | None, output: str, study: bool, **options: Any) -> None:
     """How much each token of a prompt adds to the prediction of the next one.
 
@@ -235,8 +235,11 @@ def _run(request: "ExplainRequest") -> None:
         result = explain(request, report)
     if result.silent:
         click.echo(f"{result.silent:,} prompts passed over: nothing there to explain", err=True)
-    if not result.new:
+    if result.studied:
+        click.echo(f"{request.atlas}: the study's rule was run on {result.studied:,} prompts")
+    elif not result.new:
         click.echo(f"{request.atlas}: nothing new; all {len(result.known):,} explanations are already in it")
+    if not result.new:
         return
     click.echo(
         f"{request.atlas}: {len(result.new):,} explanations ({result.new[0]} to {result.new[-1]}), "

@@ -26,7 +26,7 @@ from ingest.attribution.questions import (
 )
 from ingest.attribution.request import ExplainRequest
 from ingest.attribution.storing import Asking, Explained, store, stored
-from ingest.attribution.study_filter import study_rule, study_values
+from ingest.attribution.studying import add_study_rule
 from ingest.attribution.subject import CleanRun, Subject, corpus_mean, find_keys, load_subject
 from ingest.runs import RunRecord
 from schema.errors import SelectionError
@@ -38,11 +38,15 @@ ASK = {"token": ask_token, "feature": ask_feature, "logit": ask_logit}
 
 @dataclass(frozen=True)
 class ExplainResult:
-    """What a job did: the keys of new explanations and of those known before, prompts without an answer."""
+    """What a job did: the keys of new explanations and of those known before, prompts without an answer.
+
+    `studied` are the prompts that the study's rule was run on.
+    """
 
     new: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     silent: int = 0
+    studied: int = 0
     evaluations: int = 0
     seconds: float = 0.0
 
@@ -85,7 +89,7 @@ def explain_into(
     found = _tasks(request, subject, [prompt for prompt in prompts if prompt.document is not None])
     new: list[int] = []
     known: list[int] = []
-    silent = evaluations = 0
+    silent = evaluations = studied = 0
     arguments = _arguments(request, subject)
     todo = ((task, _missing(atlas, asking, task)) for task in _chain(given, found))
     with (
@@ -98,16 +102,17 @@ def explain_into(
             else:
                 evaluations += _store(record, asking, task, explained, (new, known))
             report(done, len(prompts))
+        if request.method.study:
+            studied = add_study_rule(record, subject, [*known, *new], report)
     if not new and not known:
         raise SelectionError(f"none of the {silent} prompts can be explained: {_why(request)}")
-    return ExplainResult(new, known, silent, evaluations, time.perf_counter() - started)
+    return ExplainResult(new, known, silent, studied, evaluations, time.perf_counter() - started)
 
 
 def _threads(request: ExplainRequest, subject: Subject) -> int:
     """Threads that prompts are shared between: one where something is not made for several."""
     alone = (
         request.device != "cpu"
-        or request.method.study
         or request.method.estimator == "partition"  # shap's own code
         or subject.sae.module.cfg.normalize_activations != "none"  # SAELens keeps the scale between encode and decode
     )
@@ -127,8 +132,7 @@ def _explained(asking: Asking, todo: Todo) -> list[Explained]:
     if task is None or not missing:
         return []
     answers = _answers(asking, task, list(missing.values()))
-    study = _study(asking, task.prompt)
-    return [Explained(task.prompt, identity, answer, study) for identity, answer in zip(missing, answers, strict=True)]
+    return [Explained(task.prompt, identity, answer) for identity, answer in zip(missing, answers, strict=True)]
 
 
 def _store(
@@ -153,13 +157,6 @@ def _answers(asking: Asking, task: Task, asked: Sequence[Asked]) -> list[Answer]
         return answer_logit(asking.subject, asking.method, asking.baseline, task.run, asked)
     answer = answer_token if asking.question == "token" else answer_feature
     return answer(asking.subject, asking.method, task.prompt, task.run, asked)
-
-
-def _study(asking: Asking, prompt: Prompt) -> tuple[list[str], bool] | None:
-    if not asking.method.study or asking.question != "token" or prompt.term is None:
-        return None
-    values, tokens = study_values(asking.subject.gpt2, asking.subject.model.tokenizer, prompt.text)
-    return study_rule(values, tokens, prompt.text)
 
 
 def _asking(atlas: Atlas, request: ExplainRequest, subject: Subject) -> Asking:

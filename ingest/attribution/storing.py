@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,6 @@ class Explained:
     prompt: Prompt
     identity: str
     answer: Answer
-    study: tuple[list[str], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Asking:
     baseline: np.ndarray | None = None
 
     def identity(self, prompt: Prompt, asked: Asked) -> str:
-        """A hash of all that the values depend on."""
+        """A hash of all that the values depend on; the study's rule is run beside them."""
         subject = self.subject
         parts: Sequence[object] = [
             REVISION,
@@ -55,7 +54,7 @@ class Asking:
             [subject.bos, *prompt.token_ids.tolist()],
             [prompt.document, prompt.ordinal],
             asdict(asked),
-            asdict(self.method),
+            asdict(replace(self.method, study=False)),
             hashlib.sha256(self.baseline.tobytes()).hexdigest() if self.baseline is not None else None,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -164,6 +163,4 @@ def _filter_rows(asking: Asking, one: Explained) -> Iterable[Row]:
     values = one.answer.estimate.values[:, 0]
     rank = term_rank(values, prompt.char_start, prompt.char_end, (prompt.term.start, prompt.term.end))
     if rank is not None:
-        tokens, kept = one.study if one.study is not None else (None, None)
-        study = None if tokens is None else json.dumps(tokens, ensure_ascii=False)
-        yield {"term": prompt.term.text, "rank": rank, "study_tokens": study, "study_kept": kept}
+        yield {"term": prompt.term.text, "rank": rank, "study_tokens": None, "study_kept": None}
