@@ -4,6 +4,7 @@ Figures differ in the last digits from machine to machine, so `make readme` rene
 is part of `make test` leaves them as they are.
 """
 
+import json
 import os
 import shlex
 import subprocess
@@ -16,17 +17,28 @@ WIDTH = 118
 
 def run(command: str, previous: str) -> str:
     """A command and its output as a fenced block, cut to the width of the page; `previous` unless asked to renew."""
-    if not os.environ.get("RENEW_README"):
+    if not _renewed():
         return previous
+    lines = [line[:WIDTH].rstrip() for line in _output(command).splitlines()]
+    return "\n".join(["```", f"$ {command}", *lines, "```", ""])
+
+
+def candidate(word: str) -> int:
+    """The best candidate of the atlas that fires on a word; which one that is depends on the embedded model."""
+    if not _renewed():
+        return 0
+    found = json.loads(_output("atlas query atlas.duckdb candidates --format json"))
+    return int(next(row["feature"] for row in found if word in row["top_tokens"]))
+
+
+def _renewed() -> bool:
+    return bool(os.environ.get("RENEW_README"))
+
+
+def _output(command: str) -> str:
     _, *arguments = shlex.split(command)
     environment = {**os.environ, "COLUMNS": str(WIDTH)}
-    done = subprocess.run(
-        [sys.executable, "-m", "atlas", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = [line[:WIDTH].rstrip() for line in done.stdout.splitlines()]
-    return "\n".join(["```", f"$ {command}", *lines, "```", ""])
+    run_by = [sys.executable, "-m", "atlas"]
+    return subprocess.run(
+        [*run_by, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout

@@ -32,7 +32,7 @@ def readouts(gpt2: GPT2, sae: LoadedSAE) -> dict[str, Readout]:
     return {
         "logit": token_readout(gpt2, [5, 99], "logit"),
         "log_probability": token_readout(gpt2, [5], "log_probability"),
-        "largest": feature_readout(sae, [1646, 295, 3], largest=True),
+        "largest": feature_readout(sae, range(64), largest=True),
         "feature": feature_readout(sae, range(40), largest=False),
     }
 
