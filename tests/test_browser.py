@@ -116,6 +116,21 @@ def test_rows_are_downloaded_as_csv(address: str, visit: Visit) -> None:
     assert visit.faults == []
 
 
+def test_a_whole_table_is_saved_as_a_csv_file(address: str, visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    page.goto(address + "activations/activation?feature=1")
+    page.get_by_label("stream all rows").check()
+    page.get_by_label("download file").check()
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Export CSV").click()
+    saving.value.save_as(tmp_path / "saved.csv")
+    lines = (tmp_path / "saved.csv").read_text(encoding="utf-8").splitlines()
+    assert saving.value.suggested_filename == "activation.csv"
+    assert lines[0].startswith("sae,feature,context,position,activation")
+    assert f"{len(lines) - 1:,} rows" in page.locator("h3").first.inner_text()
+    assert visit.faults == []
+
+
 def test_a_parameter_changes_a_saved_query(address: str, visit: Visit) -> None:
     page = visit.page
     page.goto(address + "atlas/candidates")

@@ -67,7 +67,7 @@ def _brought_upon_itself(exception: BaseException) -> str | None:
     """What is wrong with what was asked, where Python or SQLite found out; None where nothing is."""
     if isinstance(exception, MemoryError | sqlite3.DataError):
         return TOO_LARGE
-    if isinstance(exception, OverflowError):
+    if isinstance(exception, OverflowError) and "SQLite" in str(exception):
         return TOO_LONG_A_NUMBER
     if isinstance(exception, sqlite3.ProgrammingError) and "binding" in str(exception):
         return LEFT_OUT
