@@ -21,6 +21,8 @@ from tests.serving import running
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
+PATIENCE_MILLISECONDS = 60_000
+"""How long a busy machine may take over a page."""
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -32,6 +34,7 @@ def address(tiny_snapshot: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened
@@ -44,6 +47,7 @@ class Visit:
     def __init__(self, page: Page, pictures: Path) -> None:
         self.page, self.pictures = page, pictures
         self.faults: list[str] = []
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("request", lambda request: self.faults.append(request.url) if "127.0.0.1" not in request.url else None)
@@ -113,6 +117,20 @@ def test_rows_are_downloaded_as_csv(address: str, visit: Visit) -> None:
     answer = page.request.get(page.get_by_role("link", name="CSV").first.evaluate("link => link.href"))
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text().startswith("place,sae,feature,auroc,q")
+    assert visit.faults == []
+
+
+def test_the_rows_of_a_table_are_saved_as_a_csv_file(address: str, visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    page.goto(address + "activations/activation?feature=1")
+    page.get_by_label("download file").check()
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Export CSV").click()
+    saving.value.save_as(tmp_path / "saved.csv")
+    lines = (tmp_path / "saved.csv").read_text(encoding="utf-8").splitlines()
+    assert saving.value.suggested_filename == "activation.csv"
+    assert set(lines[0].split(",")) > {"sae", "feature", "context", "position", "activation"}
+    assert f"{len(lines) - 1:,} rows" in page.locator("h3").first.inner_text()
     assert visit.faults == []
 
 

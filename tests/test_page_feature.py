@@ -350,7 +350,7 @@ def test_text_can_be_read_on_every_shade(theme: int) -> None:
         assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, ground)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(min_size=1, max_size=40), st.data())
 def test_a_shaded_text_is_the_text(text: str, data: st.DataObject) -> None:
     ends = sorted(data.draw(st.lists(st.integers(1, len(text)), min_size=1, max_size=8)))

@@ -20,6 +20,7 @@ from atlas.__main__ import cli
 from atlas.publish import Outcome, publish, read_current
 from atlas.publish.examples import REACH
 from atlas.publish.site import KEPT_SNAPSHOTS, publishing
+from atlas.publish.subsets import SUBSETS
 from atlas.publish.tables import EXAMPLE, UNPUBLISHED, sqlite_tables
 from schema import Atlas, AtlasDamagedError, AtlasError, AtlasMissingError, open_atlas
 from schema.migrations import VERSION
@@ -82,7 +83,7 @@ def stored(value: object) -> object:
     return re.sub(r"(\.\d*?)0+$", r"\1", str(value)) if isinstance(value, datetime) else value
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLISHED if name != "feature_token"])
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if name not in SUBSETS])
 def test_a_published_table_has_the_columns_and_rows_of_the_atlas(
     name: str, published: tuple[Path, Outcome], database: sqlite3.Connection
 ) -> None:
@@ -139,8 +140,34 @@ def test_an_example_shows_its_window_with_the_token_marked(database: sqlite3.Con
     assert shown["Tuberculosis"] == "⟦Tuberculosis⟧ causes a long cough and night sweats."
     assert shown[" pneumonia"] == "Doctors treat ⟦pneumonia⟧ with antibiotics and rest."
     assert shown[" diabetes"] == "Untreated ⟦diabetes⟧ harms the kidneys, the eyes and, in time, the"
-    first = "SELECT count(*) FROM feature_example WHERE rank <= iif(sampling = 'top', 10, 1)"
-    assert len(set(database.execute(f"SELECT (SELECT count(*) FROM example), ({first})").fetchone())) == 1
+
+
+def test_a_feature_has_so_many_examples_however_many_corpora_there_are(atlas: Path, site: Path) -> None:
+    with open_atlas(atlas) as opened, opened.transaction():
+        wide = "sae = 0 AND feature = 1 AND sampling = 'top' AND rank = 1"
+        for corpus in range(50, 60):
+            opened.rows("INSERT INTO corpus VALUES (?, ?, 'other')", [corpus, f"many/{corpus}"])
+            opened.rows(
+                f"INSERT INTO feature_example SELECT e.* REPLACE (? AS corpus, n AS rank, ? - n AS activation) "
+                f"FROM (SELECT * FROM feature_example WHERE {wide} LIMIT 1) AS e CROSS JOIN range(1, 21) AS ranked (n)",
+                [corpus, 1000 - corpus],
+            )
+            opened.rows(
+                f"INSERT INTO feature_example SELECT * REPLACE (? AS corpus, 'octave' AS sampling, 3 AS octave) "
+                f"FROM feature_example WHERE {wide} AND corpus < 50 LIMIT 1",
+                [corpus],
+            )
+    with closing(open_database(publish(atlas, site))) as database:
+        shown = "FROM example WHERE sae = 0 AND feature = 1 AND sampling ="
+        top = database.execute(f"SELECT corpus, count(*), max(rank) {shown} 'top' GROUP BY corpus").fetchall()
+        octaves = database.execute(f"SELECT count(*), count(DISTINCT octave) {shown} 'octave'").fetchone()
+        keys = "SELECT sae, feature, corpus, sampling, octave, rank FROM"
+        apart = database.execute(f"{keys} example EXCEPT {keys} feature_example").fetchall()
+        numbers = database.execute("SELECT (SELECT count(*) FROM example), (SELECT count(*) FROM feature_example)")
+        assert len(set(numbers.fetchone())) == 1
+    assert top == [(50, 10, 10), (51, 5, 5), (52, 5, 5), (53, 5, 5)]
+    assert octaves[0] == octaves[1] > 1
+    assert apart == []
 
 
 def test_an_example_reaches_so_far_to_each_side(atlas: Path, site: Path) -> None:

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 TOO_LARGE = "The answer is larger than this server gives; ask for less of it."
 TOO_SLOW = "This takes longer than this server allows for one query; ask for less of it."
+TOO_LONG_A_NUMBER = "A number in the address has more digits than SQLite can read."
+LEFT_OUT = "The address leaves out a value: a row is named by all of its keys, with commas between them."
 SLOW_TITLE = "This takes too long"
 INTERRUPTED = "SQL Interrupted"
 """Datasette's title for it; its message is HTML, for people who can change the server's settings."""
@@ -54,12 +56,24 @@ def explain(exception: BaseException) -> Explanation:
     if isinstance(exception, DatasetteError):
         status = 400 if exception.status == 500 else exception.status  # it says 500 where an address asks wrongly
         return _explained(status, exception.message, exception.title, exception.error_dict)
-    if isinstance(exception, MemoryError | sqlite3.DataError):
-        return _explained(400, TOO_LARGE)
-    if isinstance(exception, sqlite3.Error) and getattr(exception, "sqlite_errorcode", 1) & 0xFF in ASKED_WRONGLY:
-        return _explained(400, f"The SQL cannot be run: {exception}.")
+    foreseen = _brought_upon_itself(exception)
+    if foreseen is not None:
+        return _explained(400, foreseen)
     log.error("a page failed", exc_info=exception)
     return _explained(500, FAILED)
+
+
+def _brought_upon_itself(exception: BaseException) -> str | None:
+    """What is wrong with what was asked, where Python or SQLite found out; None where nothing is."""
+    if isinstance(exception, MemoryError | sqlite3.DataError):
+        return TOO_LARGE
+    if isinstance(exception, OverflowError) and "SQLite" in str(exception):
+        return TOO_LONG_A_NUMBER
+    if isinstance(exception, sqlite3.ProgrammingError) and "binding" in str(exception):
+        return LEFT_OUT
+    if isinstance(exception, sqlite3.Error) and getattr(exception, "sqlite_errorcode", 1) & 0xFF in ASKED_WRONGLY:
+        return f"The SQL cannot be run: {exception}."
+    return None
 
 
 def _explained(

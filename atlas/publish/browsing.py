@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from atlas.publish.subsets import EXAMPLE_CORPORA, OTHER_EXAMPLES, STRONGEST_EXAMPLES, TOP_TOKENS
+
 
 @dataclass(frozen=True)
 class Browsing:
@@ -35,16 +37,13 @@ class Browsing:
 
 LONG = {
     "activation": Browsing(note="Sorted as its key says: one feature's rows are found at once, by sae and feature."),
-    "coverage": Browsing(facets=("sae",)),
+    "coverage": Browsing(),
     "feature_document": Browsing(note="Sorted as its key says: one feature's rows are found at once."),
     "token": Browsing(size=100),
 }
 """Tables that only the DuckDB file has."""
 
 FACETED_ROWS = 250_000
-
-TOP_TOKENS = 50
-"""Tokens kept of each feature in each corpus: more than a page shows, and a bound on the copy's size."""
 
 BROWSING = {
     "bos_activation": Browsing(sort_desc="activation", facets=("sae",), indexes=(("activation",),)),
@@ -63,6 +62,11 @@ BROWSING = {
         sort_desc="activation",
         facets=("sae", "corpus", "sampling"),
         size=20,
+        note=(
+            f"Here are, of each feature, the {STRONGEST_EXAMPLES} strongest of the corpus where it is strongest, "
+            f"{OTHER_EXAMPLES} of each of the next {EXAMPLE_CORPORA - 1} corpora, and one of each octave of its "
+            "activations; the atlas file holds all."
+        ),
         indexes=(("activation",), ("corpus",), ("sampling",), ("document",), ("context", "position", "sae", "feature")),
     ),
     "explanation": Browsing(
@@ -92,18 +96,18 @@ BROWSING = {
         indexes=(("density",), ("sae", "feature"), ("corpus",)),
     ),
     "feature_domain": Browsing(
-        sort_desc="auroc", facets=("contrast", "sae", "domain"), indexes=(("auroc",), ("sae", "feature"))
+        sort_desc="auroc", facets=("contrast", "sae", "domain"), indexes=(("auroc",), ("domain",), ("sae", "feature"))
     ),
     "feature_evidence": Browsing(
         sort_desc="term_coverage",
         facets=("contrast", "sae"),
         indexes=(("term_coverage",), ("top_token_share",), ("sae", "feature")),
     ),
-    "feature_example": Browsing(hidden=True, note="The table example shows the first of these with their text."),
-    "feature_histogram": Browsing(),
-    "feature_neighbour": Browsing(
-        sort_desc="cosine", facets=("sae", "rank"), indexes=(("cosine",), ("sae", "other_feature"))
+    "feature_example": Browsing(
+        hidden=True, note="The table example shows these with their text; the atlas file holds all."
     ),
+    "feature_histogram": Browsing(),
+    "feature_neighbour": Browsing(sort_desc="cosine", facets=("sae",), indexes=(("cosine",), ("sae", "other_feature"))),
     "feature_pair": Browsing(
         sort_desc="share_higher", facets=("contrast", "sae"), indexes=(("share_higher",), ("sae", "feature"))
     ),
@@ -126,6 +130,10 @@ BROWSING = {
 
 
 def browsing_in_full(table: str) -> Browsing:
-    """The same where every table is whole and `example` is none of them."""
-    found = LONG.get(table) or BROWSING.get(table, Browsing())
-    return found if table in LONG else replace(found, note=None, hidden=table == "migration")
+    """The same where every table is whole and `example` is none of them.
+
+    Facets of a table that both databases have are counted in SQLite alone: each one is a question to a worker.
+    """
+    if table in LONG:
+        return LONG[table]
+    return replace(BROWSING.get(table, Browsing()), note=None, hidden=table == "migration", facets=())

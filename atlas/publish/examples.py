@@ -1,20 +1,19 @@
-"""The table `example`: the first windows of `feature_example` with their text, the maximal token marked."""
+"""The table `example`: the published windows of `feature_example` with their text, the maximal token marked."""
 
 import sqlite3
 
 import duckdb
 
 from atlas.publish.rows import insert_rows, without_nul
+from atlas.publish.subsets import SUBSETS
 from atlas.publish.tables import EXAMPLE, LOGICAL_KEYS
 
 OPEN_MARK = "⟦"
 CLOSE_MARK = "⟧"
 """Marks that no HTML, Markdown or bracketed text is mistaken for."""
 
-TOP_SHOWN, OCTAVE_SHOWN = 10, 1
-REACH = 240
-"""Windows of each sampling, and characters to each side of the token: an SAE of GPT-2 has a million examples, and
-the same sentence shows many features."""
+REACH = 160
+"""Characters to each side of the token: about forty words in all."""
 
 CLIPPED = f"""
     CASE WHEN length(before) > {REACH} THEN '…' || right(before, {REACH}) ELSE before END
@@ -24,9 +23,7 @@ CLIPPED = f"""
 
 SELECT = f"""
 WITH kept AS (
-    SELECT *
-    FROM feature_example
-    WHERE rank <= CASE sampling WHEN 'top' THEN {TOP_SHOWN} ELSE {OCTAVE_SHOWN} END
+    {SUBSETS["feature_example"]}
 ),
 span AS (
     SELECT context, min(char_start) AS first, max(char_end) AS last

@@ -7,19 +7,12 @@ from typing import Any
 import duckdb
 from sqlalchemy import JSON, REAL, Boolean, Column, DateTime, String, Table
 
-from atlas.publish.browsing import TOP_TOKENS
+from atlas.publish.subsets import SUBSETS
 from schema.tables import metadata as schema_metadata
 
 BATCH_ROWS = 10_000
 NUL_SHOWN = "␀"
 """What a NUL becomes: SQLite's functions end a text there, and HTML has no way to write it."""
-
-SUBSETS = {
-    "feature_token": f"""
-        QUALIFY row_number() OVER (
-            PARTITION BY sae, corpus, feature ORDER BY active_tokens DESC, sum_activation DESC, token_id
-        ) <= {TOP_TOKENS}"""
-}
 
 
 def copy_rows(source: duckdb.DuckDBPyConnection, target: sqlite3.Connection, table: Table) -> int:
@@ -30,7 +23,8 @@ def copy_rows(source: duckdb.DuckDBPyConnection, target: sqlite3.Connection, tab
     columns = schema_metadata.tables[table.name].columns
     expressions = ", ".join(expression(column) for column in columns)
     order = ", ".join(column.name for column in table.primary_key) or "ALL"
-    select = f"SELECT {expressions} FROM {table.name} {SUBSETS.get(table.name, '')} ORDER BY {order}"
+    rows = SUBSETS.get(table.name, f"FROM {table.name}")
+    select = f"SELECT {expressions} FROM ({rows}) AS {table.name} ORDER BY {order}"
     return insert_rows(source.execute(select), target, table.name, [column.name for column in columns])
 
 

@@ -135,14 +135,14 @@ def _reference(table: Table, copy: Table, left_out: frozenset[str]) -> None:
 
 
 def _add_example(metadata: MetaData) -> None:
-    """The first of `feature_example` with their text, for people; the key is the same."""
+    """The published rows of `feature_example` with their text, for people; the key is the same."""
     source = schema_metadata.tables["feature_example"]
     key = LOGICAL_KEYS["feature_example"]
     columns = [
         Column(name, type_, nullable=False, comment=comment or source.c[name].comment)
         for name, (type_, comment) in EXAMPLE_COLUMNS.items()
     ]
-    comment = "Sentences that show a feature, with how they were sampled: the first of feature_example, with text"
+    comment = "Sentences that show a feature, with how they were sampled: feature_example with text"
     table = Table(EXAMPLE, metadata, *columns, PrimaryKeyConstraint(*key), comment=comment)
     for target in ("sae", "corpus", "document", "context"):
         table.append_constraint(ForeignKeyConstraint([target], [f"{target}.{target}"]))

@@ -101,7 +101,8 @@ example AS (
             WHERE e.sae = r.sae
                 AND e.feature = r.feature
                 AND e.sampling = 'top'
-            ORDER BY e.activation DESC, e.context, e.corpus
+                AND e.rank = 1
+            ORDER BY e.activation DESC, e.corpus
             LIMIT 1
         ) AS context
     FROM ranked AS r

@@ -37,12 +37,12 @@ shared AS (
 ),
 alone AS (
     SELECT
-        a.sae,
-        a.feature,
-        COUNT(*) AS tokens
-    FROM activation AS a
-    JOIN shared ON shared.sae = a.sae AND shared.feature = a.feature
-    GROUP BY a.sae, a.feature
+        c.sae,
+        c.feature,
+        CAST(SUM(c.active_tokens) AS BIGINT) AS tokens
+    FROM feature_corpus AS c
+    JOIN shared ON shared.sae = c.sae AND shared.feature = c.feature
+    GROUP BY c.sae, c.feature
 )
 SELECT
     chosen.name AS sae,

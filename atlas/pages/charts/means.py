@@ -13,7 +13,8 @@ from atlas.pages.charts.style import Style
 
 DECADES = 4.5
 """How far below the largest mean the axes reach; what is smaller lies on the edge, with zero."""
-EDGE = "0"
+EDGE, ROOM_OF_ZERO = "0", 4
+"""What the edge is called, and how many times its value the first tick is at least, so that both can be read."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def tell_means(means: Means) -> str:
 
 def draw_means(means: Means, style: Style) -> bytes:
     """The scatter; the many points are a picture, the marked ones and the text are not."""
-    axes = new_axes(style, margins=(62, 14, 52, 14))
+    axes = new_axes(style, margins=(74, 14, 52, 46 if style.narrow else 30))
     low, high = _reach(means)
     positive, control = np.clip(means.positive, low, None), np.clip(means.control, low, None)
     _prepare(axes, style, low, high)
@@ -104,7 +105,8 @@ def _prepare(axes: Any, style: Style, low: float, high: float) -> None:
     margin = 0.82
     axes.set_xlim(low * margin, high)
     axes.set_ylim(low * margin, high)
-    ticks = [10.0**power for power in range(int(np.ceil(np.log10(low * 1.5))), int(np.floor(np.log10(high))) + 1)]
+    powers = range(int(np.ceil(np.log10(low * ROOM_OF_ZERO))), int(np.floor(np.log10(high))) + 1)
+    ticks = [10.0**power for power in powers]
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([low, *ticks], [EDGE, *(f"{tick:g}" for tick in ticks)], parse_math=False)
         axis.set_ticks([], minor=True)
@@ -132,8 +134,11 @@ def _label(
 
 
 def _explain(axes: Any, style: Style) -> None:
+    """What the marks mean, above the chart, where no name of a feature is."""
     legend = axes.legend(
         loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=1 if style.narrow else 2,
         fontsize=TEXT * 0.94,
         frameon=False,
         labelcolor=style.theme.ink,
