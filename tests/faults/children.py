@@ -16,6 +16,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 KILLED = -signal.SIGKILL
+STUCK = 124  # the exit code of what did not end, as `timeout` gives it
 MODULES = (
     *(
         f"atlas.commands.{name}"
@@ -32,7 +33,7 @@ MODULES = (
     "schema.compaction",
 )
 LOGGED = ("INFO ", "WARNING ", "ERROR ")
-STUCK = 300  # seconds; nothing that is run here takes as long
+PATIENCE = 300  # seconds; nothing that is run here takes as long
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,25 @@ class Child:
     @property
     def running(self) -> bool:
         """Whether it is still at work."""
-        return not select.select([self._ends], [], [], 0)[0]
+        return not self._ends_within(0)
 
     def wait(self, kill_after: float | None = None) -> Ended:
         """Wait for its end, or kill it where it has not ended after so many seconds."""
-        ended, _, _ = select.select([self._ends], [], [], STUCK if kill_after is None else kill_after)
+        ended = self._ends_in_time() if kill_after is None else self._ends_within(kill_after)
         if not ended:
             os.kill(self._process, signal.SIGKILL)
         os.close(self._ends)
         code = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
         with self._said as said:
             said.seek(0)
-            return Ended(code, said.read().decode(errors="replace"))
+            return Ended(code if ended or kill_after is not None else STUCK, said.read().decode(errors="replace"))
+
+    def _ends_within(self, seconds: float) -> bool:
+        return bool(select.select([self._ends], [], [], seconds)[0])
+
+    def _ends_in_time(self) -> bool:
+        """Whether it ends at all: counted second by second, so that a pause (SIGSTOP) of all of us counts as one."""
+        return any(self._ends_within(1) for _ in range(PATIENCE))
 
     def _work(self, work: Callable[[], int], before: Callable[[], None]) -> None:
         """Never returns."""
