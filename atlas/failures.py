@@ -4,7 +4,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 
-_TORCH_MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
+_NO_MEMORY = re.compile(
+    r"(can't|could not|failed to) allocate|out of memory|not enough memory|MemoryError|bad.alloc", re.IGNORECASE
+)
 _NO_ROOM = re.compile(r"disk is full|disk I/O error|No space left|File too large|Disk quota exceeded", re.IGNORECASE)
 AGAIN = "what was stored before stays, and the same command goes on from there"
 
@@ -32,9 +34,12 @@ def _is_memory(error: BaseException) -> bool:
     """Say whether memory ran out: each library says it in its own way, and none of them is imported for it."""
     if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryException", "OutOfMemoryError"):
         return True
-    return isinstance(error, RuntimeError) and _TORCH_MEMORY.search(str(error)) is not None
+    return (isinstance(error, RuntimeError) or _is_database(error)) and _NO_MEMORY.search(str(error)) is not None
 
 
 def _is_room(error: BaseException) -> bool:
-    from_database = isinstance(error, sqlite3.Error) or type(error).__module__.endswith("duckdb")
-    return from_database and _NO_ROOM.search(str(error)) is not None
+    return _is_database(error) and _NO_ROOM.search(str(error)) is not None
+
+
+def _is_database(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) or type(error).__module__.endswith("duckdb")

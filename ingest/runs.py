@@ -71,7 +71,7 @@ class RunRecord:
         try:
             self._close("failed", _words(error))
         except (AtlasError, duckdb.Error, DBAPIError) as other:
-            log.warning("that %s failed could not be recorded: %s", self.command, other)
+            log.warning("that %s failed could not be recorded: %s", self.command, str(other).splitlines()[0])
 
     def start(self) -> int:
         """The row's key; inserts the row the first time. To be called inside a transaction."""

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 import duckdb
 import pyarrow as pa
-from sqlalchemy import URL, Connection, Engine, Table, create_engine
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -58,6 +58,8 @@ class Atlas:
             if not self.read_only:
                 with suppress(OSError):  # without a lock file it is closed all the same
                     stack.enter_context(changing(self.path))
+                with suppress(duckdb.Error, SQLAlchemyError):
+                    self.rows("PRAGMA enable_checkpoint_on_shutdown")
             self.connection.close()
             self.engine.dispose()
         if self.lock:
@@ -76,7 +78,7 @@ class Atlas:
             AtlasFileError: the disk is full.
         """
         try:
-            with _gate(self.path, read_only=self.read_only), self.connection.begin():
+            with _gate(self.path, read_only=self.read_only), self._committed():
                 yield self.connection
         except (DBAPIError, duckdb.Error) as error:
             unwritten = UNWRITTEN.search(_cause(error))
@@ -86,6 +88,19 @@ class Atlas:
                 f"{self.path} cannot be written: {unwritten[1]}; what was stored before stays: "
                 "make room, and run the same command again"
             ) from error
+
+    @contextmanager
+    def _committed(self) -> Iterator[None]:
+        """Commit at the end; a commit that fails leaves keys of its rows in DuckDB's memory, so that is thrown away."""
+        finished = False
+        try:
+            with self.connection.begin():
+                yield
+                finished = True
+        except (DBAPIError, duckdb.Error):
+            if finished:
+                self.connection.invalidate()  # the next use opens the file anew
+            raise
 
     def next_key(self, table: Table) -> int:
         """The first unused value of the table's own key; a rollback takes it back."""
@@ -104,10 +119,16 @@ class Atlas:
             self.duckdb.register(name, rows)
         try:
             yield
-        finally:
-            self.duckdb.complete()
-            for name in views:
-                self.duckdb.unregister(name)
+        except BaseException:
+            with suppress(duckdb.Error):  # of a transaction that has failed: not in the place of what made it fail
+                self._unregister(views)
+            raise
+        self._unregister(views)
+
+    def _unregister(self, names: Iterable[str]) -> None:
+        self.duckdb.complete()
+        for name in names:
+            self.duckdb.unregister(name)
 
     def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Run a statement to its end on the DuckDB connection; its rows."""
@@ -179,6 +200,7 @@ def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: b
         path.unlink()  # DuckDB takes no empty file for a new one
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
+    event.listen(engine, "connect", _distrust_memory)
     try:
         connection = engine.connect()
     except (SQLAlchemyError, duckdb.Error) as error:
@@ -190,9 +212,15 @@ def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: b
     try:
         migrations.migrate(connection, path, read_only=read_only)
     except BaseException:
-        atlas.close()
+        connection.close()
+        engine.dispose()
         raise
     return atlas
+
+
+def _distrust_memory(connection: Any, record: object) -> None:
+    """Until `Atlas.close` knows better: DuckDB writes what it has in memory when it closes a file, right or not."""
+    connection.execute("PRAGMA disable_checkpoint_on_shutdown")
 
 
 def check_path(path: Path, *, create: bool = False) -> None:

@@ -378,6 +378,14 @@ def test_a_new_file_is_not_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == {"a.duckdb"}
 
 
+def test_a_file_whose_making_was_cut_short_is_not_kept(tmp_path: Path) -> None:
+    open_atlas(tmp_path / "whole.duckdb", create=True).close()
+    make_older(tmp_path / "whole.duckdb", tmp_path / "cut.duckdb")
+    (tmp_path / "whole.duckdb").unlink()
+    open_atlas(tmp_path / "cut.duckdb").close()
+    assert names(tmp_path) == {"cut.duckdb"}
+
+
 @pytest.mark.parametrize("act", ["migrate", "backup", "compact"])
 def test_a_full_disk_leaves_everything_as_it_was(act: str, older: Path, atlas: Path, tmp_path: Path) -> None:
     if not can_mount(tmp_path / "try"):

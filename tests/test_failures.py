@@ -28,6 +28,19 @@ def small_duckdb_behind_sqlalchemy() -> None:
         connection.execute(text(SORT)).fetchall()
 
 
+class Endless:
+    """A stream of rows for which memory runs out while DuckDB reads it."""
+
+    def __arrow_c_stream__(self, schema: object = None) -> object:
+        return bytearray(TOO_MUCH)
+
+
+def duckdb_reading_rows() -> None:
+    with duckdb.connect() as connection:
+        connection.register("incoming", Endless())
+        connection.execute("SELECT * FROM incoming").fetchall()
+
+
 @pytest.mark.parametrize(
     "exhaust",
     [
@@ -37,6 +50,7 @@ def small_duckdb_behind_sqlalchemy() -> None:
         lambda: pa.allocate_buffer(TOO_MUCH),
         small_duckdb,
         small_duckdb_behind_sqlalchemy,
+        duckdb_reading_rows,
     ],
 )
 def test_memory_that_runs_out_is_one_line(exhaust: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Faults from outside, a few of those that `make faults` makes: kills, a full and a read-only disk, bad input."""
+"""Faults from outside, a few of those that `make faults` makes: kills, too little room or memory, bad input."""
 
 import json
 import subprocess
@@ -9,14 +9,22 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FEW = "--kills 20 --disks 2 --inputs 300 --copies 0 --kill ingest contrast schedule publish --squeeze ingest --seed 2"
+FEW = """
+    --kills 20 --stops 4 --disks 2 --memory 3 --inputs 300 --copies 0
+    --kill ingest contrast schedule publish --squeeze ingest --seed 2
+"""
 
 
 @pytest.fixture(scope="module")
-def reports() -> list[dict[str, Any]]:
-    """What the suites say: one process for all, since it loads the model once."""
+def done() -> subprocess.CompletedProcess[str]:
+    """A run of the suites: one process for all, since it loads the model once."""
     command = [sys.executable, "-m", "tests.faults", *FEW.split()]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+
+
+@pytest.fixture(scope="module")
+def reports(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """What the suites say."""
     assert done.stdout, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -36,10 +44,22 @@ def test_twenty_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str
     assert faults(kills) == []
 
 
+def test_a_stop_leaves_valid_files_and_no_open_run(reports: list[dict[str, Any]]) -> None:
+    stops = of_suite(reports, "stops")
+    assert [report["stops"] for report in stops] == [1, 1, 1, 1]
+    assert faults(stops) == []
+
+
 def test_a_full_disk_is_refused_in_a_line_and_finished_with_room(reports: list[dict[str, Any]]) -> None:
     disks = of_suite(reports, "full disk")
     assert sum(report["refused"] for report in disks) >= 1
     assert faults(disks) == []
+
+
+def test_memory_that_runs_out_is_told_in_a_line_and_the_next_run_finishes(reports: list[dict[str, Any]]) -> None:
+    limits = of_suite(reports, "little memory")
+    assert sum(report["refused"] for report in limits) >= 1
+    assert faults(limits) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_in_a_line(reports: list[dict[str, Any]]) -> None:
@@ -55,3 +75,12 @@ def test_bad_inputs_are_named_and_harm_nothing(reports: list[dict[str, Any]]) ->
     assert sum(report["cases"] for report in inputs) == 300
     assert all(sum(report[outcome] for report in inputs) for outcome in ("read", "skipped", "refused", "ingested"))
     assert faults(inputs) == []
+
+
+def test_one_line_says_what_was_tried(done: subprocess.CompletedProcess[str], reports: list[dict[str, Any]]) -> None:
+    folders = sum("folders" in report for report in reports)
+    assert done.stderr.splitlines()[-1] == (
+        f"20 kills, 4 stops, 2 full disks, {folders} read-only folders, 3 memory limits, "
+        "300 bad inputs, 0 live backups: 0 faults"
+    )
+    assert done.returncode == 0

@@ -8,7 +8,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from sqlalchemy.exc import DBAPIError
 
+from atlas.failures import machine_failure
 from schema import (
     Atlas,
     AtlasDamagedError,
@@ -171,6 +173,59 @@ def test_what_is_not_committed_is_gone_when_closed(atlas: Atlas) -> None:
     atlas.close()
     with open_atlas(atlas.path) as again:
         assert corpora(again) == []
+
+
+LITTLE = 100_000  # bytes: less than a block
+
+
+def leave_little_memory(atlas: Atlas) -> None:
+    """Let DuckDB have hardly more memory than it has now; told from outside the transaction under way."""
+    with atlas.duckdb.cursor() as beside:
+        (used,) = beside.execute("SELECT SUM(memory_usage_bytes) FROM duckdb_memory()").fetchall()[0]
+        for limit in range(int(used), int(used) + 2**23, 2**16):
+            try:
+                beside.execute(f"SET memory_limit = '{limit}B'")
+            except duckdb.OutOfMemoryException:
+                continue
+            beside.execute(f"SET memory_limit = '{limit + LITTLE}B'")
+            return
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_commit_that_memory_ran_out_for_leaves_no_key_behind(tmp_path: Path, reopened: bool) -> None:
+    keys = "INSERT INTO prompt_filter SELECT range, 'term', 1, NULL, NULL FROM range({}, {})"
+    path = tmp_path / "atlas.duckdb"
+    atlas = open_atlas(path, create=True)
+    atlas.rows("SET temp_directory = ''")
+    with atlas.transaction():
+        atlas.rows(keys.format(5_000, 5_010))
+    with pytest.raises(DBAPIError, match="Failed to commit") as caught, atlas.transaction():
+        atlas.rows(keys.format(0, 3_000))
+        leave_little_memory(atlas)
+    assert (machine_failure(caught.value) or "").startswith("memory ran out (")
+    atlas.rows("RESET memory_limit")
+    if reopened:
+        atlas.close()
+        atlas = open_atlas(path)
+    with atlas.transaction():
+        atlas.rows(keys.format(0, 3_000))
+    assert atlas.rows("SELECT COUNT(*) FROM prompt_filter") == [(3_010,)]
+    atlas.close()
+
+
+def test_a_closed_file_is_one_file(tmp_path: Path) -> None:
+    with open_atlas(tmp_path / "atlas.duckdb", create=True) as atlas, atlas.transaction():
+        add_corpus(atlas, "news")
+    assert [path.name for path in tmp_path.iterdir()] == ["atlas.duckdb"]
+
+
+def test_the_first_error_is_the_one_that_is_told(atlas: Atlas) -> None:
+    rows = pa.table({"corpus": [0, 0], "name": ["one", "two"], "domain": ["x", "x"]})
+    with pytest.raises(duckdb.ConstraintException), atlas.transaction():
+        atlas.append(tables.corpus, rows)
+    with atlas.transaction():
+        atlas.append(tables.corpus, rows.slice(1))
+    assert corpora(atlas) == ["two"]
 
 
 def test_registered_rows_are_seen_inside_only(atlas: Atlas) -> None:

@@ -63,7 +63,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
             f"{path} has schema version {current}, this program reads {VERSION}; "
             f"bring it up: atlas verify --migrate {path}"
         )
-    if current:
+    if current and _holds_rows(run):
         _keep(run, path.resolve(), current)
     for number, migration in enumerate(MIGRATIONS[current:], start=current + 1):
         with connection.begin():
@@ -96,6 +96,12 @@ def _run_on(connection: Connection) -> Run:
         return [tuple(row) for row in cursor.fetchall()]
 
     return run
+
+
+def _holds_rows(run: Run) -> bool:
+    """Whether there is anything to lose: a file whose making was cut short between two migrations holds nothing."""
+    names = run("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND table_name <> 'migration'")
+    return any(run(f"SELECT 1 FROM {name} LIMIT 1") for (name,) in names)
 
 
 def _keep(run: Run, path: Path, version: int) -> None:

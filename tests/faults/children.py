@@ -15,7 +15,10 @@ from typing import Any
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-KILLED = -signal.SIGKILL
+CUT = {-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
+"""How what a signal ended leaves: killed, stopped before it listened, or stopped in an orderly way."""
+
+STUCK = 124  # the exit code of what did not end, as `timeout` gives it
 MODULES = (
     *(
         f"atlas.commands.{name}"
@@ -32,7 +35,7 @@ MODULES = (
     "schema.compaction",
 )
 LOGGED = ("INFO ", "WARNING ", "ERROR ")
-STUCK = 300  # seconds; nothing that is run here takes as long
+PATIENCE = 300  # seconds; nothing that is run here takes as long
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,15 @@ class Ended:
     said: str
 
     @property
-    def killed(self) -> bool:
-        """It was killed, and did not end by itself."""
-        return self.code == KILLED
+    def cut(self) -> bool:
+        """A signal ended it; it did not end by itself."""
+        return self.code in CUT
 
     def fault(self) -> str | None:
         """What is wrong with how it ended: neither done nor refused in one line."""
         lines = [line for line in self.said.splitlines() if not line.startswith(LOGGED)]
         refused = self.code == 1 and len(lines) == 1 and lines[0].startswith("atlas: ")
-        if refused or self.code in (0, KILLED):
+        if refused or self.code == 0 or (self.cut and len(lines) <= 1):
             return None
         return f"ended with {self.code}: {self.said.strip()[-400:]!r}"
 
@@ -70,18 +73,27 @@ class Child:
     @property
     def running(self) -> bool:
         """Whether it is still at work."""
-        return not select.select([self._ends], [], [], 0)[0]
+        return not self._ends_within(0)
 
-    def wait(self, kill_after: float | None = None) -> Ended:
-        """Wait for its end, or kill it where it has not ended after so many seconds."""
-        ended, _, _ = select.select([self._ends], [], [], STUCK if kill_after is None else kill_after)
+    def wait(self, kill_after: float | None = None, number: int = signal.SIGKILL) -> Ended:
+        """Wait for its end, or send it that signal where it has not ended after so many seconds."""
+        if kill_after is not None and not self._ends_within(kill_after):
+            os.kill(self._process, number)
+        ended = self._ends_in_time()
         if not ended:
             os.kill(self._process, signal.SIGKILL)
         os.close(self._ends)
         code = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
         with self._said as said:
             said.seek(0)
-            return Ended(code, said.read().decode(errors="replace"))
+            return Ended(code if ended else STUCK, said.read().decode(errors="replace"))
+
+    def _ends_within(self, seconds: float) -> bool:
+        return bool(select.select([self._ends], [], [], seconds)[0])
+
+    def _ends_in_time(self) -> bool:
+        """Whether it ends at all: counted second by second, so that a pause (SIGSTOP) of all of us counts as one."""
+        return any(self._ends_within(1) for _ in range(PATIENCE))
 
     def _work(self, work: Callable[[], int], before: Callable[[], None]) -> None:
         """Never returns."""
@@ -105,10 +117,14 @@ def start_atlas(arguments: Sequence[object], before: Callable[[], None] = lambda
 
 
 def run_atlas(
-    arguments: Sequence[object], *, kill_after: float | None = None, before: Callable[[], None] = lambda: None
+    arguments: Sequence[object],
+    *,
+    kill_after: float | None = None,
+    number: int = signal.SIGKILL,
+    before: Callable[[], None] = lambda: None,
 ) -> Ended:
-    """Run `atlas ARGUMENTS` in a child to its end, or kill it after so many seconds."""
-    return start_atlas(arguments, before).wait(kill_after)
+    """Run `atlas ARGUMENTS` in a child to its end, or send it a signal after so many seconds."""
+    return start_atlas(arguments, before).wait(kill_after, number)
 
 
 def _command(arguments: Sequence[object]) -> int:

@@ -84,19 +84,20 @@ def _on_small_disk(workload: Workload, share: float, folder: Path) -> tuple[list
         workload.begin(place)
         held = shutil.disk_usage(small.path).used
         small.remount(f"size={int(held + 16_384 + share * needed)}")
-        return _squeeze(workload, place, lambda: None, lambda: small.remount(f"size={ROOMY}"))
+        return squeeze(workload, place, lambda: None, lambda: small.remount(f"size={ROOMY}"))
 
 
 def _with_small_files(workload: Workload, share: float, folder: Path) -> tuple[list[str], bool]:
     """The same where no disk can be mounted: no file grows beyond a share of what the atlas takes."""
     workload.begin(folder)
     limit = int(16_384 + share * (size_of(workload.start / ATLAS) + workload.growth))
-    return _squeeze(workload, folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), lambda: None)
+    return squeeze(workload, folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), lambda: None)
 
 
-def _squeeze(
+def squeeze(
     workload: Workload, place: Path, before: Callable[[], None], make_room: Callable[[], None]
 ) -> tuple[list[str], bool]:
+    """Run without enough of something, then with it; what does not hold, and whether the first run was refused."""
     first = run_atlas(workload.arguments(place), before=before)
     make_room()
     faults = workload.faults(place)
@@ -104,7 +105,7 @@ def _squeeze(
     if first.code:
         again = run_atlas(workload.arguments(place))
         faults += [f"{workload.name}: not finished with room: {again.said}"] * (again.code != 0)
-    return faults + workload.differences(place), first.code != 0
+    return faults + workload.differences(place, in_order=not (first.code and workload.jobs)), first.code != 0
 
 
 def read_only(workloads: Sequence[Workload], folder: Path) -> Iterator[Report]:
@@ -127,6 +128,7 @@ def read_only(workloads: Sequence[Workload], folder: Path) -> Iterator[Report]:
         yield {
             "suite": "read-only",
             "workload": workload.name,
+            "folders": 1,
             "said": ended.said.strip().replace(str(folder), "."),
             "seconds": round(time.monotonic() - began, 1),
             "faults": faults,

@@ -1,33 +1,49 @@
-"""Kill commands at random moments, look at what is left, and let them finish.
+"""Kill commands at random moments, or ask them to stop, look at what is left, and let them finish.
 
-A command is run in a child, killed at a random moment and run again on the same files until it ends by
-itself. After each kill everything must hold; at the end everything must be as without a kill.
+A command is run in a child, ended by a signal at a random moment and run again on the same files until it
+ends by itself. After each signal everything must hold; at the end everything must be as without one.
+SIGKILL leaves no time for anything; after SIGTERM the command leaves with its own exit code, and no run is open.
 """
 
 import random
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+from atlas.signals import catch_signals
 from tests.faults.children import run_atlas
-from tests.faults.workloads import Workload
+from tests.faults.rows import open_runs
+from tests.faults.workloads import ATLAS, Workload
 
 Report = dict[str, object]
 
 
 def killed(workloads: Sequence[Workload], kills: int, seed: int, folder: Path) -> Iterator[Report]:
     """Kill so many times, the workloads in turn; a report for each workload."""
-    shares = [kills // len(workloads) + (place < kills % len(workloads)) for place in range(len(workloads))]
+    return _signalled("kills", signal.SIGKILL, workloads, kills, (seed, folder))
+
+
+def stopped(workloads: Sequence[Workload], stops: int, seed: int, folder: Path) -> Iterator[Report]:
+    """Ask so many times to stop (SIGTERM), the workloads in turn; a report for each workload."""
+    return _signalled("stops", signal.SIGTERM, workloads, stops, (seed, folder))
+
+
+def _signalled(
+    suite: str, number: int, workloads: Sequence[Workload], signals: int, where: tuple[int, Path]
+) -> Iterator[Report]:
+    seed, folder = where
+    shares = [signals // len(workloads) + (place < signals % len(workloads)) for place in range(len(workloads))]
     for workload, share in zip(workloads, shares, strict=True):
         chance = random.Random(f"{seed} {workload.name}")
         began = time.monotonic()
-        finished, faults = _kill(workload, share, chance, folder / workload.name)
+        finished, faults = _signal(workload, share, chance, folder / workload.name, number)
         yield {
-            "suite": "kills",
+            "suite": suite,
             "workload": workload.name,
-            "kills": share,
+            suite: share,
             "finished": finished,
             "undisturbed_seconds": round(workload.seconds, 2),
             "seconds": round(time.monotonic() - began, 1),
@@ -35,19 +51,24 @@ def killed(workloads: Sequence[Workload], kills: int, seed: int, folder: Path) -
         }
 
 
-def _kill(workload: Workload, kills: int, chance: random.Random, folder: Path) -> tuple[int, list[str]]:
-    """Kill a workload so many times; how often it was let finish, and what did not hold."""
+def _signal(
+    workload: Workload, signals: int, chance: random.Random, folder: Path, number: int
+) -> tuple[int, list[str]]:
+    """Send a workload so many signals; how often it was let finish, and what did not hold."""
     folder.mkdir(parents=True)
     faults: list[str] = []
     for round_ in count():
         place = folder / str(round_)
         workload.begin(place)
         ended = False
-        while not ended and kills:
-            run = run_atlas(workload.arguments(place), kill_after=chance.uniform(0, workload.seconds))
-            ended = not run.killed
-            kills -= run.killed
+        while not ended and signals:
+            after = chance.uniform(0, workload.seconds)
+            run = run_atlas(workload.arguments(place), kill_after=after, number=number, before=catch_signals)
+            ended = not run.cut
+            signals -= run.cut
             faults += workload.faults(place)
+            if run.code == 128 + number:
+                faults += [f"{workload.name}: {fault}" for fault in open_runs(place / ATLAS)]
             if run.fault() or (ended and run.code):
                 faults.append(f"{workload.name}: {run.fault() or run.said}")
         if not ended:
@@ -55,6 +76,6 @@ def _kill(workload: Workload, kills: int, chance: random.Random, folder: Path) -
             faults += [f"{workload.name}: {last.said}"] * (last.code != 0)
         faults += workload.differences(place)
         shutil.rmtree(place)
-        if not kills:
+        if not signals:
             return round_ + 1, faults
     raise AssertionError

@@ -48,6 +48,17 @@ def broken(path: Path) -> list[str]:
         return [str(error)]
 
 
+def open_runs(path: Path) -> list[str]:
+    """The runs that an atlas says are under way, where none is; none if there is no file of this version yet."""
+    try:
+        with open_atlas(path, read_only=True) as atlas:
+            rows = atlas.rows("SELECT command FROM ingest_run WHERE status = 'running'")
+            rows += atlas.rows("SELECT job FROM scheduled_run WHERE status = 'running'")
+    except AtlasError:
+        return []
+    return [f"the run of {name} is not closed" for (name,) in rows]
+
+
 def unreadable(path: Path) -> list[str]:
     """What keeps the rows of a database of any version from being read."""
     try:

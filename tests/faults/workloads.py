@@ -1,5 +1,7 @@
 """What is disturbed: commands, each with the files that it begins with and those that it should end with."""
 
+import base64
+import random
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +21,7 @@ ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.t
 NAMES = ("ingest", "contrast", "explain", "schedule", "publish", "backup", "compact", "migrate")
 BUNDLED = ("bundled:medical", "bundled:control")
 DOCUMENTS = 8  # of each corpus
+HEAVY_ROWS, HEAVY_BYTES = 128, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Outcome:
 class Workload:
     """A command, the folder it begins with, and what an undisturbed run makes of it.
 
-    `growth`: bytes by which it makes the folder larger; `steady`: the rows of the atlas are the same at every moment.
+    `growth`: bytes by which it makes the folder larger; `steady`: the rows of the atlas are the same at every moment;
+    `jobs`: it does several, and where one fails, those after it are done before it.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Workload:
     seconds: float
     growth: int
     steady: bool = False
+    jobs: bool = False
 
     def begin(self, folder: Path) -> None:
         """Fill a new folder with what the command begins with."""
@@ -57,10 +62,16 @@ class Workload:
             found.append("the rows have changed")
         return [f"{self.name}: {fault}" for fault in found]
 
-    def differences(self, folder: Path) -> list[str]:
-        """How the folder of a finished command differs from that of an undisturbed one."""
+    def differences(self, folder: Path, *, in_order: bool = True) -> list[str]:
+        """How the folder of a finished command differs from that of an undisturbed one.
+
+        Rows that came in another order have other keys, so that without `in_order` each table's are counted.
+        """
         found, wanted = outcome(folder), self.expected
-        differing = [f"{name} differs" for name in wanted.atlas if found.atlas[name] != wanted.atlas[name]]
+        rows = {name: (found.atlas[name], wanted.atlas[name]) for name in wanted.atlas}
+        differing = [
+            f"{name} differs" for name, (one, two) in rows.items() if (one != two if in_order else len(one) != len(two))
+        ]
         differing += ["the copy differs"] * (found.copy != wanted.copy)
         differing += ["the site differs"] * (found.site != wanted.site)
         return [f"{self.name}: {difference}" for difference in differing + leftovers(folder)]
@@ -108,7 +119,7 @@ class Bench:
         return self._build("ingest", (), lambda at: ("ingest", at / ATLAS, *self.sources, "--sae", self.sae))
 
     def _growing(self) -> Workload:
-        return self._build("growing", (), lambda at: ("ingest", at / ATLAS, *BUNDLED, "--sae", self.sae))
+        return self._build("growing", (self._heavy(),), lambda at: ("ingest", at / ATLAS, *BUNDLED, "--sae", self.sae))
 
     def _contrast(self) -> Workload:
         named = ("medical", "--positive", "medical", "--control", "control", "--null", "10")
@@ -120,7 +131,7 @@ class Bench:
 
     def _schedule(self) -> Workload:
         named = ("--once", "--job", "medical", "--job", "control")
-        return self._build("schedule", (self._scheduled(),), lambda at: ("schedule", at / SCHEDULE, *named))
+        return self._build("schedule", (self._scheduled(),), lambda at: ("schedule", at / SCHEDULE, *named), jobs=True)
 
     def _publish(self) -> Workload:
         before = self._end_of("contrast"), self._published()
@@ -137,7 +148,7 @@ class Bench:
         return self._build("migrate", (self._older(),), lambda at: ("verify", "--migrate", at / ATLAS))
 
     def _build(
-        self, name: str, before: Sequence[Path], arguments: Callable[[Path], Sequence[object]], *, steady: bool = False
+        self, name: str, before: Sequence[Path], arguments: Callable[[Path], Sequence[object]], **kind: bool
     ) -> Workload:
         """A workload that begins with what is in those folders, laid over each other, and ran once undisturbed."""
         start, done = self.folder / "start" / name, self.folder / "done" / name
@@ -151,7 +162,7 @@ class Bench:
         expected = outcome(done)
         if expected.site is False:
             raise RuntimeError(f"{name}: the site does not show the atlas")
-        return Workload(name, arguments, start, expected, seconds, growth, steady)
+        return Workload(name, arguments, start, expected, seconds, growth, **kind)
 
     def _end_of(self, name: str) -> Path:
         """The folder in which a workload ran undisturbed."""
@@ -207,6 +218,19 @@ class Bench:
         """An atlas of the first version."""
         folder = self._new_folder("older")
         make_older(self._end_of("ingest") / ATLAS, folder / ATLAS)
+        return folder
+
+    def _heavy(self) -> Path:
+        """An atlas that holds no document, and is so large that to copy it takes longer than a batch does."""
+        folder, chance = self._new_folder("heavy"), random.Random(1)
+        with open_atlas(folder / ATLAS, create=True) as atlas, atlas.transaction():
+            for key in range(HEAVY_ROWS):
+                reason = base64.b64encode(chance.randbytes(HEAVY_BYTES)).decode("ascii")
+                atlas.rows(
+                    "INSERT INTO scheduled_run (scheduled_run, job, planned_at, status, attempt, missed, reason) "
+                    "VALUES (?, 'none', now(), 'skipped', 1, 0, ?)",
+                    [key, reason],
+                )
         return folder
 
     def _new_folder(self, name: str) -> Path:
