@@ -194,6 +194,18 @@ def test_loss_and_gradients_are_those_of_the_whole_logits(model: GPT2LMHeadModel
     torch.testing.assert_close(nats.sum() / (windows[:, 1:] != 0).sum(), loss)
 
 
+def test_mixed_precision_is_float32_but_for_rounding(model: GPT2LMHeadModel) -> None:
+    windows = some_windows()
+    whole = torch.autograd.grad(cross_entropy(model, windows), list(model.parameters()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = cross_entropy(model, windows)
+    rounded = torch.autograd.grad(loss, list(model.parameters()))
+    torch.testing.assert_close(loss, cross_entropy(model, windows), rtol=1e-2, atol=0)
+    for ours, exact in zip(rounded, whole, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - exact).norm() <= 0.05 * exact.norm()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_add_up_to_the_same_gradient(model: GPT2LMHeadModel, threads: int) -> None:
     windows, parameters = some_windows(), list(model.parameters())
