@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from sae_lens import SAE
-from sae_lens.saes.batchtopk_sae import BatchTopK, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from sklearn.metrics import roc_auc_score
 from transformers import AutoTokenizer, GPT2LMHeadModel
@@ -36,7 +36,7 @@ from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
 from ingest.pocket.recipe.sae import SAEConfig, train_saes
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
-from ingest.pocket.recipe.sparse import SelectTopK, SparseBatchTopKTrainingSAE, active_features, decode
+from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
 from ingest.pocket.recipe.windows import document_windows, evaluation_windows, shuffled_batches, training_windows
 from ingest.pocket.recipe.workers import Workers
@@ -240,28 +240,27 @@ def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMH
     assert moved == [True] * 4 + [False] * 4
 
 
-@pytest.mark.parametrize("step", [0, 1])
-def test_the_sparse_pass_is_saelens_own(step: int) -> None:
+@pytest.mark.parametrize(("dead", "k"), [(0, 6.0), (3, 6.0), (40, 6.0), (3, 100.0)])
+def test_the_sparse_pass_is_saelens_own(dead: int, k: float) -> None:
     torch.manual_seed(0)
-    config = BatchTopKTrainingSAEConfig(d_in=16, d_sae=128, k=6.0)
+    config = BatchTopKTrainingSAEConfig(d_in=16, d_sae=128, k=k, aux_loss_coefficient=0.5)
     sae: Any = SparseBatchTopKTrainingSAE(config)
     torch.nn.init.normal_(sae.b_enc, std=0.05)
     x = torch.randn(64, 16)
 
     def outcome(forward: Any) -> tuple[TrainStepOutput, list[torch.Tensor]]:
         sae.zero_grad()
-        output = forward(TrainStepInput(x, {}, torch.zeros(128, dtype=torch.bool), step, False))
+        output = forward(TrainStepInput(x, {}, torch.arange(128) < dead, 0, False))
         output.loss.backward()
         return output, [parameter.grad.clone() for parameter in sae.parameters()]
 
     ours, our_gradients = outcome(sae.training_forward_pass)
     theirs, their_gradients = outcome(lambda given: BatchTopKTrainingSAE.training_forward_pass(sae, given))
     torch.testing.assert_close(ours.sae_out, theirs.sae_out)
+    torch.testing.assert_close(ours.loss, theirs.loss)
     torch.testing.assert_close(ours.feature_acts.to_dense(), theirs.feature_acts)
     for mine, reference in zip(our_gradients, their_gradients, strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
-    hidden = torch.randn(50, 90)
-    torch.testing.assert_close(SelectTopK(5.0)(hidden), BatchTopK(5.0)(hidden))
 
 
 def test_evaluation_encodes_and_decodes_as_saelens_does(out: Path) -> None:

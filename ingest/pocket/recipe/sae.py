@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import hook_name, residual_stream
+from ingest.pocket.recipe.precision import mixed
 from ingest.pocket.recipe.progress import shown
 from ingest.pocket.recipe.schedule import Budget, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE
@@ -71,7 +72,8 @@ def activation_stream(
 
     @torch.no_grad()
     def run(ids: Tensor) -> dict[str, Tensor]:
-        stream = residual_stream(model, ids, max(blocks))
+        with mixed(device):
+            stream = residual_stream(model, ids, max(blocks))
         text = ids != IGNORED
         return {hook_name(block): stream[block][text] for block in blocks}
 
