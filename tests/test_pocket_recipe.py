@@ -19,6 +19,7 @@ from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from sklearn.metrics import roc_auc_score
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+import ingest.pocket
 from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.bigram import Bigram
 from ingest.pocket.recipe.card import sources_table
@@ -34,7 +35,7 @@ from ingest.pocket.recipe.language_model import (
 from ingest.pocket.recipe.meaning import auroc, word_at
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
-from ingest.pocket.recipe.sae import SAEConfig, train_saes
+from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
@@ -91,6 +92,13 @@ def model() -> GPT2LMHeadModel:
         torch.nn.init.normal_(parameter, std=0.1)
     built: GPT2LMHeadModel = made
     return built
+
+
+@pytest.fixture(scope="module")
+def pocket() -> GPT2LMHeadModel:
+    folder = Path(ingest.pocket.__file__).parent / "gpt2"
+    loaded: GPT2LMHeadModel = GPT2LMHeadModel.from_pretrained(str(folder), dtype=torch.float32).eval()
+    return loaded
 
 
 def some_windows(count: int = 6) -> torch.Tensor:
@@ -261,6 +269,29 @@ def test_the_sparse_pass_is_saelens_own(dead: int, k: float) -> None:
     torch.testing.assert_close(ours.feature_acts.to_dense(), theirs.feature_acts)
     for mine, reference in zip(our_gradients, their_gradients, strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
+
+
+def test_features_begin_where_each_is_needed(pocket: GPT2LMHeadModel) -> None:
+    torch.manual_seed(0)
+    ids = torch.randint(1, 8192, (48, 128))
+    with torch.no_grad():
+        x = residual_stream(pocket, ids, 3)[3].flatten(0, 1)
+    first, later = x[::2], x[1::2]
+
+    def outcome(tied: bool) -> tuple[int, float]:
+        sae: Any = SparseBatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=256, d_sae=512, k=8.0))
+        start_from_data(sae, first, ridge=0.3)
+        if tied:
+            sae.W_enc.data = sae.W_dec.data.T.clone()
+        output = sae.training_forward_pass(TrainStepInput(later, {}, None, 0, False))
+        silent = (output.feature_acts.to_dense() > 0).any(0).logical_not().sum()
+        error = (output.sae_out - later).pow(2).sum() / (later - later.mean(0)).pow(2).sum()
+        return int(silent), float(error.detach())
+
+    silent, unexplained = outcome(tied=False)
+    assert silent <= 2
+    assert unexplained < 0.7
+    assert outcome(tied=True)[0] > 10
 
 
 def test_evaluation_encodes_and_decodes_as_saelens_does(out: Path) -> None:
