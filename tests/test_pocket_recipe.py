@@ -14,11 +14,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 from sae_lens import SAE
-from sae_lens.saes.batchtopk_sae import BatchTopK, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from sklearn.metrics import roc_auc_score
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+import ingest.pocket
 from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.bigram import Bigram
 from ingest.pocket.recipe.card import sources_table
@@ -34,9 +35,9 @@ from ingest.pocket.recipe.language_model import (
 from ingest.pocket.recipe.meaning import auroc, word_at
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
-from ingest.pocket.recipe.sae import SAEConfig, train_saes
+from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
-from ingest.pocket.recipe.sparse import SelectTopK, SparseBatchTopKTrainingSAE, active_features, decode
+from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
 from ingest.pocket.recipe.windows import document_windows, evaluation_windows, shuffled_batches, training_windows
 from ingest.pocket.recipe.workers import Workers
@@ -91,6 +92,13 @@ def model() -> GPT2LMHeadModel:
         torch.nn.init.normal_(parameter, std=0.1)
     built: GPT2LMHeadModel = made
     return built
+
+
+@pytest.fixture(scope="module")
+def pocket() -> GPT2LMHeadModel:
+    folder = Path(ingest.pocket.__file__).parent / "gpt2"
+    loaded: GPT2LMHeadModel = GPT2LMHeadModel.from_pretrained(str(folder), dtype=torch.float32).eval()
+    return loaded
 
 
 def some_windows(count: int = 6) -> torch.Tensor:
@@ -194,6 +202,18 @@ def test_loss_and_gradients_are_those_of_the_whole_logits(model: GPT2LMHeadModel
     torch.testing.assert_close(nats.sum() / (windows[:, 1:] != 0).sum(), loss)
 
 
+def test_mixed_precision_is_float32_but_for_rounding(model: GPT2LMHeadModel) -> None:
+    windows = some_windows()
+    whole = torch.autograd.grad(cross_entropy(model, windows), list(model.parameters()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = cross_entropy(model, windows)
+    rounded = torch.autograd.grad(loss, list(model.parameters()))
+    torch.testing.assert_close(loss, cross_entropy(model, windows), rtol=1e-2, atol=0)
+    for ours, exact in zip(rounded, whole, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - exact).norm() <= 0.05 * exact.norm()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_add_up_to_the_same_gradient(model: GPT2LMHeadModel, threads: int) -> None:
     windows, parameters = some_windows(), list(model.parameters())
@@ -228,28 +248,50 @@ def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMH
     assert moved == [True] * 4 + [False] * 4
 
 
-@pytest.mark.parametrize("step", [0, 1])
-def test_the_sparse_pass_is_saelens_own(step: int) -> None:
+@pytest.mark.parametrize(("dead", "k"), [(0, 6.0), (3, 6.0), (40, 6.0), (3, 100.0)])
+def test_the_sparse_pass_is_saelens_own(dead: int, k: float) -> None:
     torch.manual_seed(0)
-    config = BatchTopKTrainingSAEConfig(d_in=16, d_sae=128, k=6.0)
+    config = BatchTopKTrainingSAEConfig(d_in=16, d_sae=128, k=k, aux_loss_coefficient=0.5)
     sae: Any = SparseBatchTopKTrainingSAE(config)
     torch.nn.init.normal_(sae.b_enc, std=0.05)
     x = torch.randn(64, 16)
 
     def outcome(forward: Any) -> tuple[TrainStepOutput, list[torch.Tensor]]:
         sae.zero_grad()
-        output = forward(TrainStepInput(x, {}, torch.zeros(128, dtype=torch.bool), step, False))
+        output = forward(TrainStepInput(x, {}, torch.arange(128) < dead, 0, False))
         output.loss.backward()
         return output, [parameter.grad.clone() for parameter in sae.parameters()]
 
     ours, our_gradients = outcome(sae.training_forward_pass)
     theirs, their_gradients = outcome(lambda given: BatchTopKTrainingSAE.training_forward_pass(sae, given))
     torch.testing.assert_close(ours.sae_out, theirs.sae_out)
+    torch.testing.assert_close(ours.loss, theirs.loss)
     torch.testing.assert_close(ours.feature_acts.to_dense(), theirs.feature_acts)
     for mine, reference in zip(our_gradients, their_gradients, strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
-    hidden = torch.randn(50, 90)
-    torch.testing.assert_close(SelectTopK(5.0)(hidden), BatchTopK(5.0)(hidden))
+
+
+def test_features_begin_where_each_is_needed(pocket: GPT2LMHeadModel) -> None:
+    torch.manual_seed(0)
+    ids = torch.randint(1, 8192, (48, 128))
+    with torch.no_grad():
+        x = residual_stream(pocket, ids, 3)[3].flatten(0, 1)
+    first, later = x[::2], x[1::2]
+
+    def outcome(tied: bool) -> tuple[int, float]:
+        sae: Any = SparseBatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=256, d_sae=512, k=8.0))
+        start_from_data(sae, first, ridge=0.3)
+        if tied:
+            sae.W_enc.data = sae.W_dec.data.T.clone()
+        output = sae.training_forward_pass(TrainStepInput(later, {}, None, 0, False))
+        silent = (output.feature_acts.to_dense() > 0).any(0).logical_not().sum()
+        error = (output.sae_out - later).pow(2).sum() / (later - later.mean(0)).pow(2).sum()
+        return int(silent), float(error.detach())
+
+    silent, unexplained = outcome(tied=False)
+    assert silent <= 2
+    assert unexplained < 0.7
+    assert outcome(tied=True)[0] > 10
 
 
 def test_evaluation_encodes_and_decodes_as_saelens_does(out: Path) -> None:

@@ -17,6 +17,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from ingest.pocket.recipe.tokenizer import BOS_ID
 from ingest.pocket.recipe.windows import IGNORED
 
+Heads = Float[Tensor, "batch heads position d_head"]
+
 ROWS = 512
 """Tokens whose logits are held at once: few enough to stay near the processor's cache, as measured."""
 
@@ -116,9 +118,24 @@ def _attention(attention: Any, x: Tensor) -> Tensor:
     qkv = torch.addmm(attention.c_attn.bias, x.reshape(-1, d_model), attention.c_attn.weight)
     # (batch * position, 3 * d_model) -> 3 x (batch, heads, position, d_head)
     q, k, v = qkv.view(batch, position, 3, heads, d_model // heads).permute(2, 0, 3, 1, 4).unbind(0)
-    z = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    attend = _written_out if q.dtype == torch.bfloat16 and q.device.type == "cpu" else _built_in
+    z = attend(q, k, v)
     mixed = z.transpose(1, 2).reshape(-1, d_model)  # (batch, heads, position, d_head) -> (batch * position, d_model)
     return torch.addmm(attention.c_proj.bias, mixed, attention.c_proj.weight).view(batch, position, d_model)
+
+
+def _built_in(q: Heads, k: Heads, v: Heads) -> Heads:
+    """PyTorch's own causal attention: (batch, heads, position, d_head) throughout."""
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def _written_out(q: Heads, k: Heads, v: Heads) -> Heads:
+    """The same, in a quarter of the time that PyTorch's takes in bfloat16 on a processor, forward and backward."""
+    position, d_head = q.shape[-2:]
+    q, k, values = (each.reshape(-1, position, d_head) for each in (q, k, v))  # (batch * heads, position, d_head)
+    later = q.new_full((position, position), float("-inf")).triu(1)
+    weights = torch.baddbmm(later, q, k.mT, alpha=d_head**-0.5).softmax(-1)
+    return (weights @ values).view(v.shape)
 
 
 def _mlp(mlp: Any, x: Tensor) -> Tensor:
@@ -145,13 +162,13 @@ class _UnembedLoss(torch.autograd.Function):
         for start in range(0, len(x), ROWS):
             piece = slice(start, start + ROWS)
             keep = counted[piece]
-            error = torch.softmax(x[piece] @ embedding.t(), dim=-1)
+            error = torch.softmax(x[piece] @ embedding.t(), dim=-1, dtype=torch.float32)
             at_target = error.gather(1, targets[piece, None])[:, 0]
             loss -= (at_target.clamp(min=1e-30).log() * keep).sum()
             error.scatter_add_(1, targets[piece, None], -torch.ones_like(at_target)[:, None])
             error[~keep] = 0.0
-            torch.mm(error, embedding, out=d_x[piece])
-            d_embedding.addmm_(error.t(), x[piece])
+            d_x[piece] = error @ embedding
+            d_embedding += error.t() @ x[piece]
         ctx.save_for_backward(d_x.div_(total), d_embedding.div_(total))
         return loss / total
 

@@ -1,4 +1,4 @@
-"""Muon in float32 with matrices of one shape stepped together.
+"""Muon with matrices of one shape stepped together, in float32 where the hardware has no bfloat16 arithmetic.
 
 `torch.optim.Muon` orthogonalises in bfloat16 and one matrix at a time, which is many times slower on a processor
 without bfloat16 arithmetic, and it takes a fused query-key-value matrix for one matrix.
@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ingest.pocket.recipe.precision import product_dtype
 from ingest.pocket.recipe.workers import Workers
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -39,11 +40,11 @@ def orthogonalize(
 
 def _iterate(matrices: Tensor, steps: int) -> Tensor:
     a, b, c = COEFFICIENTS
-    x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    x = (matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)).to(product_dtype(matrices.device))
     for _ in range(steps):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    orthogonal: Tensor = x
+    orthogonal: Tensor = x.to(matrices.dtype)
     return orthogonal
 
 

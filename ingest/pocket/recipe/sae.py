@@ -29,9 +29,10 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import hook_name, residual_stream
+from ingest.pocket.recipe.precision import mixed
 from ingest.pocket.recipe.progress import shown
 from ingest.pocket.recipe.schedule import Budget, warmdown
-from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE
+from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, select, sparse_matrix
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 from ingest.pocket.recipe.workers import Workers
 
@@ -42,6 +43,8 @@ CURVE_STEPS = 20
 WARMUP_STEPS = 50
 GROUP = 4
 """Batches that are stepped through between two looks at the clock."""
+SCALED_ON = 1024
+"""Activations that the first reconstruction is scaled on."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,11 @@ class SAEConfig:
     d_sae: int = 4096
     k: float = 32.0
     batch: int = 2048
-    lr: float = 8e-4
+    lr: float = 4e-3
     warmdown: float = 0.4
     buffer: int = 65536
     dead_steps: int = 100
-    data_directions: float = 0.8
+    ridge: float = 0.3
 
 
 def activation_stream(
@@ -71,7 +74,8 @@ def activation_stream(
 
     @torch.no_grad()
     def run(ids: Tensor) -> dict[str, Tensor]:
-        stream = residual_stream(model, ids, max(blocks))
+        with mixed(device):
+            stream = residual_stream(model, ids, max(blocks))
         text = ids != IGNORED
         return {hook_name(block): stream[block][text] for block in blocks}
 
@@ -101,7 +105,7 @@ class Trainers:
         """Scale, centre and point the decoders by a first batch of activations."""
         for name, trainer in self.by_hook.items():
             trainer.activation_scaler.estimate_scaling_factor(batch[name].shape[1], iter([batch[name]]), 1)
-            _start_from_data(trainer.sae, trainer.activation_scaler(batch[name]), self.config.data_directions)
+            start_from_data(trainer.sae, trainer.activation_scaler(batch[name]), self.config.ridge)
 
     def steps(self, batches: list[dict[str, Tensor]], progress: float) -> dict[str, float]:
         """One step a batch at every hook; returns the share of the last batch's variance that each explains.
@@ -228,20 +232,28 @@ def _trainer(config: SAEConfig, block: int, d_in: int, context_size: int, device
 
 
 @torch.no_grad()
-def _start_from_data(sae: Any, batch: Float[Tensor, "token d_in"], share: float) -> None:
-    """Centre the autoencoder on the mean and point its features at activations, with some noise.
+def start_from_data(sae: Any, batch: Float[Tensor, "token d_in"], ridge: float) -> None:
+    """Centre the autoencoder on the mean and point each feature at an activation, which its encoder tells from others.
 
-    A feature that begins along a direction the data takes is hardly ever dead; a random one in a narrow early
-    layer often is.
+    An encoder along the activation itself would answer to the few directions that all activations share: a handful
+    of features would win everywhere, and the rest die. The covariance divides these directions out, as in a linear
+    discriminant; `ridge`, in mean variances, keeps it from dividing by next to nothing. The scale is that which
+    reconstructs the batch best.
     """
     mean = batch.mean(0)
-    centred = nn.functional.normalize(batch[torch.randperm(len(batch))[: len(sae.W_dec)]] - mean, dim=-1)
-    noise = nn.functional.normalize(torch.randn_like(centred), dim=-1)
-    directions = nn.functional.normalize(share * centred + (1 - share**2) ** 0.5 * noise, dim=-1)
-    norm = float(sae.W_dec.norm(dim=-1).mean())
+    centred = batch - mean
+    directions = nn.functional.normalize(centred[torch.randperm(len(batch))[: sae.cfg.d_sae]], dim=-1)
+    covariance = centred.T @ centred / len(batch)
+    covariance.diagonal().add_(ridge * covariance.diagonal().mean())
+    encoder = torch.linalg.solve(covariance, directions.T)
+    some = centred[:SCALED_ON]
+    chosen = select(some, encoder, torch.zeros_like(sae.b_enc), sae.cfg.k)
+    rebuilt = sparse_matrix(*chosen, (len(some), sae.cfg.d_sae)) @ directions
+    encoder *= (some * rebuilt).sum() / rebuilt.pow(2).sum()
+    norm = encoder.norm(dim=0).sqrt()
     sae.b_dec.copy_(mean)
-    sae.W_dec[: len(directions)] = directions * norm
-    sae.W_enc.copy_(sae.W_dec.T)
+    sae.W_dec.copy_(directions * norm[:, None])
+    sae.W_enc.copy_(encoder / norm)
 
 
 def save_saes(trainers: Trainers, release: Path) -> None:

@@ -1,7 +1,6 @@
 """BatchTopK without its zeros: of 4,096 features 32 are active, and only these are decoded and differentiated.
 
-SAELens decodes densely; this is the same function with the same gradients (a test compares them) in about a third
-of the time. When features are dead, SAELens' own pass with its auxiliary loss takes turns with this one.
+SAELens computes with whole matrices; this is the same function with the same gradients (a test compares them).
 """
 
 from __future__ import annotations
@@ -14,15 +13,17 @@ import torch
 from jaxtyping import Float, Int
 from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
-from torch import Tensor, nn
+from torch import Tensor
+
+from ingest.pocket.recipe.precision import mixed
 
 with warnings.catch_warnings():
     # PyTorch says once a process that this is new; said here, it is not said in the middle of a progress bar
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     torch.eye(1).to_sparse_csr()
 
-AUXILIARY_EVERY = 4
-"""Steps from one auxiliary loss to the next, while features are dead."""
+SAMPLE_EVERY = 31
+"""One value in so many proposes where the smallest of the largest values lies; odd, so that every feature has a say."""
 
 
 class Selection(NamedTuple):
@@ -33,36 +34,45 @@ class Selection(NamedTuple):
     value: Float[Tensor, " active"]
 
 
-def kth_largest(values: Float[Tensor, " value"], k: int) -> Float[Tensor, ""]:
-    """The k-th largest value, exactly: a sample proposes a floor, and only what lies above it is sorted."""
-    sample = values[::16]
-    guess = min(int(1.25 * k / 16) + 64, len(sample))
-    candidates = values[values >= torch.topk(sample, guess, sorted=False).values.min()]
-    if len(candidates) < k:
-        candidates = values
-    return torch.topk(candidates, min(k, len(candidates)), sorted=False).values.min()
+def candidates(hidden: Float[Tensor, "token d_sae"], k: float) -> tuple[Int[Tensor, " place"], Int[Tensor, " place"]]:
+    """Token and feature of somewhat more than the `k` largest positive values a token, in the order of tokens.
+
+    A sample says where the smallest of them lies, and the margin is wider than the error of bfloat16.
+    """
+    values, count = hidden.flatten(), int(k * len(hidden))
+    sample = values[::SAMPLE_EVERY].float()
+    guess = min(int(1.2 * count / SAMPLE_EVERY) + 64, len(sample))
+    floor = 0.98 * float(torch.topk(sample, guess, sorted=False).values.min())
+    index = (values > max(floor, 0.0)).nonzero()[:, 0]
+    if len(index) < count:
+        index = torch.arange(len(values), device=values.device)
+    token = index // hidden.shape[1]
+    return token, index - token * hidden.shape[1]
 
 
-def select(hidden: Float[Tensor, "token d_sae"], k: float) -> Selection:
-    """The `k` largest positive values a token, counted over the batch."""
-    least = kth_largest(hidden.flatten(), int(k * len(hidden)))
-    token, feature = ((hidden >= least) & (hidden > 0)).nonzero(as_tuple=True)
-    return Selection(token, feature, hidden[token, feature])
+def select(
+    x: Float[Tensor, "token d_in"], W_enc: Float[Tensor, "d_in d_sae"], b_enc: Float[Tensor, " d_sae"], k: float
+) -> Selection:
+    """The `k` largest positive values a token, counted over the batch, of x @ W_enc + b_enc.
+
+    All are computed in the fast number format, to find where the largest are; those are computed again in float32.
+    """
+    with mixed(x.device):
+        token, feature = candidates(torch.addmm(b_enc, x, W_enc), k)
+    places = sparse_matrix(token, feature, b_enc[feature], (len(x), len(b_enc)))
+    value = torch.sparse.sampled_addmm(places, x, W_enc).values()
+    least = torch.topk(value, min(int(k * len(x)), len(value)), sorted=False).values.min()
+    kept = ((value >= least) & (value > 0)).nonzero()[:, 0]
+    return Selection(token[kept], feature[kept], value[kept])
 
 
-def sparse_product(
-    row: Int[Tensor, " active"],
-    column: Int[Tensor, " active"],
-    value: Float[Tensor, " active"],
-    dense: Tensor,
-    rows: int,
-) -> Float[Tensor, "row column_of_dense"]:
-    """A sparse matrix of `rows` rows, its entries in the order of rows, times a dense one."""
-    starts = torch.zeros(rows + 1, dtype=torch.long, device=row.device)
-    starts[1:] = torch.bincount(row, minlength=rows).cumsum(0)
-    size = (rows, len(dense))
-    out: Tensor = torch.sparse_csr_tensor(starts, column, value, size, check_invariants=False) @ dense
-    return out
+def sparse_matrix(
+    row: Int[Tensor, " active"], column: Int[Tensor, " active"], value: Float[Tensor, " active"], size: tuple[int, int]
+) -> Tensor:
+    """A sparse matrix whose entries are given in the order of its rows."""
+    starts = torch.zeros(size[0] + 1, dtype=torch.long, device=row.device)
+    starts[1:] = torch.bincount(row, minlength=size[0]).cumsum(0)
+    return torch.sparse_csr_tensor(starts, column, value, size, check_invariants=False)
 
 
 @torch.no_grad()
@@ -77,7 +87,7 @@ def active_features(sae: Any, x: Float[Tensor, "token d_in"]) -> Selection:
 @torch.no_grad()
 def decode(sae: Any, chosen: Selection, tokens: int) -> Float[Tensor, "token d_in"]:
     """The reconstruction from the active features of that many tokens."""
-    out: Tensor = sparse_product(chosen.token, chosen.feature, chosen.value, sae.W_dec, tokens) + sae.b_dec
+    out: Tensor = sparse_matrix(*chosen, (tokens, len(sae.W_dec))) @ sae.W_dec + sae.b_dec
     return out
 
 
@@ -87,72 +97,69 @@ class _Reconstruction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, k: float) -> tuple[Tensor, ...]:
         """Shapes: x (token, d_in), W_enc (d_in, d_sae), W_dec (d_sae, d_in)."""
-        token, feature, value = select(torch.addmm(b_enc, x, W_enc), k)
-        out = sparse_product(token, feature, value, W_dec, len(x))
-        ctx.save_for_backward(x, W_enc, W_dec, token, feature, value)
-        ctx.mark_non_differentiable(token, feature, value)
-        return out, token, feature, value
+        chosen = select(x, W_enc, b_enc, k)
+        ctx.save_for_backward(x, W_enc, W_dec, *chosen)
+        ctx.mark_non_differentiable(*chosen)
+        return sparse_matrix(*chosen, (len(x), len(W_dec))) @ W_dec, *chosen
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
         """The gradient of the output alone; what was selected has none."""
         x, W_enc, W_dec, token, feature, value = ctx.saved_tensors
-        d_value = (gradients[0] @ W_dec.t())[token, feature]
+        size = (len(x), len(W_dec))
+        places = sparse_matrix(token, feature, torch.zeros_like(value), size)
+        d_active = torch.sparse.sampled_addmm(places, gradients[0], W_dec.t())
+        d_value = d_active.values()
         order = torch.argsort(feature, stable=True)
-        by_feature, by_token, d_sae = feature[order], token[order], len(W_dec)
-        d_W_dec = sparse_product(by_feature, by_token, value[order], gradients[0], d_sae)
-        d_W_enc = sparse_product(by_feature, by_token, d_value[order], x, d_sae).t()
-        d_b_enc = torch.zeros(d_sae, dtype=x.dtype, device=x.device).index_add_(0, feature, d_value)
-        d_x = sparse_product(token, feature, d_value, W_enc.t().contiguous(), len(x))
-        return d_x, d_W_enc, d_b_enc, d_W_dec, None
+        by_feature = feature[order], token[order]
+        d_W_dec = sparse_matrix(*by_feature, value[order], size[::-1]) @ gradients[0]
+        d_W_enc = (sparse_matrix(*by_feature, d_value[order], size[::-1]) @ x).t()
+        d_b_enc = torch.zeros_like(W_dec[:, 0]).index_add_(0, feature, d_value)
+        return d_active @ W_enc.t().contiguous(), d_W_enc, d_b_enc, d_W_dec, None
 
 
 _reconstruct: Callable[..., tuple[Tensor, ...]] = _Reconstruction.apply
 
 
 class SparseBatchTopKTrainingSAE(BatchTopKTrainingSAE):  # type: ignore[misc]
-    """SAELens' BatchTopK autoencoder with a faster pass for the steps without an auxiliary loss."""
+    """SAELens' BatchTopK autoencoder with a faster pass."""
 
     def training_forward_pass(self, step_input: TrainStepInput) -> TrainStepOutput:
         """What SAELens' trainer calls at each step."""
-        dead = step_input.dead_neuron_mask is not None and bool(step_input.dead_neuron_mask.any())
-        if dead and step_input.n_training_steps % AUXILIARY_EVERY == 0:
-            return super().training_forward_pass(step_input)
         x = self.process_sae_in(step_input.sae_in)
         norm = self.W_dec.norm(dim=-1)
-        encoder, decoder = (self.W_enc * norm, self.b_enc * norm), self.W_dec / norm[:, None]
-        centred, *active = _reconstruct(x, *encoder, decoder, self.cfg.k)
+        W_enc, b_enc, W_dec = self.W_enc * norm, self.b_enc * norm, self.W_dec / norm[:, None]
+        centred, token, feature, value = _reconstruct(x, W_enc, b_enc, W_dec, self.cfg.k)
         sae_out = centred + self.b_dec
-        loss = (sae_out - step_input.sae_in).pow(2).sum(-1).mean()
-        token, feature, value = active
-        feature_acts = torch.sparse_coo_tensor(
-            torch.stack([token, feature]), value, (len(x), self.cfg.d_sae), is_coalesced=True, check_invariants=False
-        )
+        error = sae_out - step_input.sae_in
+        losses = {"mse_loss": error.pow(2).sum(-1).mean()}
+        if step_input.dead_neuron_mask is not None:
+            dead = step_input.dead_neuron_mask.nonzero()[:, 0]
+            losses["auxiliary_reconstruction_loss"] = self.cfg.aux_loss_coefficient * auxiliary_loss(
+                torch.addmm(b_enc[dead], x, W_enc[:, dead]), W_dec[dead], -error.detach()
+            )
         self.update_topk_threshold(value)
         return TrainStepOutput(
             sae_in=step_input.sae_in,
             sae_out=sae_out,
-            feature_acts=feature_acts,
+            feature_acts=torch.sparse_coo_tensor(
+                torch.stack([token, feature]), value, (len(x), len(W_dec)), is_coalesced=True, check_invariants=False
+            ),
             hidden_pre=x.new_zeros(0),
-            loss=loss,
-            losses={"mse_loss": loss},
+            loss=torch.stack(list(losses.values())).sum(),
+            losses=losses,
         )
 
-    def get_activation_fn(self) -> Callable[[Tensor], Tensor]:
-        """What SAELens' own pass calls between encoder and decoder."""
-        return SelectTopK(self.cfg.k)
 
+def auxiliary_loss(
+    hidden: Float[Tensor, "token dead"], W_dec: Float[Tensor, "dead d_in"], error: Float[Tensor, "token d_in"]
+) -> Float[Tensor, ""]:
+    """How badly the dead features reconstruct what the others leave over; SAELens' loss, from the dead columns alone.
 
-class SelectTopK(nn.Module):
-    """SAELens' BatchTopK, found by a cut-off value and not by sorting a whole batch."""
-
-    def __init__(self, k: float) -> None:
-        super().__init__()
-        self.k = k
-
-    def forward(self, hidden: Float[Tensor, "token d_sae"]) -> Float[Tensor, "token d_sae"]:
-        """The `k` largest positive values a token, counted over the batch; zero elsewhere."""
-        with torch.no_grad():
-            least = kth_largest(hidden.flatten(), int(self.k * hidden.shape[:-1].numel()))
-            keep = (hidden >= least) & (hidden > 0)
-        return hidden * keep
+    Source: Gao et al. 2024, "Scaling and evaluating sparse autoencoders", arXiv 2406.04093, appendix A.2.
+    """
+    at_most = W_dec.shape[1] // 2
+    top = hidden.topk(min(at_most, len(W_dec)), dim=-1, sorted=False)
+    feature_acts = torch.zeros_like(hidden).scatter(-1, top.indices, top.values)
+    scale = min(len(W_dec) / at_most, 1.0)
+    return scale * (feature_acts @ W_dec - error).pow(2).sum(-1).mean()

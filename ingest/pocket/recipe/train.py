@@ -17,6 +17,7 @@ from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import cross_entropy, new_model, parameter_groups
 from ingest.pocket.recipe.muon import Muon
+from ingest.pocket.recipe.precision import mixed
 from ingest.pocket.recipe.progress import shown
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
@@ -80,7 +81,9 @@ class Trainer:
         counted = (batch[:, 1:] != IGNORED).sum()
 
         def share(rows: torch.Tensor) -> torch.Tensor:
-            return cross_entropy(self.model, rows, depth) * ((rows[:, 1:] != IGNORED).sum() / counted)
+            with mixed(self.device):
+                loss = cross_entropy(self.model, rows, depth)
+            return loss * ((rows[:, 1:] != IGNORED).sum() / counted)
 
         loss = self.workers.backward(share, batch, list(self.model.parameters()), PIECE)
         self.muon.step(self.config.muon_lr * factor)
