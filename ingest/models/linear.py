@@ -7,6 +7,7 @@ It prepares a program for each number of rows, which costs as much as running on
 that few programs serve all and its cache holds them.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -16,7 +17,9 @@ from jaxtyping import Float
 Activation = Literal["none", "gelu"]
 
 ROUNDED_TO = 16
-_onednn = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+_onednn: Callable[..., torch.Tensor] | None = (
+    getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch._C._has_mkldnn else None
+)
 
 
 def linear(
