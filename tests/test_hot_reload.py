@@ -5,11 +5,12 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,29 @@ def test_a_damaged_site_is_not_opened(site: Path, tmp_path: Path) -> None:
         asyncio.run(Front(site).open())
     with pytest.raises(AtlasError, match="nothing is published"):
         asyncio.run(Front(tmp_path / "nowhere").open())
+
+
+def test_a_snapshot_whose_start_page_takes_too_long_is_opened(site: Path) -> None:
+    endless = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n AS activations FROM c"
+    folder = current_folder(site)
+    with closing(sqlite3.connect(folder / "atlas.db")) as database:
+        database.execute("DROP TABLE sae_corpus")
+        database.execute(f"CREATE VIEW sae_corpus AS {endless}")
+        database.commit()
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    (folder / "settings.json").write_text(json.dumps({**settings, "sql_time_limit_ms": 300}), encoding="utf-8")
+    # Another content, so that the start page is not remembered from the snapshot that this one is a copy of.
+    counts = json.loads((folder / "inspect-data.json").read_text(encoding="utf-8"))
+    counts["atlas"]["hash"] = "0" * 64
+    (folder / "inspect-data.json").write_text(json.dumps(counts), encoding="utf-8")
+
+    async def visit(front: Front) -> None:
+        answer = Answer()
+        answer.gate.set()
+        assert (await ask(front, "/", answer)).status == 503
+        assert "medicine" in await text(front, "/atlas/corpus.csv")
+
+    in_front(site, visit)
 
 
 def test_a_snapshot_being_read_is_not_removed(atlas: Path, site: Path) -> None:

@@ -19,6 +19,8 @@ from schema import AtlasError
 
 log = logging.getLogger(__name__)
 
+BUSY = 503
+
 Prepare = Callable[[Datasette], None]
 """What is done to each Datasette before it starts."""
 
@@ -84,7 +86,8 @@ class Generation:
 async def _warm(datasette: Datasette) -> None:
     """Read the schemas, and ask for the start page, which compiles the templates.
 
-    The page itself may be remembered from another snapshot of the same content.
+    The page itself may be remembered from another snapshot of the same content. A machine too busy to read it in time
+    says nothing against the snapshot.
     """
     if DATABASE_NAME not in datasette.databases:
         raise AtlasError("its atlas.db is missing")
@@ -92,7 +95,7 @@ async def _warm(datasette: Datasette) -> None:
     for database in datasette.databases.values():
         await database.table_names()
     page = await datasette.client.get("/")
-    if page.status_code != 200:
+    if page.status_code not in (200, BUSY):
         raise AtlasError(f"its start page is answered with {page.status_code}")
 
 
