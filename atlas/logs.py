@@ -67,6 +67,7 @@ class PrintedLines(io.TextIOBase):
 
 def set_up_logs(command: str | None, *, verbose: bool, as_json: bool) -> None:
     """Decide what is logged to stderr, and how."""
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it logs, with a traceback, what it raises as well
     if not as_json:
         logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format=PLAIN)
         return

@@ -106,10 +106,12 @@ class RunRecord:
     def _close(self, status: str, error: str | None = None) -> None:
         try:
             self._finish(status, error)
-        except (duckdb.InterruptException, DBAPIError) as interrupt:
-            if not isinstance(getattr(interrupt, "orig", interrupt), duckdb.InterruptException):
+        except BaseException as late:
+            if isinstance(late, Exception) and not isinstance(getattr(late, "orig", late), duckdb.InterruptException):
                 raise
             self._finish(status, error)  # what interrupted the work came a moment too late for it
+            if not isinstance(late, Exception):
+                raise
         fields = {"key": self.key, "status": status, "error": error, **asdict(self.counts)}
         log.info("%s run %s: %s", self.command, self.key, error or status, extra={"run": fields})
 

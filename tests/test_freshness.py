@@ -1,12 +1,17 @@
 """`atlas verify --freshness`: what monitoring is told, and by which exit code."""
 
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from atlas.__main__ import cli
+from atlas.signals import Terminated
+from ingest import runs
 from ingest.runs import RunRecord, record_failure
 from schema import SelectionError, open_atlas
 from schema.freshness import check_fresh, parse_age
@@ -119,3 +124,26 @@ def test_a_run_whose_first_transaction_was_rolled_back_is_a_row(path: Path) -> N
         assert atlas.rows("SELECT command, status, error FROM ingest_run") == [
             ("contrast", "failed", "ZeroDivisionError: by nothing")
         ]
+
+
+@pytest.mark.parametrize("line", range(5, 33, 3))
+def test_a_stop_that_comes_while_a_run_is_closed_leaves_it_closed(path: Path, line: int) -> None:
+    """A signal's handler raises between two lines, here of the closing itself."""
+    lines = 0
+
+    def terminate(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal lines
+        lines += event == "line" and frame.f_code.co_filename == runs.__file__
+        if lines == line:
+            sys.settrace(None)
+            raise Terminated
+        return terminate
+
+    before = sys.gettrace()
+    try:
+        with suppress(Terminated), open_atlas(path) as atlas, RunRecord(atlas, "ingest", {}, "cpu", idle=True):
+            sys.settrace(terminate)
+    finally:
+        sys.settrace(before)
+    with open_atlas(path, read_only=True) as atlas:
+        assert atlas.rows("SELECT status FROM ingest_run") == [("done",)]

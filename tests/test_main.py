@@ -127,6 +127,32 @@ def test_a_signal_ends_a_long_statement_and_closes_the_run(
     assert not lock_path(path).exists()
 
 
+CLOSING = """
+import signal
+import duckdb_engine
+from atlas.__main__ import main
+
+close = duckdb_engine.ConnectionWrapper.close
+
+def stopped(self):
+    close(self)
+    signal.raise_signal(signal.SIGTERM)
+
+duckdb_engine.ConnectionWrapper.close = stopped
+main()
+"""
+"""The command, stopped at the moment at which DuckDB has closed the file."""
+
+
+def test_a_signal_that_comes_while_the_file_is_closed_is_one_line(tmp_path: Path) -> None:
+    open_atlas(tmp_path / "a.duckdb", create=True).close()
+    command = [sys.executable, "-c", CLOSING, "verify", str(tmp_path / "a.duckdb")]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 143
+    assert done.stderr.startswith("terminated; ")
+    assert done.stderr.count("\n") == 1
+
+
 INTERRUPTED_IMPORT = """
 import signal, sys
 from atlas.start import main

@@ -3,6 +3,7 @@
 import random
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 from schema import open_atlas
@@ -17,8 +18,8 @@ Report = dict[str, object]
 def backed_up_while_ingesting(ingest: Workload, copies: int, seed: int, folder: Path) -> Report:
     """Take so many copies of atlases that grow meanwhile; then use each copy as the atlas and finish it.
 
-    What is waited for between two batches is done at once; a copier that nobody waits for finds the files of so
-    large an atlas changed each time that it has read them, and gives up, or has its copy when all is over.
+    The copies go to a slow disk: each takes as long as several batches. A copier that nobody waits for finds the
+    files changed each time that it has read them, and gives up, or has its copy when all is over.
     """
     chance = random.Random(seed)
     began, faults, states = time.monotonic(), list[str](), list[int]()
@@ -53,7 +54,8 @@ def _copies(ingest: Workload, place: Path, most: int, chance: random.Random, fau
         if len(copies) < most and lock_path(place / ATLAS).exists():
             copy = place / f"copy-{len(copies)}" / ATLAS
             copy.parent.mkdir(exist_ok=True)
-            ended = run_atlas(("backup", place / ATLAS, copy, "--force"))
+            slow = partial(_slow_disk, ingest.seconds / 20)
+            ended = run_atlas(("backup", place / ATLAS, copy, "--force"), before=slow)
             faults += [f"no copy: {ended.said}"] * (ended.code != 0)
             if ended.code == 0 and writer.running:
                 copies.append(copy)
@@ -64,6 +66,18 @@ def _copies(ingest: Workload, place: Path, most: int, chance: random.Random, fau
     for copy in copies:
         faults += broken(copy) + _restored(ingest, copy.parent)
     return states
+
+
+def _slow_disk(seconds: float) -> None:
+    """From now on in this process, a file takes so long to be copied, half of it before and half after the wait."""
+
+    def copy(source: Path, target: Path) -> None:
+        with source.open("rb") as old, target.open("wb") as new:
+            new.write(old.read(source.stat().st_size // 2))
+            time.sleep(seconds)
+            shutil.copyfileobj(old, new)
+
+    shutil.copy = copy  # type: ignore[assignment]
 
 
 def _documents(copy: Path) -> int:

@@ -1,7 +1,5 @@
 """What is disturbed: commands, each with the files that it begins with and those that it should end with."""
 
-import base64
-import random
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +19,6 @@ ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.t
 NAMES = ("ingest", "contrast", "explain", "schedule", "publish", "backup", "compact", "migrate")
 BUNDLED = ("bundled:medical", "bundled:control")
 DOCUMENTS = 8  # of each corpus
-HEAVY_ROWS, HEAVY_BYTES = 128, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class Bench:
         return self._build("ingest", (), lambda at: ("ingest", at / ATLAS, *self.sources, "--sae", self.sae))
 
     def _growing(self) -> Workload:
-        return self._build("growing", (self._heavy(),), lambda at: ("ingest", at / ATLAS, *BUNDLED, "--sae", self.sae))
+        return self._build("growing", (), lambda at: ("ingest", at / ATLAS, *BUNDLED, "--sae", self.sae))
 
     def _contrast(self) -> Workload:
         named = ("medical", "--positive", "medical", "--control", "control", "--null", "10")
@@ -218,19 +215,6 @@ class Bench:
         """An atlas of the first version."""
         folder = self._new_folder("older")
         make_older(self._end_of("ingest") / ATLAS, folder / ATLAS)
-        return folder
-
-    def _heavy(self) -> Path:
-        """An atlas that holds no document, and is so large that to copy it takes longer than a batch does."""
-        folder, chance = self._new_folder("heavy"), random.Random(1)
-        with open_atlas(folder / ATLAS, create=True) as atlas, atlas.transaction():
-            for key in range(HEAVY_ROWS):
-                reason = base64.b64encode(chance.randbytes(HEAVY_BYTES)).decode("ascii")
-                atlas.rows(
-                    "INSERT INTO scheduled_run (scheduled_run, job, planned_at, status, attempt, missed, reason) "
-                    "VALUES (?, 'none', now(), 'skipped', 1, 0, ?)",
-                    [key, reason],
-                )
         return folder
 
     def _new_folder(self, name: str) -> Path:
