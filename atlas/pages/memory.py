@@ -1,5 +1,6 @@
 """What pages keep between requests: a snapshot never changes, so what was read or drawn from it stays right."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from hashlib import blake2b
@@ -24,6 +25,7 @@ class Memory(Generic[Value]):
         self._most, self._weigh, self._weight = most, weigh, 0
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = Lock()
+        self._reads: dict[Hashable, asyncio.Future[Value]] = {}
 
     def get(self, key: Hashable) -> Value | None:
         """The value of a key, if it is still here."""
@@ -42,6 +44,22 @@ class Memory(Generic[Value]):
             self._weight += self._weigh(value)
             while self._weight > self._most:
                 self._forget(next(iter(self._values)))
+
+    async def once(self, key: Hashable, read: Callable[[], Awaitable[Value]]) -> Value:
+        """What `read` gives, kept; who asks while it is being read awaits the same reading."""
+        reading = (asyncio.get_running_loop(), key)
+
+        async def read_and_keep() -> Value:
+            try:
+                value = await read()
+                self.put(key, value)
+                return value
+            finally:
+                del self._reads[reading]
+
+        if reading not in self._reads:
+            self._reads[reading] = asyncio.ensure_future(read_and_keep())
+        return await asyncio.shield(self._reads[reading])  # one that gives up does not end it for the others
 
     def __len__(self) -> int:
         return len(self._values)
@@ -70,7 +88,4 @@ async def kept(
         return await read()
     named = (snapshot, datasette.setting("base_url"), key)
     found = memory.get(named)
-    if found is None:
-        found = await read()
-        memory.put(named, found)
-    return found
+    return found if found is not None else await memory.once(named, read)
