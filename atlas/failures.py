@@ -5,7 +5,9 @@ import sqlite3
 from collections.abc import Iterator
 
 _NO_MEMORY = re.compile(
-    r"(can't|could not|failed to) allocate|out of memory|not enough memory|MemoryError|bad.alloc", re.IGNORECASE
+    r"(can't|could not|failed to) allocate|could not create a (primitive|memory)|out of memory|not enough memory"
+    r"|MemoryError|bad.alloc",
+    re.IGNORECASE,
 )
 _NO_ROOM = re.compile(r"disk is full|disk I/O error|No space left|File too large|Disk quota exceeded", re.IGNORECASE)
 AGAIN = "what was stored before stays, and the same command goes on from there"

@@ -42,13 +42,18 @@ KEYLESS = {
         FROM feature_token JOIN corpus USING (corpus)
     """,
     "feature_example": """
-        SELECT corpus.name, feature, sampling, octave, rank, content_hash
+        SELECT corpus.name, feature, sampling, octave, rank, activation,
+          CASE sampling WHEN 'octave' THEN content_hash END
         FROM feature_example JOIN corpus USING (corpus) JOIN context USING (context)
     """,
     "sae_corpus": "SELECT name, sae_corpus.* EXCLUDE (corpus) FROM sae_corpus JOIN corpus USING (corpus)",
     "coverage": "SELECT content_hash, sae, tokens, contexts, summed FROM coverage JOIN document USING (document)",
 }
-"""What an atlas says, without the keys under which it says it."""
+"""What an atlas says, without the keys under which it says it.
+
+Texts that begin alike have one activation but for its last digits, which decide their ranks: these are told by
+activation.
+"""
 
 
 def said(path: Path) -> dict[str, list[tuple[object, ...]]]:

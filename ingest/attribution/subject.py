@@ -1,6 +1,6 @@
 """What is explained: a loaded model and SAE, and the keys under which an atlas knows them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class Subject:
                 "can be ingested and contrasted"
             )
         tokenization = Tokenization(model.tokenizer, sae.context_size, sae.prepend_bos)
-        return cls(model, sae, GPT2.of(model.bridge), tokenization)
+        return cls(model, sae, replace(GPT2.of(model.bridge), fused=True), tokenization)
 
     @property
     def bos(self) -> int | None:
