@@ -13,8 +13,7 @@ NEXT_READY := $(NEXT)/.ready
 NEXT_DATASETTE := 1.0a41
 ATLAS  := atlas.duckdb
 SITE   := site
-# Sixty-four prompts keep the first run short; leave --limit and --pairs out for all of it.
-EXPLAINED := --documents medical --documents control --limit 64
+EXPLAINED := --documents medical --documents control
 
 .PHONY: atlas serve test test-next bench faults lint readme fix clean
 

@@ -1,7 +1,7 @@
 """Answers computed ahead, a thread a core, while those before are stored.
 
-PyTorch's own threads meet after every operation, and prompts are short: each wait costs more than it saves.
-Prompts need to meet once each.
+PyTorch's own threads meet after every operation, and what is computed is short: each wait costs more than it saves.
+The items need to meet once each.
 """
 
 from collections import deque
@@ -23,6 +23,7 @@ def ahead(function: Callable[[In], Out], items: Iterable[In], threads: int) -> G
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     waiting: deque[tuple[In, Future[Out]]] = deque()
+    torch.set_num_threads(1)  # of what the caller computes meanwhile, too: idle threads of PyTorch wait by spinning
     try:
         for item in items:
             waiting.append((item, pool.submit(function, item)))

@@ -25,6 +25,8 @@ Attend = Callable[[int, Heads, Heads, Heads], Heads]
 BlockWeights = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 
 NOTHING: Mapping[str, torch.Tensor] = {}
+QKV = "attn.qkv"
+"""The name in `instead` of what `GPT2.qkv` gives; no hook of TransformerLens."""
 SITES = ("hook_resid_pre", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
 
 
@@ -121,16 +123,22 @@ class GPT2:
         """Logits from the residual stream after the last block."""
         return self.final_norm(resid) @ self.W_U + self.b_U
 
+    def qkv(self, layer: int, resid: Float[torch.Tensor, "*rows d_model"]) -> Float[torch.Tensor, "*rows 3*d_model"]:
+        """Queries, keys and values that a block makes, side by side."""
+        w = self.blocks[layer]
+        return self._apply(self._norm(resid, w["ln1"]), *w["qkv"])
+
     def _block(
         self, layer: int, resid: torch.Tensor, attend: Attend, instead: Mapping[str, torch.Tensor]
     ) -> Iterator[tuple[str, torch.Tensor]]:
         def put(site: str, value: torch.Tensor) -> torch.Tensor:
             return instead.get(f"blocks.{layer}.{site}", value)
 
-        w, shape, apply = self.blocks[layer], resid.shape[:-1], fused_linear if self.fused else linear
+        w, shape, apply = self.blocks[layer], resid.shape[:-1], self._apply
         resid = put("hook_resid_pre", resid)
         yield "hook_resid_pre", resid
-        qkv = apply(self._norm(resid, w["ln1"]), *w["qkv"])  # (*rows, 3 * head * d_head)
+        given = instead.get(f"blocks.{layer}.{QKV}")
+        qkv = self.qkv(layer, resid) if given is None else given
         z = attend(layer, *qkv.view(*shape, 3, self.n_heads, -1).unbind(-3)).reshape(*shape, -1)
         z = put("attn.hook_z", z)
         yield "attn.hook_z", z
@@ -142,6 +150,10 @@ class GPT2:
         mlp_out = put("hook_mlp_out", apply(hidden, *w["out"]))
         yield "hook_mlp_out", mlp_out
         yield "hook_resid_post", put("hook_resid_post", mid + mlp_out)
+
+    @property
+    def _apply(self) -> Callable[..., torch.Tensor]:
+        return fused_linear if self.fused else linear
 
     def _norm(self, resid: torch.Tensor, weights: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return F.layer_norm(resid, (resid.shape[-1],), *weights, eps=self.eps)

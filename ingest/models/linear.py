@@ -44,6 +44,6 @@ def fused_linear(
     if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
         return linear(x, W, b, activation)
     rows = x.reshape(-1, x.shape[-1])
-    padded = F.pad(rows, (0, 0, 0, -len(rows) % ROUNDED_TO))
+    padded = F.pad(rows, (0, 0, 0, -len(rows) % ROUNDED_TO)) if len(rows) % ROUNDED_TO else rows
     out = _onednn(padded, W, b, activation, [], "tanh" if activation == "gelu" else "")
     return out[: len(rows)].view(*x.shape[:-1], len(W))
