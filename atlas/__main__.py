@@ -101,8 +101,11 @@ def cli(ctx: click.Context, verbose: bool, debug: bool, json_logs: bool, wait: f
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _fill_closed_streams()
-    catch_signals()
-    code = run()
+    try:
+        catch_signals()
+        code = run()
+    except (Terminated, KeyboardInterrupt) as error:  # just before it listens to them itself, or just after
+        code = _failed(error, 0.0) or 0
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):

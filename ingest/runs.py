@@ -52,6 +52,7 @@ class RunRecord:
         self.device = device
         self.counts = Counts()
         self.key: int | None = None
+        self.ended = False
         self.began = time.perf_counter()
         self.started_at = _now()
 
@@ -73,9 +74,15 @@ class RunRecord:
         except (AtlasError, duckdb.Error, DBAPIError) as other:
             log.warning("that %s failed could not be recorded: %s", self.command, str(other).splitlines()[0])
 
+    def _fail_late(self) -> None:
+        """Record a signal that came on the way into `__exit__`, or just inside."""
+        if self.key is not None and not self.ended:
+            self.fail(KeyboardInterrupt())
+
     def start(self) -> int:
         """The row's key; inserts the row the first time. To be called inside a transaction."""
         if self.key is None:
+            self.atlas.before_close.append(self._fail_late)
             self._close_killed_runs()
             self.key = self.atlas.next_key(tables.ingest_run)
             row = {
@@ -121,6 +128,7 @@ class RunRecord:
                 self.key = None  # the transaction that began the row was rolled back
             self.start()
             self._update(status=status, finished_at=_now(), error=error)
+        self.ended = True
 
     def _update(self, **changes: object) -> None:
         seconds = time.perf_counter() - self.began

@@ -12,6 +12,10 @@ ATLAS.copying     locked by a copier from before it waits for a writer until its
 Both are advisory locks (flock) that the system drops with the process that held them, on files of their own:
 opening the atlas file itself beside DuckDB, in one process, would drop DuckDB's lock on it. The files are
 there only while they are held, or after a kill, when they hinder nobody.
+
+A signal's exception may come at any step of this. Each thread keeps its descriptors, under the names of their files,
+from before it locks them until after it unlocks them: what such an exception left locked is the next one's to use
+and to give back, so that nobody waits for a lock that is his own.
 """
 
 import fcntl
@@ -25,30 +29,60 @@ CHANGING = ".changing"
 COPYING = ".copying"
 NEW = os.O_RDWR | os.O_CREAT
 
-_held = threading.local()
+
+class _Held(threading.local):
+    """What a thread holds: the descriptor of each lock file, and the atlases that it is changing."""
+
+    def __init__(self) -> None:
+        self.descriptors: dict[Path, int] = {}
+        self.changing: set[Path] = set()
 
 
-@contextmanager
-def changing(path: Path) -> Iterator[None]:
+_held = _Held()
+
+
+class locked:  # noqa: N801 (used as a function)
+    """Inside, hold a lock file, which goes with the lock. Not to be nested.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        _take(self.path)
+
+    def __exit__(self, *error: object) -> None:
+        _give(self.path)
+
+
+class changing:  # noqa: N801 (used as a function)
     """Inside, this process may change the atlas file; waits for whoever copies it. May be nested.
 
     Raises:
         OSError: the folder takes no lock file.
     """
-    path = path.resolve()
-    mine: set[Path] = _held.__dict__.setdefault("paths", set())
-    if path in mine:
-        yield
-        return
-    if _beside(path, COPYING).exists():
-        with locked(_beside(path, COPYING)):
-            pass
-    with locked(_beside(path, CHANGING)):
-        mine.add(path)
-        try:
-            yield
-        finally:
-            mine.remove(path)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.nested = False
+
+    def __enter__(self) -> None:
+        self.nested = self.path in _held.changing
+        if self.nested:
+            return
+        if _beside(self.path, COPYING).exists():
+            with locked(_beside(self.path, COPYING)):
+                pass
+        _take(_beside(self.path, CHANGING))
+        _held.changing.add(self.path)
+
+    def __exit__(self, *error: object) -> None:
+        if not self.nested:
+            _held.changing.discard(self.path)
+            _give(_beside(self.path, CHANGING))
 
 
 @contextmanager
@@ -63,34 +97,28 @@ def standing_still(path: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, which goes with the lock.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    descriptor = _locked(path)
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # another user's, in a folder that lets nobody else remove it
-            path.unlink()
-        os.close(descriptor)
-
-
-def _locked(path: Path) -> int:
+def _take(path: Path) -> None:
     """Lock the file that is at the path when the lock is had: the one waited for may be gone by then."""
+    mine = _held.descriptors
     while True:
-        descriptor = _opened(path)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_at(path, descriptor):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+        if path not in mine:
+            mine[path] = _opened(path)
+        fcntl.flock(mine[path], fcntl.LOCK_EX)  # nothing new where it is held
+        if _is_at(path, mine[path]):
+            return
+        _unlock(path)
+
+
+def _give(path: Path) -> None:
+    with suppress(OSError):  # another user's, in a folder that lets nobody else remove it
+        path.unlink()
+    _unlock(path)
+
+
+def _unlock(path: Path) -> None:
+    if path in _held.descriptors:
+        fcntl.flock(_held.descriptors[path], fcntl.LOCK_UN)
+        os.close(_held.descriptors.pop(path))
 
 
 def _opened(path: Path) -> int:

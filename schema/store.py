@@ -3,9 +3,9 @@
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 import duckdb
 import pyarrow as pa
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, RootTransaction, Table, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MAGIC = b"DUCK"
 MAGIC_OFFSET = 8
-_open_to_write: WeakSet[Connection] = WeakSet()
+_open_to_write: WeakSet[Any] = WeakSet()
 
 stopped_by: list[str] = []
 """Why this process was told to stop; DuckDB loses what a signal's handler raises inside a statement."""
@@ -43,6 +43,7 @@ class Atlas:
     connection: Connection
     read_only: bool = False
     lock: locking.Lock | None = None
+    before_close: list[Callable[[], object]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +54,9 @@ class Atlas:
         self.close()
 
     def close(self) -> None:
-        """Release the file; what is not committed is rolled back."""
+        """Release the file, after what is to be done before; what is not committed is rolled back."""
+        while self.before_close:
+            self.before_close.pop()()
         with ExitStack() as stack:
             if not self.read_only:
                 with suppress(OSError):  # without a lock file it is closed all the same
@@ -70,37 +73,13 @@ class Atlas:
         """The DuckDB connection behind the SQLAlchemy one, in the same transaction."""
         return _behind(self.connection)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """Everything inside happens, or nothing does.
 
         Raises:
             AtlasFileError: the disk is full.
         """
-        try:
-            with _gate(self.path, read_only=self.read_only), self._committed():
-                yield self.connection
-        except (DBAPIError, duckdb.Error) as error:
-            unwritten = UNWRITTEN.search(_cause(error))
-            if unwritten is None:
-                raise
-            raise AtlasFileError(
-                f"{self.path} cannot be written: {unwritten[1]}; what was stored before stays: "
-                "make room, and run the same command again"
-            ) from error
-
-    @contextmanager
-    def _committed(self) -> Iterator[None]:
-        """Commit at the end; a commit that fails leaves keys of its rows in DuckDB's memory, so that is thrown away."""
-        finished = False
-        try:
-            with self.connection.begin():
-                yield
-                finished = True
-        except (DBAPIError, duckdb.Error):
-            if finished:
-                self.connection.invalidate()  # the next use opens the file anew
-            raise
+        return _Transaction(self)
 
     def next_key(self, table: Table) -> int:
         """The first unused value of the table's own key; a rollback takes it back."""
@@ -120,7 +99,8 @@ class Atlas:
         try:
             yield
         except BaseException:
-            with suppress(duckdb.Error):  # of a transaction that has failed: not in the place of what made it fail
+            # of a transaction that has failed, or of a file that is closed: not in the place of what made it fail
+            with suppress(duckdb.Error, SQLAlchemyError):
                 self._unregister(views)
             raise
         self._unregister(views)
@@ -137,6 +117,54 @@ class Atlas:
     def arrow(self, sql: str, parameters: Any = None) -> pa.Table:
         """The rows of a SELECT as an Arrow table."""
         return self.duckdb.sql(sql, params=parameters).to_arrow_table()
+
+
+class _Transaction:
+    """One transaction, at its gate. Nothing ends it but its own end, or the next one where a signal came in between."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self.atlas = atlas
+        self.gate = _gate(atlas.path, read_only=atlas.read_only)
+        self.begun: RootTransaction
+
+    def __enter__(self) -> Connection:
+        self.gate.__enter__()
+        try:
+            if stopped_by:
+                self._end_abandoned()
+            self.begun = self.atlas.connection.begin()
+        except BaseException:
+            self.gate.__exit__(None, None, None)
+            raise
+        return self.atlas.connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.begun.__exit__(kind, error, trace)
+        except (DBAPIError, duckdb.Error) as failed:
+            if error is None:  # keys of its rows stay in DuckDB's memory: the next use opens the file anew
+                self.atlas.connection.invalidate()
+            self._tell_unwritten(failed)
+            raise
+        finally:
+            self.gate.__exit__(None, None, None)
+        self._tell_unwritten(error)
+
+    def _tell_unwritten(self, error: BaseException | None) -> None:
+        if isinstance(error, DBAPIError | duckdb.Error) and (unwritten := UNWRITTEN.search(_cause(error))):
+            raise AtlasFileError(
+                f"{self.atlas.path} cannot be written: {unwritten[1]}; what was stored before stays: "
+                "make room, and run the same command again"
+            ) from error
+
+    def _end_abandoned(self) -> None:
+        """A signal's exception may have come between the beginning of a transaction and what was to be done in it."""
+        with suppress(SQLAlchemyError, duckdb.Error):
+            self.atlas.connection.rollback()
+        with suppress(SQLAlchemyError, duckdb.Error):
+            self.atlas.rows("ROLLBACK")
 
 
 def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = False) -> Atlas:
@@ -158,13 +186,16 @@ def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = Fals
 
 def interrupt() -> None:
     """Stop the statement under way on every atlas that this process writes; also from another thread."""
-    for connection in tuple(_open_to_write):
-        if not connection.closed:
-            _behind(connection).interrupt()
+    for wrapper in tuple(_open_to_write):
+        with suppress(duckdb.Error):  # it is closed
+            _inside(wrapper).interrupt()
 
 
 def _behind(connection: Connection) -> duckdb.DuckDBPyConnection:
-    wrapper: Any = connection.connection.dbapi_connection
+    return _inside(connection.connection.dbapi_connection)
+
+
+def _inside(wrapper: Any) -> duckdb.DuckDBPyConnection:
     raw: duckdb.DuckDBPyConnection = wrapper._ConnectionWrapper__c
     return raw
 
@@ -180,19 +211,26 @@ def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
         raise
 
 
-@contextmanager
-def _gate(path: Path, *, read_only: bool) -> Iterator[None]:
+class _Gate(changing):
+    """The same, with a line for whoever may not change the file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.given = path
+
+    def __enter__(self) -> None:
+        try:
+            super().__enter__()
+        except OSError as error:
+            raise AtlasFileError(
+                f"{self.given} cannot be changed: {error.filename or self.given.parent}: {error.strerror}; "
+                "see to its permissions and those of its folder, and run the same command again"
+            ) from error
+
+
+def _gate(path: Path, *, read_only: bool) -> AbstractContextManager[None]:
     """Inside, the file may be changed: nobody copies it; a read-only atlas needs none."""
-    with ExitStack() as stack:
-        if not read_only:
-            try:
-                stack.enter_context(changing(path))
-            except OSError as error:
-                raise AtlasFileError(
-                    f"{path} cannot be changed: {error.filename or path.parent}: {error.strerror}; "
-                    "see to its permissions and those of its folder, and run the same command again"
-                ) from error
-        yield
+    return nullcontext() if read_only else _Gate(path)
 
 
 def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: bool) -> Atlas:
@@ -201,14 +239,14 @@ def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: b
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
     event.listen(engine, "connect", _distrust_memory)
+    if not read_only:
+        event.listen(engine, "connect", _open_to_write_now)
     try:
         connection = engine.connect()
     except (SQLAlchemyError, duckdb.Error) as error:
         engine.dispose()
         raise _file_error(path, error) from error
     atlas = Atlas(path, engine, connection, read_only, lock)
-    if not read_only:
-        _open_to_write.add(connection)
     try:
         migrations.migrate(connection, path, read_only=read_only)
     except BaseException:
@@ -221,6 +259,10 @@ def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: b
 def _distrust_memory(connection: Any, record: object) -> None:
     """Until `Atlas.close` knows better: DuckDB writes what it has in memory when it closes a file, right or not."""
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+
+
+def _open_to_write_now(connection: Any, record: object) -> None:
+    _open_to_write.add(connection)
 
 
 def check_path(path: Path, *, create: bool = False) -> None:

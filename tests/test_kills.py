@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = """
-    --kills 20 --stops 0 --disks 2 --memory 3 --inputs 300 --copies 0
+    --kills 20 --stops 4 --steps 3 --disks 2 --memory 3 --inputs 300 --copies 0
     --kill ingest contrast schedule publish --squeeze ingest --seed 2
 """
 
@@ -44,6 +44,14 @@ def test_twenty_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str
     assert faults(kills) == []
 
 
+def test_a_stop_leaves_valid_files_and_no_open_run(reports: list[dict[str, Any]]) -> None:
+    stops, steps = of_suite(reports, "stops"), of_suite(reports, "steps")
+    assert [report["stops"] for report in stops] == [1, 1, 1, 1]
+    assert [report["steps"] for report in steps] == [3, 3, 3, 3]
+    assert all(report["of"] > 1000 for report in steps)
+    assert faults(stops) + faults(steps) == []
+
+
 def test_a_full_disk_is_refused_in_a_line_and_finished_with_room(reports: list[dict[str, Any]]) -> None:
     disks = of_suite(reports, "full disk")
     assert sum(report["refused"] for report in disks) >= 1
@@ -74,7 +82,7 @@ def test_bad_inputs_are_named_and_harm_nothing(reports: list[dict[str, Any]]) ->
 def test_one_line_says_what_was_tried(done: subprocess.CompletedProcess[str], reports: list[dict[str, Any]]) -> None:
     folders = sum("folders" in report for report in reports)
     assert done.stderr.splitlines()[-1] == (
-        f"20 kills, 0 stops, 2 full disks, {folders} read-only folders, 3 memory limits, "
+        f"20 kills, 4 stops, 12 stops at a step, 2 full disks, {folders} read-only folders, 3 memory limits, "
         "300 bad inputs, 0 live backups: 0 faults"
     )
     assert done.returncode == 0

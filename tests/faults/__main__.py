@@ -1,7 +1,7 @@
 """Run the fault suites and print what came of each, a line of JSON each; on stderr, one line of all of it.
 
 python -m tests.faults                      all of it: make faults
-python -m tests.faults --kills 20 --stops 4 --disks 1 --memory 1 --inputs 300 --copies 0    a few
+python -m tests.faults --kills 20 --stops 4 --steps 4 --disks 1 --memory 1 --inputs 300 --copies 0    a few
 """
 
 import argparse
@@ -17,6 +17,7 @@ Report = dict[str, Any]
 COUNTED = {
     "kills": "kills",
     "stops": "stops",
+    "steps": "stops at a step",
     "disks": "full disks",
     "folders": "read-only folders",
     "limits": "memory limits",
@@ -31,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--stops", type=int, default=80, help="stops in an orderly way, by SIGTERM")
+    parser.add_argument("--steps", type=int, default=20, help="stops of each command where it keeps files whole")
     parser.add_argument("--disks", type=int, default=10, help="disks too small for each command")
     parser.add_argument("--memory", type=int, default=10, help="amounts of memory, most too small, for each command")
     parser.add_argument("--copies", type=int, default=40, help="backups taken while an ingest runs and is killed")
@@ -61,6 +63,7 @@ def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[Report]:
     from tests.faults.kills import killed, stopped
     from tests.faults.live_backups import backed_up_while_ingesting
     from tests.faults.memory import little_memory
+    from tests.faults.steps import stepped
     from tests.faults.workloads import NAMES, Bench
 
     bench, seed = Bench(folder), arguments.seed
@@ -68,6 +71,8 @@ def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[Report]:
         yield from killed(bench.workloads(arguments.kill or NAMES), arguments.kills, seed, folder / "killed")
     if arguments.stops:
         yield from stopped(bench.workloads(arguments.kill or NAMES), arguments.stops, seed, folder / "stopped")
+    if arguments.steps:
+        yield from stepped(bench.workloads(arguments.kill or NAMES), arguments.steps, seed, folder / "stepped")
     if arguments.disks:
         workloads = bench.workloads(arguments.squeeze or NAMES)
         yield from full(workloads, arguments.disks, seed, folder / "full")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from atlas import signals
+
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -105,6 +107,7 @@ class Child:
             code = work()
         except BaseException as error:  # the child must not go on as a second parent
             os.write(2, f"{type(error).__name__}: {error}".encode())
+            code = 128 + received if (received := signals.received()) else code  # before the command itself listens
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
