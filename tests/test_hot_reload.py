@@ -283,9 +283,9 @@ def test_a_damaged_site_is_not_opened(site: Path, tmp_path: Path) -> None:
         asyncio.run(Front(tmp_path / "nowhere").open())
 
 
-def test_a_snapshot_whose_start_page_takes_too_long_is_opened(site: Path) -> None:
+def slow_down(folder: Path) -> None:
+    """Give a snapshot a start page that takes too long."""
     endless = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n AS activations FROM c"
-    folder = current_folder(site)
     with closing(sqlite3.connect(folder / "atlas.db")) as database:
         database.execute("DROP TABLE sae_corpus")
         database.execute(f"CREATE VIEW sae_corpus AS {endless}")
@@ -297,11 +297,39 @@ def test_a_snapshot_whose_start_page_takes_too_long_is_opened(site: Path) -> Non
     counts["atlas"]["hash"] = "0" * 64
     (folder / "inspect-data.json").write_text(json.dumps(counts), encoding="utf-8")
 
+
+async def status(front: Front, path: str) -> int | None:
+    answer = Answer()
+    answer.gate.set()
+    return (await ask(front, path, answer)).status
+
+
+def test_a_snapshot_whose_start_page_takes_too_long_is_opened(site: Path) -> None:
+    slow_down(current_folder(site))
+
     async def visit(front: Front) -> None:
-        answer = Answer()
-        answer.gate.set()
-        assert (await ask(front, "/", answer)).status == 503
+        assert await status(front, "/") == 503
         assert "medicine" in await text(front, "/atlas/corpus.csv")
+
+    in_front(site, visit)
+
+
+def test_the_old_snapshot_stays_while_the_start_page_of_the_next_takes_too_long(
+    atlas: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atlas.serve.front.PATIENCE_SECONDS", 2.0)
+
+    async def visit(front: Front) -> None:
+        assert await status(front, "/") == 200
+        name = change(atlas, 0)
+        slow_down(publish(atlas, site).folder)
+        looking = asyncio.create_task(front.look())
+        await asyncio.sleep(1.0)
+        assert await status(front, "/") == 200
+        assert name not in await text(front, "/atlas/corpus.csv")
+        await looking
+        assert await status(front, "/") == 503
+        assert name in await text(front, "/atlas/corpus.csv")
 
     in_front(site, visit)
 

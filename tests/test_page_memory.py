@@ -58,3 +58,19 @@ def test_one_who_gives_up_does_not_end_the_reading_of_the_others() -> None:
 
     assert asyncio.run(ask()) == 1
     assert read.begun == 1
+
+
+def test_a_failure_that_nobody_awaits_any_more_is_not_logged() -> None:
+    memory: Memory[int] = Memory(10)
+    read, told = Reading(failures=1), list[object]()
+
+    async def ask() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        asking = asyncio.ensure_future(memory.once("page", read))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(ask())
+    assert read.begun == 1
+    assert told == []

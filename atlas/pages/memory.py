@@ -59,6 +59,7 @@ class Memory(Generic[Value]):
 
         if reading not in self._reads:
             self._reads[reading] = asyncio.ensure_future(read_and_keep())
+            self._reads[reading].add_done_callback(_take_note)
         return await asyncio.shield(self._reads[reading])  # one that gives up does not end it for the others
 
     def __len__(self) -> int:
@@ -67,6 +68,12 @@ class Memory(Generic[Value]):
     def _forget(self, key: Hashable) -> None:
         if key in self._values:
             self._weight -= self._weigh(self._values.pop(key))
+
+
+def _take_note(reading: "asyncio.Future[object]") -> None:
+    """A reading may fail after all who wanted it have given up; asyncio would log that nobody asked how it ended."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def snapshot_of(datasette: "Datasette") -> str | None:

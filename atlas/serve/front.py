@@ -18,6 +18,8 @@ from schema import AtlasError
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
+PATIENCE_SECONDS = 60.0
+"""How long a snapshot stays when the machine is too busy to show the start page of the next one."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 """How long a snapshot that could not be opened is left alone: each time twice as long as before."""
 
@@ -100,7 +102,7 @@ class Front:
         if refused is not None and refused.folder == folder and time.monotonic() < refused.until:
             return
         try:
-            following = await Generation.open(folder, self._prepare)
+            following = await Generation.open(folder, self._prepare, PATIENCE_SECONDS)
         except Exception as error:
             self._refused = _Refused.again(folder, _said(error), refused)
             if refused is None or (refused.folder, refused.said) != (folder, self._refused.said):

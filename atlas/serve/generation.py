@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -20,6 +21,7 @@ from schema import AtlasError
 log = logging.getLogger(__name__)
 
 BUSY = 503
+AGAIN_SECONDS = 0.5
 
 Prepare = Callable[[Datasette], None]
 """What is done to each Datasette before it starts."""
@@ -45,8 +47,10 @@ class Generation:
         self._idle.set()
 
     @classmethod
-    async def open(cls, folder: Path, prepare: Prepare | None = None) -> "Generation":
+    async def open(cls, folder: Path, prepare: Prepare | None = None, patience: float = 0.0) -> "Generation":
         """Build a snapshot's application beside the running one, and ask it for its start page.
+
+        Where the machine is too busy to show it, it is asked again for so many seconds of patience.
 
         Raises:
             AtlasError: it has no database, or the start page cannot be shown.
@@ -57,7 +61,7 @@ class Generation:
             if prepare is not None:
                 prepare(datasette)
             generation = cls(folder, datasette, await asyncio.to_thread(datasette.app))
-            await _warm(datasette)
+            await _warm(datasette, patience)
         except BaseException:
             await asyncio.to_thread(_close, datasette)
             raise
@@ -83,7 +87,7 @@ class Generation:
             log.exception("%s could not be closed", self.folder)
 
 
-async def _warm(datasette: Datasette) -> None:
+async def _warm(datasette: Datasette, patience: float) -> None:
     """Read the schemas, and ask for the start page, which compiles the templates.
 
     The page itself may be remembered from another snapshot of the same content. A machine too busy to read it in time
@@ -94,7 +98,9 @@ async def _warm(datasette: Datasette) -> None:
     await datasette.invoke_startup()
     for database in datasette.databases.values():
         await database.table_names()
-    page = await datasette.client.get("/")
+    until = time.monotonic() + patience
+    while (page := await datasette.client.get("/")).status_code == BUSY and time.monotonic() < until:
+        await asyncio.sleep(AGAIN_SECONDS)
     if page.status_code not in (200, BUSY):
         raise AtlasError(f"its start page is answered with {page.status_code}")
 

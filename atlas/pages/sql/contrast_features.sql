@@ -13,7 +13,7 @@ counted AS (
         SUM(t.active_tokens) AS active_tokens,
         SUM(t.sum_activation) AS sum_activation
     FROM ranked AS r
-    JOIN feature_token AS t ON t.sae = :sae AND t.feature = r.feature
+    CROSS JOIN feature_token AS t ON t.sae = :sae AND t.feature = r.feature
     GROUP BY t.feature, t.token_id
 ),
 placed AS (
