@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from atlas.pages.addresses import DATABASE
 
@@ -70,7 +70,7 @@ class Memory(Generic[Value]):
             self._weight -= self._weigh(self._values.pop(key))
 
 
-def _take_note(reading: "asyncio.Future[object]") -> None:
+def _take_note(reading: "asyncio.Future[Any]") -> None:
     """A reading may fail after all who wanted it have given up; asyncio would log that nobody asked how it ended."""
     if not reading.cancelled():
         reading.exception()
