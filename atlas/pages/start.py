@@ -48,6 +48,7 @@ def _tries(contrasts: list[dict[str, Any]]) -> list[str]:
     tries: list[str] = []
     for candidate in best:
         tries.append(f"#{candidate['feature']}")
-        tries += [token.strip() for token in candidate["top_tokens"][:1]]
+        tokens = [token.strip() for token in candidate["top_tokens"]]
+        tries += sorted(tokens, key=lambda token: not (token.isalpha() and len(token) > 2))[:1]  # best a whole word
         tries.append("".join(part["text"] for part in candidate["sentence"]).strip())
     return [text for text in tries if text and len(text) <= 100]
