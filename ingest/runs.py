@@ -13,7 +13,7 @@ from typing import Self
 
 import duckdb
 from sqlalchemy import insert, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from schema import tables
 from schema.errors import AtlasError, AtlasFileError
@@ -53,6 +53,7 @@ class RunRecord:
         self.counts = Counts()
         self.key: int | None = None
         self.ended = False
+        self.error: BaseException | None = None
         self.began = time.perf_counter()
         self.started_at = _now()
 
@@ -65,19 +66,24 @@ class RunRecord:
         if error is not None:
             self.fail(error)
         elif self.key is not None or self.idle:
-            self._close("done")
+            try:
+                self._close("done")
+            except BaseException as late:
+                self.error = late
+                raise
 
     def fail(self, error: BaseException) -> None:
         """Record that the run failed; the error is on its way already, so that no other takes its place."""
+        self.error = error
         try:
             self._close("failed", _words(error))
-        except (AtlasError, duckdb.Error, DBAPIError) as other:
+        except (AtlasError, duckdb.Error, SQLAlchemyError) as other:
             log.warning("that %s failed could not be recorded: %s", self.command, str(other).splitlines()[0])
 
     def _fail_late(self) -> None:
-        """Record a signal that came on the way into `__exit__`, or just inside."""
+        """Once more before the file is closed: a signal may have come on the way into `__exit__`."""
         if self.key is not None and not self.ended:
-            self.fail(KeyboardInterrupt())
+            self.fail(self.error or KeyboardInterrupt())
 
     def start(self) -> int:
         """The row's key; inserts the row the first time. To be called inside a transaction."""

@@ -24,6 +24,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 CHANGING = ".changing"
 COPYING = ".copying"
@@ -31,11 +32,11 @@ NEW = os.O_RDWR | os.O_CREAT
 
 
 class _Held(threading.local):
-    """What a thread holds: the descriptor of each lock file, and the atlases that it is changing."""
+    """What a thread holds: the descriptor of each lock file, and who changes which atlas, for as long as they live."""
 
     def __init__(self) -> None:
         self.descriptors: dict[Path, int] = {}
-        self.changing: set[Path] = set()
+        self.changing: WeakValueDictionary[Path, changing] = WeakValueDictionary()
 
 
 _held = _Held()
@@ -77,11 +78,11 @@ class changing:  # noqa: N801 (used as a function)
             with locked(_beside(self.path, COPYING)):
                 pass
         _take(_beside(self.path, CHANGING))
-        _held.changing.add(self.path)
+        _held.changing[self.path] = self
 
     def __exit__(self, *error: object) -> None:
         if not self.nested:
-            _held.changing.discard(self.path)
+            _held.changing.pop(self.path, None)
             _give(_beside(self.path, CHANGING))
 
 

@@ -55,8 +55,13 @@ class Atlas:
 
     def close(self) -> None:
         """Release the file, after what is to be done before; what is not committed is rolled back."""
-        while self.before_close:
-            self.before_close.pop()()
+        try:
+            while self.before_close:
+                self.before_close.pop()()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
         with ExitStack() as stack:
             if not self.read_only:
                 with suppress(OSError):  # without a lock file it is closed all the same

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,17 @@ def test_a_lock_may_be_nested_and_ends_with_its_block(atlas: Path) -> None:
     with standing_still(atlas):
         assert {"atlas.duckdb.changing", "atlas.duckdb.copying"} < names(atlas.parent)
     assert names(atlas.parent) == {"atlas.duckdb"}
+
+
+def test_what_an_abandoned_writer_left_locked_is_given_back_by_the_next(atlas: Path) -> None:
+    abandoned = changing(atlas)
+    abandoned.__enter__()
+    del abandoned  # as where a signal's exception comes between the lock and what was to be done under it
+    with changing(atlas):
+        assert "atlas.duckdb.changing" in names(atlas.parent)
+    assert names(atlas.parent) == {"atlas.duckdb"}
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: standing_still(atlas).__enter__()).result(timeout=10)
 
 
 def test_what_is_there_is_kept_unless_forced(atlas: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from ingest.attribution import trie_attention
 from ingest.attribution.shapley import Coalitions, every_coalition
 from ingest.attribution.trie import BOS, Trie, build_trie, chunks
-from ingest.attribution.trie_attention import NOTHING, TrieAttention, read_by_following, read_by_gathering
+from ingest.attribution.trie_attention import NO_NODE, TrieAttention, read_by_following, read_by_gathering
 
 ROWS = st.tuples(st.integers(1, 40), st.integers(1, 9)).flatmap(lambda shape: arrays(np.bool_, shape))
 HEADS, D_HEAD = 3, 4
@@ -20,7 +20,7 @@ HEADS, D_HEAD = 3, 4
 def way(trie: Trie, node: int) -> list[int]:
     """The nodes of a prefix, in the order of its tokens."""
     found: list[int] = []
-    while node != NOTHING:
+    while node != NO_NODE:
         found.insert(0, node)
         node = int(trie.before[node])
     return found
@@ -88,3 +88,12 @@ def test_a_node_reads_what_its_prefix_reads(
         torch.testing.assert_close(z[node], alone[0, :, 0], atol=tolerance, rtol=0)
     chosen = torch.tensor([7, 2, len(q) - 1])
     torch.testing.assert_close(attention.read(chosen, q[chosen], k, v), z[chosen], atol=tolerance, rtol=0)
+
+
+def test_a_number_that_is_none_spoils_those_who_read_it_alone() -> None:
+    trie = build_trie(every_coalition(2), bos=True, removal=False)
+    q, k, v = torch.ones(3, len(trie.before), HEADS, D_HEAD)
+    k[3] = float("nan")
+    attention = TrieAttention(torch.from_numpy(trie.before), trie.depth)
+    spoilt = attention(0, q, k, v).isnan().flatten(1).all(1)
+    assert spoilt.tolist() == [3 in way(trie, node) for node in range(len(q))]

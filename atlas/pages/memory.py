@@ -59,7 +59,7 @@ class Memory(Generic[Value]):
 
         if reading not in self._reads:
             self._reads[reading] = asyncio.ensure_future(read_and_keep())
-            self._reads[reading].add_done_callback(_take_note)
+            self._reads[reading].add_done_callback(_retrieve_error)
         return await asyncio.shield(self._reads[reading])  # one that gives up does not end it for the others
 
     def __len__(self) -> int:
@@ -70,7 +70,7 @@ class Memory(Generic[Value]):
             self._weight -= self._weigh(self._values.pop(key))
 
 
-def _take_note(reading: "asyncio.Future[Any]") -> None:
+def _retrieve_error(reading: "asyncio.Future[Any]") -> None:
     """A reading may fail after all who wanted it have given up; asyncio would log that nobody asked how it ended."""
     if not reading.cancelled():
         reading.exception()

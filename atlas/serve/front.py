@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from atlas.guard.requests import Receive, Scope, Send
@@ -102,7 +103,8 @@ class Front:
         if refused is not None and refused.folder == folder and time.monotonic() < refused.until:
             return
         try:
-            following = await Generation.open(folder, self._prepare, PATIENCE_SECONDS)
+            patient = partial(self._waits_for, folder, time.monotonic() + PATIENCE_SECONDS)
+            following = await Generation.open(folder, self._prepare, patient)
         except Exception as error:
             self._refused = _Refused.again(folder, _said(error), refused)
             if refused is None or (refused.folder, refused.said) != (folder, self._refused.said):
@@ -117,6 +119,10 @@ class Front:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             await self.look()
+
+    def _waits_for(self, folder: Path, until: float) -> bool:
+        """Whether a busy snapshot is still the one to be shown, and the old one may stay meanwhile."""
+        return time.monotonic() < until and self._published() == folder
 
     def _published(self) -> Path | None:
         """The folder that current.json names; None while it cannot be read."""

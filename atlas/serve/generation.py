@@ -4,7 +4,6 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -25,6 +24,8 @@ AGAIN_SECONDS = 0.5
 
 Prepare = Callable[[Datasette], None]
 """What is done to each Datasette before it starts."""
+Patient = Callable[[], bool]
+"""Whether to wait on."""
 
 
 def datasette_of(folder: Path) -> Datasette:
@@ -47,10 +48,10 @@ class Generation:
         self._idle.set()
 
     @classmethod
-    async def open(cls, folder: Path, prepare: Prepare | None = None, patience: float = 0.0) -> "Generation":
+    async def open(cls, folder: Path, prepare: Prepare | None = None, patient: Patient | None = None) -> "Generation":
         """Build a snapshot's application beside the running one, and ask it for its start page.
 
-        Where the machine is too busy to show it, it is asked again for so many seconds of patience.
+        Where the machine is too busy to show it, it is asked again while the caller is patient.
 
         Raises:
             AtlasError: it has no database, or the start page cannot be shown.
@@ -61,7 +62,7 @@ class Generation:
             if prepare is not None:
                 prepare(datasette)
             generation = cls(folder, datasette, await asyncio.to_thread(datasette.app))
-            await _warm(datasette, patience)
+            await _warm(datasette, patient or (lambda: False))
         except BaseException:
             await asyncio.to_thread(_close, datasette)
             raise
@@ -87,7 +88,7 @@ class Generation:
             log.exception("%s could not be closed", self.folder)
 
 
-async def _warm(datasette: Datasette, patience: float) -> None:
+async def _warm(datasette: Datasette, patient: Patient) -> None:
     """Read the schemas, and ask for the start page, which compiles the templates.
 
     The page itself may be remembered from another snapshot of the same content. A machine too busy to read it in time
@@ -98,8 +99,7 @@ async def _warm(datasette: Datasette, patience: float) -> None:
     await datasette.invoke_startup()
     for database in datasette.databases.values():
         await database.table_names()
-    until = time.monotonic() + patience
-    while (page := await datasette.client.get("/")).status_code == BUSY and time.monotonic() < until:
+    while (page := await datasette.client.get("/")).status_code == BUSY and patient():
         await asyncio.sleep(AGAIN_SECONDS)
     if page.status_code not in (200, BUSY):
         raise AtlasError(f"its start page is answered with {page.status_code}")

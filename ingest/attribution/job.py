@@ -10,8 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
-import torch
-
 from ingest.attribution.ahead import ahead
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
 from ingest.attribution.questions import (
@@ -94,7 +92,7 @@ def explain_into(
     todo = ((task, _missing(atlas, asking, task)) for task in _chain(given, found))
     with (
         RunRecord(atlas, "explain", arguments, request.device) as record,
-        closing(ahead(partial(_explained, asking), todo, _threads(request, subject))) as answered,
+        closing(ahead(partial(_explained, asking), todo, _threads(request, subject, len(prompts)))) as answered,
     ):
         for done, ((task, _), explained) in enumerate(answered, start=1):
             if task is None:
@@ -109,14 +107,10 @@ def explain_into(
     return ExplainResult(new, known, silent, studied, evaluations, time.perf_counter() - started)
 
 
-def _threads(request: ExplainRequest, subject: Subject) -> int:
-    """Threads that prompts are shared between: one where something is not made for several."""
-    alone = (
-        request.device != "cpu"
-        or request.method.estimator == "partition"  # shap's own code
-        or subject.sae.module.cfg.normalize_activations != "none"  # SAELens keeps the scale between encode and decode
-    )
-    return 1 if alone else torch.get_num_threads()
+def _threads(request: ExplainRequest, subject: Subject, prompts: int) -> int:
+    """Threads that prompts are shared between; a single prompt has all of them for itself."""
+    alone = prompts == 1 or request.method.estimator == "partition"  # which is shap's own code
+    return 1 if alone else subject.threads
 
 
 def _missing(atlas: Atlas, asking: Asking, task: Task | None) -> dict[str, Asked]:

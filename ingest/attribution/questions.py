@@ -25,7 +25,7 @@ from ingest.attribution.shapley import (
     permutation_values,
 )
 from ingest.attribution.subject import CleanRun, Subject
-from ingest.attribution.token_game import TokenGame
+from ingest.attribution.token_game import Baseline, TokenGame
 from ingest.models.sae import hook_layer
 from schema.errors import ModelError, SelectionError
 
@@ -171,7 +171,8 @@ def _of_tokens(subject: Subject, method: Method, prompt: Prompt, readout: Readou
         measure = text_measure(subject.gpt2, readout, subject.model.tokenizer, subject.bos)
         whole = partition_values(subject.model.tokenizer, measure, prompt.text, len(prompt))
     else:
-        game = TokenGame(subject.gpt2, readout, prompt.token_ids, subject.bos, method.baseline)  # type: ignore[arg-type]
+        baseline: Baseline = method.baseline  # type: ignore[assignment]
+        game = TokenGame(subject.gpt2, readout, prompt.token_ids, subject.bos, baseline, subject.threads)
         whole = estimate_values(game, len(prompt), method)
     return [whole.output(number) for number in range(len(whole.base))]
 

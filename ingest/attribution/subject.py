@@ -61,6 +61,15 @@ class Subject:
         """The token before every window, if there is one."""
         return self.model.bos_token_id if self.sae.prepend_bos else None
 
+    @property
+    def threads(self) -> int:
+        """How many may run it at the same time: as PyTorch has here, or one where something is not made for several."""
+        alone = (
+            self.gpt2.W_E.device.type != "cpu"
+            or self.sae.module.cfg.normalize_activations != "none"  # SAELens keeps the scale from encode to decode
+        )
+        return 1 if alone else torch.get_num_threads()
+
     @torch.no_grad()
     def run(self, token_ids: Int[np.ndarray, " token"]) -> CleanRun:
         """Run a window, BOS first."""

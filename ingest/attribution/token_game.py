@@ -14,7 +14,7 @@ from ingest.attribution.ahead import ahead
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
 from ingest.attribution.trie import BOS, Trie, build_trie, chunks
-from ingest.attribution.trie_attention import NOTHING, TrieAttention
+from ingest.attribution.trie_attention import NO_NODE, TrieAttention
 from ingest.models.gpt2 import GPT2, QKV, Heads
 from ingest.models.linear import ROUNDED_TO
 from ingest.models.sae import hook_layer
@@ -26,26 +26,33 @@ BASELINES: tuple[Baseline, ...] = ("end_of_text", "mean_embedding", "removal")
 MOST_NODES = 2048
 """Nodes of one pass: enough for matrices to be multiplied at full speed, in flat memory."""
 THREADED_ROWS = 256
-"""Coalitions from which on each core runs some of them by itself."""
+"""Coalitions from which on several threads run some of them each, where there are several."""
 
 
 class TokenGame:
     """What a readout gives on a prompt of which only some tokens are seen.
 
     A hidden token is replaced by the end-of-text token or the mean embedding, or removed, so that later
-    tokens move up. BOS, where there is one, is always seen.
+    tokens move up. BOS, where there is one, is always seen. A largest value is at least 0, as of a feature.
+    `threads`: how many may run the model and the readout at the same time.
 
     Raises:
         SelectionError: tokens are to be removed, and no BOS would be left.
     """
 
     def __init__(
-        self, gpt2: GPT2, readout: Readout, tokens: Int[np.ndarray, " player"], bos: int | None, baseline: Baseline
+        self,
+        gpt2: GPT2,
+        readout: Readout,
+        tokens: Int[np.ndarray, " player"],
+        bos: int | None,
+        baseline: Baseline,
+        threads: int = 1,
     ) -> None:
         if baseline == "removal" and bos is None:
             raise SelectionError("tokens cannot be removed without a BOS token that stays; choose another baseline")
         self.gpt2, self.readout, self.bos, self.removal = gpt2, readout, bos, baseline == "removal"
-        self.players = len(tokens)
+        self.players, self.threads = len(tokens), threads
         ids = torch.as_tensor(tokens, device=gpt2.W_E.device)
         hidden = gpt2.W_E.mean(0) if baseline == "mean_embedding" else gpt2.W_E[gpt2.end_of_text]
         always = gpt2.W_E[gpt2.end_of_text if bos is None else bos]
@@ -53,9 +60,9 @@ class TokenGame:
         self.nodes = MOST_NODES
 
     def __call__(self, coalitions: Coalitions) -> Float[np.ndarray, "row output"]:
-        """The values of coalitions; a thread a core where there are many."""
+        """The values of coalitions."""
         distinct, place = np.unique(coalitions, axis=0, return_inverse=True)
-        threads = torch.get_num_threads() if len(distinct) >= THREADED_ROWS else 1
+        threads = self.threads if len(distinct) >= THREADED_ROWS else 1
         parts = chunks(distinct, -(-len(distinct) // threads), self.nodes)
         values = np.concatenate([value for _, value in ahead(self._values, parts, threads)])
         return values[place.reshape(-1)]
@@ -65,7 +72,7 @@ class TokenGame:
         trie = build_trie(rows, bos=self.bos is not None, removal=self.removal)
         if self.readout.largest:
             largest = self._largest(trie, self._measured(trie, None)[: len(trie.before)])
-            values = torch.cat([largest, torch.zeros_like(largest[:1])])[trie.leaf]  # NOTHING is the last
+            values = torch.cat([largest, torch.zeros_like(largest[:1])])[trie.leaf]  # NO_NODE is the last
         else:
             ends, place = np.unique(trie.leaf, return_inverse=True)
             values = self._measured(trie, torch.from_numpy(ends).to(self.embeddings.device))[place]
@@ -93,7 +100,7 @@ class TokenGame:
         return self.readout.measure(self.gpt2.value_at(hook_name, resid[ends], attend, layer, last))
 
     def _attention(self, trie: Trie, nodes: int) -> TrieAttention:
-        before = np.full(nodes, NOTHING)
+        before = np.full(nodes, NO_NODE)
         before[: len(trie.before)] = trie.before
         return TrieAttention(torch.from_numpy(before).to(self.embeddings.device), trie.depth)
 
@@ -113,7 +120,7 @@ class TokenGame:
         largest = torch.where(torch.from_numpy(trie.player == BOS).to(value.device)[:, None], 0.0, value)
         for nodes in np.split(np.arange(len(value)), np.flatnonzero(np.diff(trie.player)) + 1):
             before = trie.before[nodes]
-            kept = nodes[before != NOTHING]
+            kept = nodes[before != NO_NODE]
             largest[kept] = torch.maximum(largest[kept], largest[trie.before[kept]])
         return largest
 

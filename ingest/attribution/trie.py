@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from ingest.attribution.shapley import Coalitions
-from ingest.attribution.trie_attention import NOTHING
+from ingest.attribution.trie_attention import NO_NODE
 
 BOS = -1
 """In place of a player: the token before all of them."""
@@ -20,8 +20,8 @@ BOS = -1
 class Trie:
     """Prefixes by their last token; those of one player lie together, shorter ones first.
 
-    Shapes: before, the node one token shorter, or NOTHING; player, that token, or BOS; seen, whether it is seen or
-    hidden; position, how many come before: each (node,). leaf (row,), the node of each coalition, or NOTHING.
+    Shapes: before, the node one token shorter, or NO_NODE; player, that token, or BOS; seen, whether it is seen or
+    hidden; position, how many come before: each (node,). leaf (row,), the node of each coalition, or NO_NODE.
     """
 
     before: Int[np.ndarray, " node"]
@@ -39,8 +39,8 @@ class Trie:
 def build_trie(rows: Coalitions, *, bos: bool, removal: bool) -> Trie:
     """The trie of sorted coalitions; with `removal` a hidden token has no node, and those after it move up."""
     fresh = _fresh(rows)
-    leaf = np.full(len(rows), 0 if bos else NOTHING)
-    levels = [(np.array([NOTHING]), np.array([BOS]), np.array([True]), np.array([0]))] if bos else []
+    leaf = np.full(len(rows), 0 if bos else NO_NODE)
+    levels = [(np.array([NO_NODE]), np.array([BOS]), np.array([True]), np.array([0]))] if bos else []
     nodes = len(levels)
     for player, seen in enumerate(rows.T):
         there = seen | (not removal)

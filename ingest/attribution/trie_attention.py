@@ -6,8 +6,9 @@ node reads.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from math import exp
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,35 @@ from jaxtyping import Float, Int
 
 from ingest.models.gpt2 import Heads
 
-NOTHING = -1
+NO_NODE = -1
 """In place of a node: nothing comes before."""
 
+_compiling = Lock()
 GATHERED_BYTES = 256 * 2**20
+ASSUMED = {"reassoc", "contract", "arcp", "nsz"}
+"""What the compiler may assume of sums; not that every number is finite."""
 Nodes = Int[torch.Tensor, " node"]
 Read = Float[torch.Tensor, "chosen head d_head"]
 
 
 class TrieAttention:
-    """How nodes attend. `before` is the node before each, or NOTHING; `depth` is how many the longest prefix has."""
+    """How nodes attend. `before` is the node before each, or NO_NODE; `depth` is how many the longest prefix has."""
 
     def __init__(self, before: Nodes, depth: int) -> None:
         self.before, self.depth = before, depth
-        self.all = torch.arange(len(before), device=before.device)
+        self.every_node = torch.arange(len(before), device=before.device)
 
     def __call__(self, layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
         """The values that every node reads."""
-        return self.read(self.all, q, k, v)
+        return self.read(self.every_node, q, k, v)
+
+    @cached_property
+    def ways(self) -> Int[torch.Tensor, "node step"]:
+        """The way from each node up to the root, then NO_NODE."""
+        way = [self.every_node]
+        for _ in range(self.depth - 1):
+            way.append(torch.where(way[-1] == NO_NODE, NO_NODE, self.before[way[-1]]))
+        return torch.stack(way, 1)
 
     def read(self, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
         """The values that chosen nodes read, by their own queries, from the keys and values of all nodes."""
@@ -45,19 +57,11 @@ def read_by_gathering(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: 
     """`TrieAttention.read` of scaled queries, in PyTorch."""
     at_once = max(GATHERED_BYTES // (trie.depth * k[0].numel() * k.element_size()), 1)
     parts = zip(torch.split(chosen, at_once), torch.split(q, at_once), strict=True)
-    return torch.cat([_gathered(_ways(trie, nodes), own, k, v) for nodes, own in parts])
-
-
-def _ways(trie: TrieAttention, nodes: Nodes) -> Int[torch.Tensor, "chosen step"]:
-    """The way from each node up to the root, then NOTHING."""
-    way = [nodes]
-    for _ in range(trie.depth - 1):
-        way.append(torch.where(way[-1] == NOTHING, NOTHING, trie.before[way[-1]]))
-    return torch.stack(way, 1)
+    return torch.cat([_gathered(trie.ways[nodes], own, k, v) for nodes, own in parts])
 
 
 def _gathered(way: torch.Tensor, q: Read, k: Heads, v: Heads) -> Read:
-    seen, absent = way.clamp(min=0), way == NOTHING
+    seen, absent = way.clamp(min=0), way == NO_NODE
     scores = torch.einsum("nhd, nshd -> nhs", q, k[seen]).masked_fill(absent[:, None], float("-inf"))
     return torch.einsum("nhs, nshd -> nhd", scores.softmax(-1), v[seen])
 
@@ -65,7 +69,8 @@ def _gathered(way: torch.Tensor, q: Read, k: Heads, v: Heads) -> Read:
 def read_by_following(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
     """The same, compiled."""
     z = torch.zeros_like(q)
-    follow = _compiled(q.shape[-1])
+    with _compiling:  # one for all threads
+        follow = _compiled(q.shape[-1])
     follow(chosen.numpy(), q.numpy(), (k.numpy(), v.numpy()), (trie.before.numpy(), trie.depth), z.numpy())
     return z
 
@@ -109,5 +114,5 @@ def _compiled(d_head: int) -> Callable[..., None]:
                     for dim in range(d_head):
                         z[place, head, dim] += share * v[node, head, dim]
 
-    compiled: Callable[..., None] = njit(nogil=True, fastmath=True)(follow)
+    compiled: Callable[..., None] = njit(nogil=True, fastmath=ASSUMED, error_model="numpy")(follow)
     return compiled

@@ -89,7 +89,7 @@ def bench_tokens(subject: Subject, prompts: int) -> None:
         for number in range(prompts):
             tokens, text = prompt_of(subject, number)
             theirs.append(study_seconds(subject, measure, text))
-            game = TokenGame(subject.gpt2, readout, tokens, subject.bos, "end_of_text")
+            game = TokenGame(subject.gpt2, readout, tokens, subject.bos, "end_of_text", subject.threads)
             ours.append(timed(partial(exact_values, game, len(tokens)))[0])
         ratio = np.median(theirs) / np.median(ours)
         say(f"{name}: exact {np.median(ours):.2f} s, study's way {np.median(theirs):.2f} s, {ratio:.1f}x")
