@@ -2,12 +2,14 @@
 
 Python looks at a signal only between two of its own steps, and a statement of DuckDB is one step, however
 long it takes. So a thread waits for the byte that the interpreter writes when a signal comes in, and
-interrupts the statement. Whoever takes a signal over (a server, a schedule) is left alone.
+interrupts the statement. Whoever takes a signal over (a server, a schedule) is left alone, also where he hands
+further ones back: he says so by `taken`.
 """
 
 import os
 import signal
 import threading
+from collections import Counter
 from types import FrameType
 
 from schema.store import interrupt, stopped_by
@@ -16,6 +18,7 @@ INTERRUPT_SECONDS = 0.2
 """How long Python gets to look at the signal by itself."""
 
 _received: list[int] = []
+_handled: Counter[int] = Counter()
 
 
 class Terminated(BaseException):
@@ -42,16 +45,28 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise Terminated("terminated") if number == signal.SIGTERM else KeyboardInterrupt
 
 
+def taken(number: int) -> None:
+    """To be called by a handler that hands the next signal of this number back to this module."""
+    _handled[number] += 1
+
+
 def received() -> int | None:
     """The signal that ended the command, also where the error that tells of it was lost on its way."""
     return _received[0] if _received else None
 
 
 def _watch(reading: int) -> None:
-    seen = threading.Event()
+    seen, came = threading.Event(), Counter[int]()
     while received := os.read(reading, 1):
         number = received[0]
-        while number in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is _raise and not _received:
+        came[number] += 1
+        while _is_waiting(number, came[number]):
             seen.wait(INTERRUPT_SECONDS)
-            if not _received:
+            if _is_waiting(number, came[number]):
                 interrupt()
+
+
+def _is_waiting(number: int, count: int) -> bool:
+    """Whether Python has not come to so many signals yet, and this module is to have the last of them."""
+    ours = number in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is _raise
+    return ours and _handled[number] < count and not _received

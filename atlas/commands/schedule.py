@@ -146,6 +146,7 @@ def _runner(schedule: "Schedule", clock: "SystemClock") -> "Runner":
 @contextmanager
 def _stoppable() -> Iterator["SystemClock"]:
     """A clock that the first SIGTERM or SIGINT stops; the second one has its usual effect."""
+    from atlas.signals import taken
     from ingest.schedule.clock import SystemClock
 
     clock = SystemClock()
@@ -153,6 +154,7 @@ def _stoppable() -> Iterator["SystemClock"]:
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
 
     def stop(number: int, frame: FrameType | None) -> None:
+        taken(number)
         signal.signal(number, before[signal.Signals(number)])
         clock.stop(number)
 

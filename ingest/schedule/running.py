@@ -147,7 +147,8 @@ class Runner:
                     self._write(atlas, runs)
         except Exception as error:
             self.unwritten += runs
-            log.warning("%s: its row cannot be written now, and is kept for later: %s", job.name, error)
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            log.warning("%s: its row cannot be written now, and is kept for later: %s", job.name, why)
 
     def _write(self, atlas: Atlas, runs: list[Run]) -> list[Run]:
         stored = store_runs(atlas, [*self.unwritten, *runs])
