@@ -56,6 +56,7 @@ class RunRecord:
         self.error: BaseException | None = None
         self.began = time.perf_counter()
         self.started_at = _now()
+        atlas.before_close.append(self._fail_late)
 
     def __enter__(self) -> Self:
         return self
@@ -82,13 +83,12 @@ class RunRecord:
 
     def _fail_late(self) -> None:
         """Once more before the file is closed: a signal may have come on the way into `__exit__`."""
-        if self.key is not None and not self.ended:
+        if not self.ended and (self.key is not None or self.idle):
             self.fail(self.error or KeyboardInterrupt())
 
     def start(self) -> int:
         """The row's key; inserts the row the first time. To be called inside a transaction."""
         if self.key is None:
-            self.atlas.before_close.append(self._fail_late)
             self._close_killed_runs()
             self.key = self.atlas.next_key(tables.ingest_run)
             row = {

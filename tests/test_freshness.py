@@ -126,7 +126,7 @@ def test_a_run_whose_first_transaction_was_rolled_back_is_a_row(path: Path) -> N
         ]
 
 
-@pytest.mark.parametrize("line", range(5, 33, 3))
+@pytest.mark.parametrize("line", range(1, 37, 3))
 def test_a_stop_that_comes_while_a_run_is_closed_leaves_it_closed(path: Path, line: int) -> None:
     """A signal's handler raises between two lines, here of the closing itself."""
     lines = 0
@@ -146,4 +146,4 @@ def test_a_stop_that_comes_while_a_run_is_closed_leaves_it_closed(path: Path, li
     finally:
         sys.settrace(before)
     with open_atlas(path, read_only=True) as atlas:
-        assert atlas.rows("SELECT status FROM ingest_run") == [("done",)]
+        assert atlas.rows("SELECT status FROM ingest_run") in ([("done",)], [("failed",)])
