@@ -26,6 +26,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from schema.locking import is_at
+
 CHANGING = ".changing"
 COPYING = ".copying"
 NEW = os.O_RDWR | os.O_CREAT
@@ -105,7 +107,7 @@ def _take(path: Path) -> None:
         if path not in mine:
             mine[path] = _opened(path)
         fcntl.flock(mine[path], fcntl.LOCK_EX)  # nothing new where it is held
-        if _is_at(path, mine[path]):
+        if is_at(path, mine[path]):
             return
         _unlock(path)
 
@@ -129,13 +131,6 @@ def _opened(path: Path) -> int:
     with suppress(FileNotFoundError):  # its holder may just have removed it
         return os.open(path, os.O_RDONLY)
     return os.open(path, NEW, 0o666)
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -191,7 +191,7 @@ def take(path: Path) -> Lock:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(path, descriptor):
+            if is_at(path, descriptor):
                 return Lock(path, descriptor)
         except BaseException:
             os.close(descriptor)
@@ -203,7 +203,7 @@ def _identity(atlas: Path) -> Path:
     return Path(os.path.realpath(atlas))
 
 
-def _is_at(path: Path, descriptor: int) -> bool:
+def is_at(path: Path, descriptor: int) -> bool:
     """Say whether an open file is still the one of that name."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -83,12 +83,12 @@ class TokenGame:
         inputs, which = self._inputs(trie)
         attention = self._attention(trie, len(which))
         resid, qkv = inputs[which], self.gpt2.qkv(0, inputs)[which]
+        first = {f"blocks.0.{QKV}": qkv}
         hook_name, layer = self.readout.hook_name, _last_attention(self.readout.hook_name)
         if ends is None or layer < 0:
-            acts = self.gpt2.value_at(hook_name, resid, attention, instead={f"blocks.0.{QKV}": qkv})
+            acts = self.gpt2.value_at(hook_name, resid, attention, instead=first)
             return self.readout.measure(acts if ends is None else acts[ends])
         if layer:
-            first = {f"blocks.0.{QKV}": qkv}
             resid = self.gpt2.value_at(f"blocks.{layer}.hook_resid_pre", resid, attention, instead=first)
             qkv = self.gpt2.qkv(layer, resid)
         _, k, v = qkv.view(len(qkv), 3, self.gpt2.n_heads, -1).unbind(1)

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from atlas.signals import catch_signals
-from tests.faults.children import run_atlas
+from tests.faults.children import Ended, run_atlas
 from tests.faults.rows import open_runs
 from tests.faults.workloads import ATLAS, Workload
 
@@ -66,11 +66,9 @@ def _signal(
             run = run_atlas(workload.arguments(place), kill_after=after, number=number, before=catch_signals)
             ended = not run.cut
             signals -= run.cut
-            faults += workload.faults(place)
-            if run.code == 128 + number:
-                faults += [f"{workload.name}: {fault}" for fault in open_runs(place / ATLAS)]
-            if run.fault() or (ended and run.code):
-                faults.append(f"{workload.name}: {run.fault() or run.said}")
+            faults += faults_after(run, workload, place, number)
+            if ended and run.code and not run.fault():
+                faults.append(f"{workload.name}: {run.said}")
         if not ended:
             last = run_atlas(workload.arguments(place))
             faults += [f"{workload.name}: {last.said}"] * (last.code != 0)
@@ -79,3 +77,11 @@ def _signal(
         if not signals:
             return round_ + 1, faults
     raise AssertionError
+
+
+def faults_after(run: Ended, workload: Workload, place: Path, number: int) -> list[str]:
+    """What does not hold after a run that may have been sent that signal."""
+    found = [f"{workload.name}: {fault}" for fault in [run.fault()] if fault]
+    if run.code == 128 + number:
+        found += [f"{workload.name}: {fault}" for fault in open_runs(place / ATLAS)]
+    return workload.faults(place) + found

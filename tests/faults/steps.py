@@ -22,9 +22,8 @@ import ingest.runs
 import schema
 from atlas.signals import catch_signals
 from tests.faults.children import run_atlas
-from tests.faults.kills import Report
-from tests.faults.rows import open_runs
-from tests.faults.workloads import ATLAS, Workload
+from tests.faults.kills import Report, faults_after
+from tests.faults.workloads import Workload
 
 WATCHED = (os.path.dirname(schema.__file__), ingest.runs.__file__, contextlib.__file__)  # noqa: PTH120
 
@@ -63,11 +62,9 @@ def _stop(workload: Workload, step: int, place: Path) -> list[str]:
     """Stop it there; what does not hold then, and when it has been run again."""
     workload.begin(place)
     run = run_atlas(workload.arguments(place), before=lambda: _watch(step))
-    faults = workload.faults(place)
-    if run.code == 128 + signal.SIGTERM:
-        faults += [f"{workload.name}: {fault}" for fault in open_runs(place / ATLAS)]
+    faults = faults_after(run, workload, place, signal.SIGTERM)
     last = run_atlas(workload.arguments(place))
-    faults += [f"{workload.name}: {fault}" for fault in (run.fault(), last.said if last.code else None) if fault]
+    faults += [f"{workload.name}: {last.said}"] * (last.code != 0)
     faults += workload.differences(place)
     shutil.rmtree(place)
     return [f"{fault} (stopped at step {step})" for fault in faults]
