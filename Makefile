@@ -70,7 +70,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): this takes a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[model,dev]'
 	touch $(READY)
 
 # Only what these tests import: the package itself is read from this folder, and asks for Datasette 0.65.

@@ -37,6 +37,9 @@ COMMANDS = {
     "verify": "Check the invariants of an atlas file",
 }
 
+OWN = ("atlas", "ingest", "queries", "schema")
+EXTRA = "this command needs the packages that run models; install them: pip install 'feature-atlas[model]'"
+
 STREAMS = ("stdin", "stdout", "stderr")
 """By their number."""
 
@@ -158,6 +161,8 @@ def _told(error: BaseException) -> tuple[str | None, int]:
         return "interrupted; what was committed is kept, and the same command goes on from there", 130
     if isinstance(error, AtlasError):
         return str(error), 1
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in OWN:
+        return f"{error.name} is not installed: {EXTRA}", 1
     failure = machine_failure(error)
     if failure is None and isinstance(error, OSError):
         failure = f"{error.filename or 'the output'}: {error.strerror or error}"

@@ -1,13 +1,19 @@
 """A wheel holds all that is needed, and works from any folder in an environment of its own."""
 
 import json
+import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = (
@@ -63,6 +69,66 @@ def test_the_installed_wheel_works_from_any_folder(wheel: Path, tmp_path: Path) 
     run("-m", "atlas", "verify", "a.duckdb")
     listing = json.loads(run("-m", "atlas", "query", "a.duckdb", "sae_summary", "--format", "json"))
     assert listing[0]["sae"].startswith("pocket/")
+
+
+def test_the_core_works_without_torch(wheel: Path, tiny_built: Path, tmp_path: Path) -> None:
+    """An environment with the core's packages and theirs, and none of the extra `model`."""
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=False)
+    packages = next(environment.glob("lib/python*/site-packages"))
+    zipfile.ZipFile(wheel).extractall(packages)
+    core = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    for name in _required(core):
+        _link_distribution(name, packages)
+    assert not {"torch", "transformers", "scipy", "shap"} & {path.name for path in packages.iterdir()}
+    shutil.copy(tiny_built, tmp_path / "a.duckdb")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [environment / "bin" / "python", "-m", "atlas", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    commands = (
+        ("query", "a.duckdb", "sae_summary"),
+        ("verify", "a.duckdb"),
+        ("backup", "a.duckdb", "b.duckdb"),
+        ("compact", "b.duckdb"),
+        ("publish", "a.duckdb", "site"),
+        ("serve", "--help"),
+    )
+    for command in commands:
+        done = run(*command)
+        assert done.returncode == 0, (command, done.stderr)
+    code = "import datasette.app as d; d.Datasette(config_dir=next(d.Path('site/snapshots').iterdir()))"
+    served = subprocess.run(
+        [environment / "bin" / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert served.returncode == 0, served.stderr
+    done = run("ingest", "a.duckdb", "bundled:medical")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'feature-atlas[model]'" in done.stderr
+
+
+def _required(lines: Iterable[str]) -> set[str]:
+    """The names of the distributions that requirements ask for, and of those that these ask for, without extras."""
+    found: set[str] = set()
+    pending = list(lines)
+    while pending:
+        requirement = Requirement(pending.pop())
+        name = canonicalize_name(requirement.name)
+        if name not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            found.add(name)
+            pending += metadata.requires(name) or ()
+    return found
+
+
+def _link_distribution(name: str, packages: Path) -> None:
+    """Link what a distribution has in this environment into another one."""
+    distribution = metadata.distribution(name)
+    for top in {file.parts[0] for file in distribution.files or () if file.parts[0] != ".."}:
+        source, link = Path(str(distribution.locate_file(top))), packages / top
+        if top != "__pycache__" and source.exists() and not link.exists():
+            link.symlink_to(source)
 
 
 def test_help_imports_no_torch() -> None:
