@@ -1,6 +1,5 @@
 """A batch's rows, stored: documents, windows, tokens, activations and coverage, in one transaction."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,12 +40,6 @@ def store_batch(atlas: Atlas, plan: Plan, encoded: EncodedBatch, registered: Reg
         rows = rows.append_column("sae", pa.array(np.full(len(rows), sae, np.int16)))
         atlas.append(tables.activation, rows)
         atlas.append(tables.coverage, _coverage_rows(encoded.windows, documents, wanted, sae, run))
-
-
-def split_of(document: Document) -> str:
-    """The half of the evidence a document belongs to, by hash of its template or text."""
-    group = document.template or document.content_hash
-    return "confirmation" if hashlib.blake2b(group.encode(), digest_size=8).digest()[0] % 2 else "discovery"
 
 
 def _corpus_keys(atlas: Atlas, batch: Batch) -> list[int]:
@@ -101,7 +94,7 @@ _DOCUMENT = pa.schema(
             "attribution",
             "term",
             "template",
-            "split",
+            "group_name",
             "content_hash",
         )
     ]
@@ -110,7 +103,7 @@ _DOCUMENT = pa.schema(
 
 def _document_row(key: int, corpus: int, document: Document) -> dict[str, object]:
     own = {name: getattr(document, name) for name in _DOCUMENT.names if hasattr(document, name)}
-    return own | {"document": key, "corpus": corpus, "split": split_of(document)}
+    return own | {"document": key, "corpus": corpus}
 
 
 def _store_windows(

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from ingest.sources import Document
 from ingest.statistics.sums import sum_pending
-from ingest.storing import split_of
 from schema import Atlas, open_atlas, tables
 
 CONTEXT_SIZE = 128
@@ -113,7 +112,7 @@ def _fill_documents(atlas: Atlas, sentences: Sequence[Sentence]) -> None:
                 "term_start": None if term is None else int(starts[term]),
                 "term_end": None if term is None else ends[term],
                 "template": sentence.template,
-                "split": split_of(document),
+                "group_name": document.group_name,
                 "content_hash": digest,
             }
         )

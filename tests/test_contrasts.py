@@ -159,9 +159,28 @@ def test_a_set_that_selects_nothing_is_answered_with_what_is_near(tiny: Atlas, n
 def test_one_text_on_both_sides_is_refused(tiny: Atlas) -> None:
     with pytest.raises(SelectionError, match="6 texts are on both sides"):
         compute_contrast(tiny, "c", ["notes"], ["domain=medicine", "travel"])
-    tiny.rows("UPDATE document SET content_hash = 'same' WHERE document IN (0, 14)")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Crème brûlée.", "Crème brûlée. "),
+        ("Crème brûlée.", "Cre\u0300me bru\u0302le\u0301e."),
+        ("Crème brûlée.", "\ufeffCrème\u200b\u00a0 \r\nbrûlée."),
+    ],
+)
+def test_one_text_on_both_sides_is_known_by_its_letters(tiny: Atlas, one: str, other: str) -> None:
+    tiny.rows("UPDATE document SET text = ? WHERE document = 0", [one])
+    tiny.rows("UPDATE document SET text = ? WHERE document = 14", [other])
     with pytest.raises(SelectionError, match="1 texts are on both sides"):
         compute_contrast(tiny, "c", ["notes/medical"], ["travel"])
+
+
+def test_one_text_in_two_corpora_of_a_side_counts_once(tiny: Atlas) -> None:
+    tiny.rows("UPDATE document SET text = 'Frost causes a slippery road.  ' WHERE document = 14")
+    compute_contrast(tiny, "c", ["notes/medical"], ["notes/control", "travel"])
+    assert tiny.rows("SELECT DISTINCT documents_control FROM sae_contrast") == [(8,)]
+    assert tiny.rows("SELECT DISTINCT COUNT(*) FROM contrast_document WHERE NOT positive GROUP BY sae") == [(8,)]
 
 
 def test_a_contrast_that_no_sae_has_encoded_is_refused(tiny: Atlas) -> None:

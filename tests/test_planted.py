@@ -148,6 +148,7 @@ def scores_of(atlas: Atlas, feature: int, score: str = "max_activation") -> tupl
         f"""
         SELECT COALESCE({score}, 0), domain = 'medicine', split = 'confirmation', coverage.tokens
         FROM document
+        JOIN contrast_document USING (document)
         JOIN corpus USING (corpus)
         JOIN coverage USING (document)
         LEFT JOIN feature_document ON feature_document.document = document.document AND feature = ?

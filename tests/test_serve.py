@@ -157,7 +157,7 @@ def test_tables_open_sorted_and_faceted(pages: Pages) -> None:
     aurocs = [row["auroc"] for row in pages.rows("feature_contrast")]
     assert aurocs == sorted(aurocs, reverse=True)
     facets = pages.get("/atlas/document.json?_size=1").json()["facet_results"]
-    assert set(facets) == {"corpus", "licence", "split"}
+    assert set(facets) == {"corpus", "licence"}
     assert {facet["label"] for facet in facets["corpus"]["results"]} >= {"notes/medical", "notes/control"}
 
 

@@ -133,7 +133,7 @@ def _documents() -> list[Row]:
                 "term_start": start,
                 "term_end": None if start is None or term is None else start + len(term),
                 "template": template,
-                "split": "discovery" if _hash(template or text) % 2 else "confirmation",
+                "group_name": template,
                 "content_hash": blake2b(text.encode(), digest_size=16).hexdigest(),
             }
         )
@@ -395,7 +395,8 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
     _fill(atlas, "contrast", [{"contrast": 0, "name": "medical", **sets, "unit": "document"}])
     positive = [row["document"] for row in documents if row["corpus"] == 0]
     control = [row["document"] for row in documents if row["corpus"] == 1]
-    discovery = [row["document"] for row in documents if row["split"] == "discovery"]
+    halved = {0: 0, 6: 0, 1: 1, 7: 1, 4: 0, 10: 0}  # the templates of both sides
+    discovery = [key for key in (*positive, *control) if halved.get(key, key % 2) == 0]
     for sae in range(len(SAES)):
         rows = [row for feature in range(FEATURES) if (row := _contrasted(atlas, sae, feature, positive, control))]
         tested = _correct(rows)
@@ -405,8 +406,9 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
             f"discovery_{side}": len({*keys} & {*discovery})
             for side, keys in (("positive", positive), ("control", control))
         }
-        counts |= {"pairs": 3, "terms": 6}
+        counts |= {"pairs": 3, "terms": 6, "groups_positive": 6, "groups_control": 6}
         _fill(atlas, "sae_contrast", [{"contrast": 0, "sae": sae, **counts, **_fms(sae), "documents_hash": "c" * 32}])
+        _fill(atlas, "contrast_document", _compared(sae, positive, control, discovery))
         _fill(atlas, "feature_contrast", rows)
         _fill(atlas, "feature_confirmation", (_confirmed(row) for row in rows))
         _fill(atlas, "feature_pair", filter(None, (_paired(atlas, row) for row in rows)))
@@ -414,6 +416,13 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
         _fill(atlas, "feature_evidence", (_evidence(atlas, row) for row in rows))
         _fill(atlas, "contrast_null", (_shuffled(sae, shuffle) for shuffle in range(1, 25)))
         _fill(atlas, "contrast_correlation", _correlations(sae))
+
+
+def _compared(sae: int, positive: list[int], control: list[int], discovery: list[int]) -> Iterable[Row]:
+    for key in (*positive, *control):
+        split = "discovery" if key in discovery else "confirmation"
+        place = {"contrast": 0, "sae": sae, "document": key, "positive": key in positive, "split": split}
+        yield place | {"tokens": len(DOCUMENTS[key][1].split(" "))}
 
 
 def _named(row: Row) -> Row:

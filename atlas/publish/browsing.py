@@ -50,13 +50,14 @@ BROWSING = {
     "context": Browsing(size=50, indexes=(("document",),)),
     "contrast": Browsing(label="name"),
     "contrast_correlation": Browsing(facets=("contrast", "sae", "moment")),
+    "contrast_document": Browsing(facets=("contrast", "sae", "positive", "split"), indexes=(("document",),)),
     "contrast_null": Browsing(facets=("contrast", "sae")),
     "corpus": Browsing(label="name", facets=("domain",)),
     "document": Browsing(
         label="external_id",
-        facets=("corpus", "licence", "split"),
+        facets=("corpus", "licence"),
         size=20,
-        indexes=(("corpus",), ("licence",), ("split",)),
+        indexes=(("corpus",), ("licence",), ("group_name",)),
     ),
     "example": Browsing(
         sort_desc="activation",

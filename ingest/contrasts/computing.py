@@ -43,6 +43,7 @@ def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, un
     tables = {name: _table(columns) for name, columns in found.items()}
     tables["feature_evidence"], n_terms = evidence_rows(atlas, sae, documents)
     aligned = _aligned(atlas, sae, d_sae, tables, contrast["feature"][chosen])
+    tables["contrast_document"] = document_rows(documents)
     tables["contrast_correlation"] = correlation_rows(aligned)
     counts = _counts(documents) | {"features_tested": int(chosen.sum()), "terms": n_terms}
     return Figures(tables, counts | fms_columns(best.monosemanticity()))
@@ -59,12 +60,27 @@ def _chunk(scores: Scores, weights: np.ndarray) -> dict[str, Columns]:
     }
 
 
+def document_rows(documents: Documents) -> pa.Table:
+    """Which documents are compared: their side, their half, and the length of what is compared."""
+    split = np.where(documents.confirmation, "confirmation", "discovery").astype(object)
+    return pa.table(
+        {
+            "document": documents.key,
+            "positive": documents.positive,
+            "split": split,
+            "tokens": documents.length.astype(np.int32),
+        }
+    )
+
+
 def _counts(documents: Documents) -> dict[str, int]:
     positive, control = documents.sizes
     discovery = documents.half_sizes(confirmation=False)
     return {
         "documents_positive": positive,
         "documents_control": control,
+        "groups_positive": documents.groups[0],
+        "groups_control": documents.groups[1],
         "discovery_positive": discovery[0],
         "discovery_control": discovery[1],
         "pairs": int(pair_numbers(documents.template, documents.positive).max()) + 1,

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
-from ingest.contrasts.confirmation import MIN_SIDE
+from ingest.contrasts.confirmation import judges
 from ingest.contrasts.figures import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.correlation import partial_rank_correlation, rank_correlation
@@ -29,9 +29,9 @@ class BestSplits:
 
     def add(self, scores: Scores) -> None:
         """Take in a range of features; of equally good ones the lower index is better."""
-        sizes = self.documents.half_sizes(confirmation=False)
-        if min(sizes) < MIN_SIDE:
+        if not judges(self.documents, confirmation=False):
             return
+        sizes = self.documents.half_sizes(confirmation=False)
         half = scores.half(confirmation=False)
         gain = split_gain(half.feature, half.mean, half.positive, sizes, len(scores))
         for place in np.lexsort((np.arange(len(gain)), -gain))[:BEST]:
@@ -41,10 +41,10 @@ class BestSplits:
                 heapq.heappop(self.best)
 
     def monosemanticity(self) -> Monosemanticity | None:
-        """FMS; None where a half has too few documents of a side, or the SAE too few features."""
+        """FMS; None where a half has too few groups of a side, or the SAE too few features."""
         inside, positive = self.documents.confirmation, self.documents.positive
-        halves = [self.documents.half_sizes(confirmation=half) for half in (False, True)]
-        if min(map(min, halves)) < MIN_SIDE or len(self.best) < BEST:
+        judged = judges(self.documents, confirmation=True) and judges(self.documents, confirmation=False)
+        if not judged or len(self.best) < BEST:
             return None
         ranked = sorted(self.best, key=lambda entry: entry[:2], reverse=True)
         columns = np.stack([values for _, _, values in ranked], axis=1).astype(np.float32)  # (document, best)

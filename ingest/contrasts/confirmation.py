@@ -10,8 +10,8 @@ from ingest.statistics.probe import Probe, fit_probe, probe_calls
 from ingest.statistics.rank_sum import rank_sum
 from ingest.statistics.thresholds import Judgement, best_threshold, judge
 
-MIN_SIDE = 5
-"""Fewer documents of a side than this judge nothing."""
+MIN_GROUPS = 5
+"""Fewer independent groups of a side than this judge nothing."""
 
 SEED = 20
 MOST_WEIGHTS = 50_000_000
@@ -30,10 +30,15 @@ def bootstrap_weights(documents: Documents) -> Weights:
     return resample_weights(documents.group[inside], documents.positive[inside], resamples, SEED)
 
 
+def judges(documents: Documents, *, confirmation: bool) -> bool:
+    """Whether a half has enough groups of both sides to choose anything, or to judge it."""
+    return min(documents.half(confirmation=confirmation).groups) >= MIN_GROUPS
+
+
 def confirmation_columns(scores: Scores, weights: Weights) -> Columns:
-    """Discovery and confirmation of each feature of the range; NaN where a half has too few documents."""
+    """Discovery and confirmation of each feature of the range; NaN where a half has too few groups."""
     found = {"feature": np.asarray(scores.features, dtype=np.int32), **_discovered(scores)}
-    if min(scores.documents.half_sizes(confirmation=True)) < MIN_SIDE:
+    if not judges(scores.documents, confirmation=True):
         return found | {name: _nothing(scores) for name in CONFIRMED}
     return found | _ranked(scores, weights) | _judged(scores, found)
 
@@ -47,7 +52,7 @@ def called_rows(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> 
 def _discovered(scores: Scores) -> Columns:
     names = ("auroc_discovery", "threshold", "f1_discovery", "probe_weight", "probe_bias")
     sizes = scores.documents.half_sizes(confirmation=False)
-    if min(sizes) < MIN_SIDE:
+    if not judges(scores.documents, confirmation=False):
         return {name: _nothing(scores) for name in names}
     half, n_features = scores.half(confirmation=False), len(scores)
     firing = half.firing

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ingest.contrasts.computing import compute_figures
 from ingest.contrasts.null import null_rows
 from ingest.contrasts.scores import Unit, covered_documents, read_chunks, read_documents
-from ingest.contrasts.selection import check_disjoint, select_documents
+from ingest.contrasts.selection import check_disjoint, normal_texts, select_documents
 from ingest.contrasts.storing import Definition, documents_hash, store_contrast, store_null, stored_shuffles
 from ingest.runs import RunRecord
 from schema.errors import SelectionError
@@ -28,8 +28,8 @@ def compute_contrast(
     Raises:
         SelectionError: a set is empty, a text is on both sides, or no SAE has encoded documents of both.
     """
-    positives = select_documents(atlas, positive)
-    controls = select_documents(atlas, control)
+    positives = normal_texts(atlas, select_documents(atlas, positive))
+    controls = normal_texts(atlas, select_documents(atlas, control))
     check_disjoint(positives, controls)
     chosen_unit = unit or default_unit(atlas, [*positives, *controls])
     definition = Definition(name, tuple(positive), tuple(control), chosen_unit)
@@ -57,7 +57,7 @@ def _bring_up(
     known = stored_shuffles(atlas, definition, key, content)
     if known is not None and known >= shuffles:
         return False
-    documents = read_documents(atlas, key, labels)
+    documents = read_documents(atlas, key, labels, definition.unit)
     figures = compute_figures(atlas, key, d_sae, documents, definition.unit) if known is None else None
     missing = range((known or 0) + 1, shuffles + 1)
     chunks = read_chunks(atlas, key, d_sae, documents, definition.unit)

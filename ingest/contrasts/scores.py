@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 
+from ingest.statistics.groups import groups_of, later_half
+from ingest.statistics.lengths import length_classes
 from schema.store import Atlas
 
 Unit = Literal["document", "window"]
@@ -20,17 +22,21 @@ CHUNK_ROWS = 1_000_000
 class Documents:
     """The documents of a contrast, as an SAE has encoded them.
 
-    Shapes: each (document,). key is the document's own; confirmation tells the halves; template and domain number
-    what documents share: template -1 where there is none, domain -1 for positive documents, else a place in `domains`.
+    They stand in the order of their texts' hashes, whatever the order of ingest. Shapes: each (document,). key is
+    the document's own; confirmation tells the halves; group, template and domain number what documents share: a
+    document without a group is one by itself, template is -1 where there is none, domain is -1 for positive
+    documents, else a place in `domains`; length counts the tokens of what is compared, the text or a window of it.
     """
 
     key: Int[np.ndarray, " document"]
     positive: Bool[np.ndarray, " document"]
     confirmation: Bool[np.ndarray, " document"]
+    group: Int[np.ndarray, " document"]
     template: Int[np.ndarray, " document"]
     domain: Int[np.ndarray, " document"]
     tokens: Int[np.ndarray, " document"]
     bos_tokens: Int[np.ndarray, " document"]
+    length: Int[np.ndarray, " document"]
     domains: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -43,14 +49,24 @@ class Documents:
         return positives, len(self) - positives
 
     @property
-    def group(self) -> Int[np.ndarray, " document"]:
-        """What is drawn, shuffled or split together: a template, or a document without one."""
-        return np.where(self.template < 0, len(self) + np.arange(len(self)), self.template)
+    def groups(self) -> tuple[int, int]:
+        """The numbers of groups with positive and with control documents."""
+        return len(np.unique(self.group[self.positive])), len(np.unique(self.group[~self.positive]))
+
+    @property
+    def stratum(self) -> Int[np.ndarray, " document"]:
+        """Each document's class of length, blind to its label: like is compared with like."""
+        return length_classes(self.length)
 
     def half_sizes(self, *, confirmation: bool) -> tuple[int, int]:
         """The numbers of positive and of control documents of one half."""
+        return self.half(confirmation=confirmation).sizes
+
+    def half(self, *, confirmation: bool) -> "Documents":
+        """The documents of one half."""
         inside = self.confirmation == confirmation
-        return int((self.positive & inside).sum()), int((~self.positive & inside).sum())
+        arrays = {name: held[inside] for name, held in vars(self).items() if isinstance(held, np.ndarray)}
+        return replace(self, **arrays)
 
 
 @dataclass(frozen=True)
@@ -103,28 +119,46 @@ class Scores:
         """The rows of one half of the documents."""
         return self.where(self.documents.confirmation[self.document] == confirmation)
 
+    def within_half(self, *, confirmation: bool) -> "Scores":
+        """The same scores as of a contrast that compares the documents of one half alone."""
+        place = np.cumsum(self.documents.confirmation == confirmation) - 1
+        half = self.half(confirmation=confirmation)
+        return replace(half, documents=self.documents.half(confirmation=confirmation), document=place[half.document])
+
 
 def covered_documents(
     atlas: Atlas, sae: int, positive: dict[int, str], control: dict[int, str]
 ) -> dict[int, bool] | None:
-    """The documents that the SAE has encoded and summed: key -> is positive; None if a side is empty."""
-    rows = atlas.rows("SELECT document FROM coverage WHERE sae = ? AND summed ORDER BY document", [sae])
-    labels = {row[0]: row[0] in positive for row in rows if row[0] in positive or row[0] in control}
+    """The documents that the SAE has encoded and summed: key -> is positive; None if a side is empty.
+
+    Sides come from `normal_texts`. A text that stands in several corpora of a side counts once, that of the first.
+    Documents come in the order of their texts' hashes.
+    """
+    covered = {row[0] for row in atlas.rows("SELECT document FROM coverage WHERE sae = ? AND summed", [sae])}
+    found: dict[str, tuple[int, bool]] = {}
+    for side, texts in ((True, positive), (False, control)):
+        for key, text in texts.items():
+            if key in covered:
+                found.setdefault(text, (key, side))
+    labels = dict(found[text] for text in sorted(found))
     return labels if set(labels.values()) == {True, False} else None
 
 
-def read_documents(atlas: Atlas, sae: int, labels: dict[int, bool]) -> Documents:
+def read_documents(atlas: Atlas, sae: int, labels: dict[int, bool], unit: Unit) -> Documents:
     """What is known of the documents, in the order of `labels`."""
     keys = np.fromiter(labels, dtype=np.int32)
     positive = np.fromiter(labels.values(), dtype=bool)
+    length = {"document": "coverage.tokens", "window": "context.tokens"}[unit]
     chosen = pa.table({"document": keys, "place": np.arange(len(keys), dtype=np.int32)})
     with atlas.registered(chosen=chosen):
         rows = atlas.arrow(
-            """
+            f"""
             SELECT
               coverage.tokens,
               CASE WHEN prepend_bos THEN coverage.contexts ELSE 0 END AS bos_tokens,
-              split = 'confirmation' AS confirmation,
+              {length} AS length,
+              md5(COALESCE(group_name, document.content_hash)) AS draw,
+              group_name,
               template,
               domain
             FROM chosen
@@ -133,25 +167,37 @@ def read_documents(atlas: Atlas, sae: int, labels: dict[int, bool]) -> Documents
             JOIN coverage USING (document)
             JOIN sae USING (sae)
             JOIN tokenization USING (tokenization)
+            JOIN context ON context.document = chosen.document
+              AND context.tokenization = sae.tokenization
+              AND context.sampled
             WHERE sae = $sae
             ORDER BY place
             """,
             {"sae": sae},
         )
-    template = rows["template"].combine_chunks().dictionary_encode()
+    group, template = _numbered(rows["group_name"]), _numbered(rows["template"])
+    group = np.where(group < 0, len(keys) + np.arange(len(keys)), group)
     names, domain = np.unique(np.asarray(rows["domain"].to_pylist(), dtype=object)[~positive], return_inverse=True)
     placed = np.full(len(keys), -1)
     placed[~positive] = domain
     return Documents(
         key=keys,
         positive=positive,
-        confirmation=rows["confirmation"].to_numpy(),
-        template=template.indices.fill_null(-1).to_numpy(),
+        confirmation=later_half(groups_of(group, positive), np.asarray(rows["draw"].to_pylist())),
+        group=group,
+        template=template,
         domain=placed,
         tokens=rows["tokens"].to_numpy(),
         bos_tokens=rows["bos_tokens"].to_numpy(),
+        length=rows["length"].to_numpy(),
         domains=tuple(map(str, names)),
     )
+
+
+def _numbered(names: pa.ChunkedArray) -> Int[np.ndarray, " document"]:
+    """Equal names get equal numbers, from 0 in their order; -1 where there is none."""
+    numbers: Int[np.ndarray, " document"] = names.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
+    return numbers
 
 
 def read_scores(atlas: Atlas, sae: int, documents: Documents, unit: Unit, features: range) -> Scores:

@@ -19,6 +19,12 @@ CONDITIONS = {
 }
 
 
+NORMAL_FORM = r"""
+    trim(regexp_replace(nfc_normalize(regexp_replace(text, '\p{Cf}+', '', 'g')), '[\p{Z}\p{Cc}]+', ' ', 'g'))
+"""
+"""A document's text without invisible characters, each run of white space one space, composed (NFC)."""
+
+
 def select_documents(atlas: Atlas, sets: Iterable[str]) -> dict[int, str]:
     """The documents of all the sets: key -> content hash.
 
@@ -44,15 +50,36 @@ def select_documents(atlas: Atlas, sets: Iterable[str]) -> dict[int, str]:
     return found
 
 
+def normal_texts(atlas: Atlas, documents: Iterable[int]) -> dict[int, str]:
+    """A hash of each document's text that spaces, invisible characters and the spelling of accents do not change.
+
+    The documents come in the order of their texts, then of their corpora, whatever the order of ingest.
+    """
+    rows = atlas.rows(
+        f"""
+        SELECT document, md5({NORMAL_FORM})
+        FROM document
+        JOIN corpus USING (corpus)
+        WHERE document IN (SELECT unnest($1))
+        ORDER BY content_hash, corpus.name
+        """,
+        [list(documents)],
+    )
+    return dict(rows)
+
+
 def check_disjoint(positive: dict[int, str], control: dict[int, str]) -> None:
-    """Refuse a contrast with one text on both sides.
+    """Refuse a contrast with one text on both sides; sides come from `normal_texts`.
 
     Raises:
         SelectionError: there is such a text.
     """
     both = set(positive.values()) & set(control.values())
     if both:
-        raise SelectionError(f"{len(both)} texts are on both sides of the contrast; choose sets that share none")
+        raise SelectionError(
+            f"{len(both)} texts are on both sides of the contrast, spaces, invisible characters and the spelling of "
+            "accents apart; choose sets that share none"
+        )
 
 
 def _parse(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from ingest.contrasts.scores import Unit
 from schema import tables
 from schema.store import Atlas
 
-REVISION = 2
+REVISION = 3
 """Raised when the figures change for the same documents, so that stored contrasts are computed again."""
 
 OF_CONTRAST = tuple(
@@ -38,7 +38,17 @@ class Definition:
 
 
 def documents_hash(atlas: Atlas, sae: int, labels: dict[int, bool]) -> str:
-    """A hash of the documents compared, the sums of their corpora, and the revision of the figures."""
+    """A hash of the documents compared, what is said of them, the sums of their corpora, and the figures' revision."""
+    said = atlas.rows(
+        """
+        SELECT document, content_hash, group_name, template, term, term_start, term_end, domain
+        FROM document
+        JOIN corpus USING (corpus)
+        WHERE document IN (SELECT unnest($1))
+        ORDER BY document
+        """,
+        [list(labels)],
+    )
     sums = atlas.rows(
         """
         SELECT corpus, documents, tokens
@@ -49,7 +59,7 @@ def documents_hash(atlas: Atlas, sae: int, labels: dict[int, bool]) -> str:
         """,
         [sae, list(labels)],
     )
-    return hashlib.sha256(json.dumps([REVISION, sorted(labels.items()), sums]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([REVISION, sorted(labels.items()), said, sums]).encode()).hexdigest()
 
 
 def stored_shuffles(atlas: Atlas, definition: Definition, sae: int, content: str) -> int | None:

@@ -19,8 +19,18 @@ class Document:
     term_start: int | None = None
     term_end: int | None = None
     template: str | None = None
+    group: str | None = None
+    """The whole that it is a piece of, such as a book, a law or a patient, where its source says so."""
     identified: bool = False
     """The source gave the id: another text under it is a new version of the document."""
+
+    @property
+    def group_name(self) -> str | None:
+        """The whole it is a piece of: its group, else its template, else its id before `#`; None if it stands alone."""
+        if self.group or self.template:
+            return self.group or self.template
+        whole, mark, _ = self.external_id.partition("#")
+        return whole if self.identified and mark and whole else None
 
     @cached_property
     def content_hash(self) -> str:

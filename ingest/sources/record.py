@@ -9,7 +9,19 @@ from schema.errors import SourceError
 
 _ID_FIELDS = ("external_id", "doc_id", "id")
 FIELDS = frozenset(
-    {"text", "domain", "source", "licence", "license", "attribution", "template", "term", "term_start", "term_end"}
+    {
+        "text",
+        "domain",
+        "source",
+        "licence",
+        "license",
+        "attribution",
+        "template",
+        "group",
+        "term",
+        "term_start",
+        "term_end",
+    }
     | set(_ID_FIELDS)
 )
 """The fields that a record may have; any other is ignored."""
@@ -70,6 +82,7 @@ def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document
         term_start=start,
         term_end=end,
         template=_string(fields, "template"),
+        group=_name(fields, "group"),
         identified=external_id is not None,
     )
 
@@ -108,13 +121,13 @@ def _string(fields: Mapping[str, object], name: str) -> str | None:
 
 
 def _external_id(fields: Mapping[str, object]) -> str | None:
-    for name in _ID_FIELDS:
-        value = fields.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if value is not None and value != "":
-            return _string(fields, name)
-    return None
+    return next((found for name in _ID_FIELDS if (found := _name(fields, name)) is not None), None)
+
+
+def _name(fields: Mapping[str, object], name: str) -> str | None:
+    """Give a text field that may also be a whole number."""
+    value = fields.get(name)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _string(fields, name)
 
 
 def _integer(fields: Mapping[str, object], name: str) -> int | None:

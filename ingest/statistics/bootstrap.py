@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ingest.statistics.groups import groups_of
+
 RESAMPLES = 1000
 LEVEL = 0.95
 BLOCK = 256
@@ -32,16 +34,13 @@ def resample_weights(
     group: Int[np.ndarray, " document"], positive: Bool[np.ndarray, " document"], resamples: int, seed: int
 ) -> Int[np.ndarray, "document resample"]:
     """How often each document is in each draw of as many groups, with replacement, in each stratum."""
-    members, member_of = np.unique(group, return_inverse=True)
-    positives = np.bincount(member_of, weights=positive, minlength=len(members))
-    sizes = np.bincount(member_of, minlength=len(members))
-    stratum = (positives > 0).astype(int) + 2 * (positives < sizes)
+    groups = groups_of(group, positive)
     rng = np.random.default_rng(seed)
-    drawn = np.zeros((len(members), resamples), dtype=np.int16)
-    for kind in np.unique(stratum):
-        inside = np.flatnonzero(stratum == kind)
+    drawn = np.zeros((len(groups.size), resamples), dtype=np.int16)
+    for side in np.unique(groups.side):
+        inside = np.flatnonzero(groups.side == side)
         drawn[inside] = rng.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), resamples).T
-    weights: Int[np.ndarray, "document resample"] = drawn[member_of]
+    weights: Int[np.ndarray, "document resample"] = drawn[groups.member]
     return weights
 
 

@@ -16,6 +16,7 @@ from schema.tables.base import metadata
 from schema.tables.contrasts import (
     contrast,
     contrast_correlation,
+    contrast_document,
     contrast_null,
     feature_confirmation,
     feature_contrast,
@@ -36,6 +37,7 @@ __all__ = [
     "context",
     "contrast",
     "contrast_correlation",
+    "contrast_document",
     "contrast_null",
     "corpus",
     "coverage",

@@ -57,8 +57,29 @@ sae_contrast = Table(
     Column("fms_1", Double, comment="FMS@1 = acc_0 (local@1 + global) / 2"),
     Column("fms_5", Double, comment="FMS@5 = acc_0 (local@5 + global) / 2"),
     Column("documents_hash", String, nullable=False, comment="Hash of the documents compared: what makes a rerun free"),
+    Column("groups_positive", Integer, comment="Groups that the positive documents are of; NULL: to be computed again"),
+    Column("groups_control", Integer, comment="Groups that the control documents are of"),
     PrimaryKeyConstraint("contrast", "sae"),
     comment="A contrast computed for an SAE: how much it compared, and its feature monosemanticity score (FMS)",
+)
+
+contrast_document = Table(
+    "contrast_document",
+    metadata,
+    pointer("contrast", "Contrast"),
+    reference("sae", "SAE"),
+    pointer("document", "Document compared; a text in several corpora of a side is compared once"),
+    Column("positive", Boolean, nullable=False, comment="Its side"),
+    Column(
+        "split",
+        String,
+        nullable=False,
+        comment="discovery or confirmation: by hash of its group, each side's groups halved",
+    ),
+    Column("tokens", Integer, nullable=False, comment="Tokens of what is compared of it: the text, or a window"),
+    PrimaryKeyConstraint("contrast", "sae", "document"),
+    CheckConstraint("split IN ('discovery', 'confirmation')", name="contrast_document_split"),
+    comment="A document that a contrast compares: its side and its half; pieces of one group are in one half",
 )
 
 feature_contrast = Table(
@@ -111,7 +132,7 @@ feature_confirmation = Table(
     ),
     Column("f1_discovery", Double, comment="F1 at the threshold on the half that chose it: too good by nature"),
     Column("auroc", Double, comment="AUROC on the confirmation half"),
-    Column("auroc_low", Double, comment="Lower end of its interval at level 0.95, bootstrap over templates"),
+    Column("auroc_low", Double, comment="Lower end of its interval at level 0.95, bootstrap over groups"),
     Column("auroc_high", Double, comment="Upper end of the interval; NULL if it fires in fewer than 5 documents"),
     Column("precision", Double, comment="Share of the documents called that are positive; NULL if none is called"),
     Column("recall", Double, comment="Share of the positive documents that are called"),
@@ -122,7 +143,7 @@ feature_confirmation = Table(
     Column("probe_f1", Double, comment="F1 of the probe"),
     PrimaryKeyConstraint("contrast", "sae", "feature"),
     comment="A feature in a contrast, chosen on one half of the documents and judged on the other; "
-    "NULL where a half has fewer than 5 documents of a side",
+    "NULL where a half has fewer than 5 groups of a side",
 )
 
 feature_pair = Table(

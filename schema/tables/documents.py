@@ -37,10 +37,11 @@ document = Table(
     Column("term_start", Integer, comment="First character of the term"),
     Column("term_end", Integer, comment="Character after the term"),
     Column("template", String, comment="Sentence template shared with documents of other corpora"),
-    Column("split", String, nullable=False, comment="discovery or confirmation, by hash of the template or the text"),
+    Column(
+        "group_name", String, comment="The whole it is a piece of (a book, a law, a patient); NULL: it stands alone"
+    ),
     Column("content_hash", String, nullable=False, comment="BLAKE2b-128 of the text, hexadecimal"),
     UniqueConstraint("corpus", "content_hash"),
-    CheckConstraint("split IN ('discovery', 'confirmation')", name="document_split"),
     CheckConstraint("term IS NULL OR (0 <= term_start AND term_start < term_end)", name="document_term_span"),
     comment="One text of a corpus",
 )

@@ -1,0 +1,115 @@
+CREATE TEMP TABLE kept_document AS
+SELECT
+	* EXCLUDE (split),
+	COALESCE(
+		template,
+		CASE
+			WHEN external_id LIKE '_%#%' AND NOT starts_with(external_id, source || ':') THEN split_part(external_id, '#', 1)
+		END
+	) AS group_name
+FROM document;
+
+DROP TABLE document;
+
+CREATE TABLE document (
+	document INTEGER NOT NULL,
+	corpus SMALLINT NOT NULL,
+	external_id VARCHAR NOT NULL,
+	text VARCHAR NOT NULL,
+	source VARCHAR NOT NULL,
+	licence VARCHAR,
+	attribution VARCHAR,
+	term VARCHAR,
+	term_start INTEGER,
+	term_end INTEGER,
+	template VARCHAR,
+	group_name VARCHAR,
+	content_hash VARCHAR NOT NULL,
+	PRIMARY KEY (document),
+	UNIQUE (corpus, content_hash),
+	CONSTRAINT document_term_span CHECK (term IS NULL OR (0 <= term_start AND term_start < term_end))
+);
+
+INSERT INTO document BY NAME SELECT * FROM kept_document ORDER BY document;
+
+DROP TABLE kept_document;
+
+COMMENT ON TABLE document IS 'One text of a corpus';
+
+COMMENT ON COLUMN document.document IS 'Key';
+
+COMMENT ON COLUMN document.corpus IS 'Corpus it is in';
+
+COMMENT ON COLUMN document.external_id IS 'Its name at its source';
+
+COMMENT ON COLUMN document.text IS 'The whole text';
+
+COMMENT ON COLUMN document.source IS 'Where it comes from';
+
+COMMENT ON COLUMN document.licence IS 'Licence of the text';
+
+COMMENT ON COLUMN document.attribution IS 'Whom the licence asks to be named';
+
+COMMENT ON COLUMN document.term IS 'The concept that the text names, if marked';
+
+COMMENT ON COLUMN document.term_start IS 'First character of the term';
+
+COMMENT ON COLUMN document.term_end IS 'Character after the term';
+
+COMMENT ON COLUMN document.template IS 'Sentence template shared with documents of other corpora';
+
+COMMENT ON COLUMN document.group_name IS 'The whole it is a piece of (a book, a law, a patient); NULL: it stands alone';
+
+COMMENT ON COLUMN document.content_hash IS 'BLAKE2b-128 of the text, hexadecimal';
+
+CREATE TABLE contrast_document (
+	contrast SMALLINT NOT NULL,
+	sae SMALLINT NOT NULL,
+	document INTEGER NOT NULL,
+	positive BOOLEAN NOT NULL,
+	split VARCHAR NOT NULL,
+	tokens INTEGER NOT NULL,
+	PRIMARY KEY (contrast, sae, document),
+	CONSTRAINT contrast_document_split CHECK (split IN ('discovery', 'confirmation')),
+	FOREIGN KEY(sae) REFERENCES sae (sae)
+);
+
+COMMENT ON TABLE contrast_document IS 'A document that a contrast compares: its side and its half; pieces of one group are in one half';
+
+COMMENT ON COLUMN contrast_document.contrast IS 'Contrast';
+
+COMMENT ON COLUMN contrast_document.sae IS 'SAE';
+
+COMMENT ON COLUMN contrast_document.document IS 'Document compared; a text in several corpora of a side is compared once';
+
+COMMENT ON COLUMN contrast_document.positive IS 'Its side';
+
+COMMENT ON COLUMN contrast_document.split IS 'discovery or confirmation: by hash of its group, each side''s groups halved';
+
+COMMENT ON COLUMN contrast_document.tokens IS 'Tokens of what is compared of it: the text, or a window';
+
+ALTER TABLE sae_contrast ADD COLUMN groups_positive INTEGER;
+
+ALTER TABLE sae_contrast ADD COLUMN groups_control INTEGER;
+
+COMMENT ON COLUMN sae_contrast.groups_positive IS 'Groups that the positive documents are of; NULL: to be computed again';
+
+COMMENT ON COLUMN sae_contrast.groups_control IS 'Groups that the control documents are of';
+
+COMMENT ON TABLE feature_confirmation IS 'A feature in a contrast, chosen on one half of the documents and judged on the other; NULL where a half has fewer than 5 groups of a side';
+
+COMMENT ON COLUMN feature_confirmation.auroc_low IS 'Lower end of its interval at level 0.95, bootstrap over groups';
+
+UPDATE sae_contrast SET documents_hash = '', fms_root = NULL, fms_accuracy = NULL, fms_local_1 = NULL, fms_local_5 = NULL, fms_global = NULL, fms_1 = NULL, fms_5 = NULL;
+
+DELETE FROM feature_contrast;
+
+DELETE FROM feature_confirmation;
+
+DELETE FROM feature_pair;
+
+DELETE FROM feature_domain;
+
+DELETE FROM feature_evidence;
+
+DELETE FROM contrast_correlation;

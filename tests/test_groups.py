@@ -1,0 +1,83 @@
+"""Groups of documents: which documents are one unit, and how groups fall into halves."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.sources import Document, read_documents
+from ingest.statistics.groups import BOTH, CONTROL, POSITIVE, groups_of, later_half
+from schema import open_atlas
+from schema.verify import verify
+
+
+@pytest.mark.parametrize(
+    ("fields", "group"),
+    [
+        ({"group": "a book", "template": "t", "id": "law#2"}, "a book"),
+        ({"group": 12, "id": "law#2"}, "12"),
+        ({"group": "", "template": "t", "id": "law#2"}, "t"),
+        ({"id": "law#2"}, "law"),
+        ({"id": "law#2#3"}, "law"),
+        ({"id": "law"}, None),
+        ({"id": "#2"}, None),
+        ({}, None),
+    ],
+)
+def test_a_group_is_named_or_follows_from_template_or_id(
+    fields: dict[str, object], group: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "a#b.jsonl").write_text(json.dumps({"text": "A text.", **fields}))
+    (document,) = read_documents(str(tmp_path / "a#b.jsonl"))
+    assert isinstance(document, Document)
+    assert document.group_name == group
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=60), st.integers(0, 99))
+def test_whole_groups_fall_into_even_halves(drawn: list[tuple[int, bool]], seed: int) -> None:
+    group, positive = (np.array(column) for column in zip(*drawn, strict=True))
+    draw = np.random.default_rng(seed).permutation(13)[group]
+    later = later_half(groups_of(group, positive), draw)
+    sides = {number: set(positive[group == number]) for number in set(group)}
+    for number in sides:
+        assert len(set(later[group == number])) == 1
+    for side in ({True}, {False}, {True, False}):
+        mine = [bool(later[group == number][0]) for number in sides if sides[number] == side]
+        assert 0 <= len(mine) - 2 * sum(mine) <= 1
+    order = np.random.default_rng(seed).permutation(len(group))
+    assert (later_half(groups_of(group[order], positive[order]), draw[order]) == later[order]).all()
+
+
+def test_groups_know_their_side() -> None:
+    found = groups_of(np.array([7, 3, 7, 5]), np.array([True, True, False, False]))
+    assert found.side.tolist() == [POSITIVE, CONTROL, BOTH]
+    assert found.size.tolist() == [1, 1, 2]
+    assert found.member.tolist() == [2, 0, 2, 1]
+
+
+def version_2(path: Path) -> None:
+    """An atlas file as version 2 left it, with three documents and a contrast."""
+    with duckdb.connect(str(path)) as file:
+        for number, name in enumerate(("m001_create_tables", "m002_quality_schedule"), start=1):
+            file.execute(files("schema.migrations").joinpath(f"{name}.sql").read_text(encoding="utf-8"))
+            file.execute("INSERT INTO migration VALUES (?, ?, now())", [number, name])
+        file.execute("INSERT INTO corpus VALUES (0, 'laws', 'law')")
+        rows = [(0, "law#1", "s", None), (1, "law#2", "s", "t"), (2, "a#b.txt:3", "a#b.txt", None)]
+        file.executemany(
+            "INSERT INTO document SELECT $1, 0, $2, 'x' || $1, $3, NULL, NULL, NULL, NULL, NULL, $4, 'discovery', $1",
+            rows,
+        )
+
+
+def test_an_older_atlas_gets_its_groups(tmp_path: Path) -> None:
+    version_2(tmp_path / "old.duckdb")
+    with open_atlas(tmp_path / "old.duckdb") as atlas:
+        assert atlas.rows("SELECT document, group_name FROM document ORDER BY 1") == [(0, "law"), (1, "t"), (2, None)]
+        broken = {finding.invariant for finding in verify(atlas) if finding.violations}
+    assert broken == {"every text has the hash it is known by"}
+    assert (tmp_path / "old.v2.duckdb").exists()
