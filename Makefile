@@ -3,7 +3,7 @@
 # make test    everything that is checked
 # make test-next  the database of activations on the newest alpha of Datasette 1.0
 # make bench   speed and memory, each against the obvious way
-# make faults  kills, full and read-only disks, little memory, bad input, by the hundred and thousand (about an hour)
+# make faults  kills, full and read-only disks, little memory, bad input, cron lines, by the hundred and thousand (about an hour)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin

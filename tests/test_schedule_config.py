@@ -215,8 +215,39 @@ def test_a_file_that_is_no_toml_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(ScheduleError, match=r"broken.toml is no TOML: Invalid value \(at line 1"):
         read_schedule(path)
     path.write_bytes(b'atlas = "\xff"')
-    with pytest.raises(ScheduleError, match=r"broken.toml is no TOML"):
+    with pytest.raises(ScheduleError, match=r"broken.toml is not UTF-8 \(byte 0xff in line 1\); save it as UTF-8"):
         read_schedule(path)
+
+
+def test_a_file_in_another_encoding_is_read_or_told_so(tmp_path: Path) -> None:
+    path, text = (
+        tmp_path / "schedule.toml",
+        'atlas = "a.duckdb"\n[corpus.été]\nsources = "x.txt"\n'.replace("été", '"été"'),
+    )
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert [job.name for job in read_schedule(path).jobs] == ["été"]
+    for encoding in ("utf-16", "utf-16-be", "utf-32"):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(ScheduleError, match=rf"schedule.toml is UTF-{encoding[4:6]} text; save it as UTF-8"):
+            read_schedule(path)
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ScheduleError, match=r"schedule.toml is not UTF-8 \(byte 0xe9 in line 2\); save it as UTF-8"):
+        read_schedule(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('every = "999999w"', "every: '999999w' is longer than a hundred years; write a length of time such as"),
+        (f'grace = "{"999999w" * 200}"', "is longer than a hundred years; write a length of time such as"),
+        ('backoff = "36526d"', "backoff: '36526d' is longer than a hundred years; write"),
+        ("limit = 99999999999999999999", "limit: 99999999999999999999 is no whole number from 1 to 2,147,483,647"),
+        ("retries = 2147483648", "retries: 2147483648 is no whole number from 0 to 2,147,483,647"),
+    ],
+)
+def test_what_is_too_large_is_a_mistake_as_any_other(tmp_path: Path, line: str, wrong: str) -> None:
+    (said,) = mistakes(tmp_path, f'[corpus.news]\nsources = "x.txt"\n{line}')
+    assert wrong in said
 
 
 def test_what_is_named_but_absent_is_said_by_key(tmp_path: Path) -> None:

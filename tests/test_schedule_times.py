@@ -1,9 +1,10 @@
 """When jobs are due: cron lines, time zones, daylight saving, folding, jitter, back-off, all by arithmetic."""
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,24 @@ from ingest.schedule.config import LONGEST_BACKOFF, Job, Retry, When
 from ingest.schedule.cron import Cron
 from ingest.schedule.planning import Attempt, Due, Past, Situation, due_now, next_due, overlapped, retry_at
 from ingest.schedule.timing import MOST_FOLDED, Interval, Timing, fold, parse_duration, shortest_gap, spread
+from tests.cron_reference import Line, Years, disagreements, some_line
 from tests.scheduling import utc
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
+ODD_ZONES = {
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "America/Havana",
+    "America/New_York",
+    "Antarctica/Casey",
+    "Antarctica/Troll",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Europe/Berlin",
+    "Pacific/Apia",
+}
+"""Where clocks change by half an hour, two hours or a day, at midnight, or several times a year."""
 HOUR = timedelta(hours=1)
 NIGHTLY = Cron("30 2 * * *", BERLIN)
 
@@ -102,12 +117,20 @@ def test_a_day_and_a_weekday_are_alternatives_as_in_cron() -> None:
     ("line", "why"),
     [
         ("30 2 * *", "it has 4 fields, not five"),
-        ("61 2 * * *", "higher than the maximum"),
-        ("a 2 * * *", 'Unrecognized expression "a" for field "minute"'),
+        ("61 2 * * *", "'61' is no minute: they are 0 to 59"),
+        ("a 2 * * *", "'a' is no minute: they are 0 to 59"),
+        ("0 0 last * *", "'last' is no day: they are 1 to 31"),
+        ("0 0 * 13 *", "'13' is no month: they are 1 to 12, or jan to dec"),
+        ("0 0 * * sun-7-1", "'7-1' is no weekday: they are 0 to 7, or sun to sat"),
+        ("0,,5 0 * * *", "'' is no minute"),
+        ("0 9-5 * * *", "'9-5' is no range of hours"),
+        ("@reboot", "there is no '@reboot'; there are @hourly, @daily"),
         ("0 0 * * 8", "'8' is no weekday"),
         ("0 0 * * 5-1", "no range of weekdays"),
         ("0 0 30 2 *", "there is no such day"),
-        ("*/0 * * * *", "higher than 0"),
+        ("0 0 31 2,4,6,9,11 *", "there is no such day"),
+        ("*/0 * * * *", "'\\*/0' has no step"),
+        ("*/ * * * *", "'\\*/' has no step"),
         ("", "it has 0 fields"),
     ],
 )
@@ -118,6 +141,51 @@ def test_a_line_that_is_none_says_why(line: str, why: str) -> None:
 
 def test_nicknames() -> None:
     assert times(Cron("@daily", BERLIN), "2026-10-23 12:00", 3) == ["10-23 22:00", "10-24 22:00", "10-25 23:00"]
+    assert times(Cron(" @Hourly", BERLIN), "2026-03-29 00:00", 2) == ["03-29 01:00", "03-29 02:00"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "line", "start", "expected"),
+    [
+        ("Europe/Berlin", "@monthly", "2026-02-28 23:00", ["03-31 22:00", "04-30 22:00"]),
+        ("Europe/Berlin", "@weekly", "2026-03-28 23:00", ["04-04 22:00", "04-11 22:00"]),
+        ("America/New_York", "30 0 * * *", "2026-03-08 05:30", ["03-09 04:30", "03-10 04:30"]),
+        ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03 00:00", ["10-03 15:45", "10-04 15:15"]),
+        ("Australia/Lord_Howe", "0 * * * *", "2027-04-03 13:59", ["04-03 14:00", "04-03 15:30", "04-03 16:30"]),
+        ("Antarctica/Troll", "30 2 * * *", "2026-03-28 12:00", ["03-29 02:30", "03-30 00:30"]),
+        ("Antarctica/Troll", "*/30 2 * * *", "2026-10-24 12:00", ["10-25 00:00", "10-25 00:30", "10-26 02:00"]),
+        ("Pacific/Apia", "0 12 * * *", "2011-12-29 22:00", ["12-30 22:00", "12-31 22:00"]),
+        ("Pacific/Apia", "0 12 30 * *", "2011-12-01 00:00", ["12-30 22:00", "01-29 22:00"]),
+        ("Pacific/Kwajalein", "0 12 21 * *", "1993-08-01 00:00", ["08-22 00:00", "09-21 00:00"]),
+    ],
+)
+def test_clocks_that_change_by_any_length_lose_no_time(zone: str, line: str, start: str, expected: list[str]) -> None:
+    assert times(Cron(line, ZoneInfo(zone)), start, len(expected)) == expected
+
+
+def test_lines_agree_with_a_reference_that_looks_at_every_minute() -> None:
+    chance, years = random.Random(5), Years(2010, 2014)
+    zones = [ZoneInfo(name) for name in sorted(available_timezones()) if name in ODD_ZONES]
+    outcomes: list[str | None] = []
+    for _ in range(40):
+        line = some_line(chance)
+        shown = years.shown(line)
+        for zone in chance.sample(zones, 3):
+            outcomes += disagreements(line, zone, years, shown, chance, most=20)
+    assert len(outcomes) > 1_500
+    assert [outcome for outcome in outcomes if outcome] == []
+
+
+def test_the_reference_itself_knows_what_is_written_here() -> None:
+    line, years = (
+        Line("30 2 * * *", tuple(map(frozenset, ([30], [2], range(1, 32), range(1, 13), range(7))))),
+        Years(2026, 2027),
+    )
+    due = years.due(years.shown(line), years.stretches(BERLIN), fixed=True)
+    moments = [years.begins + timedelta(minutes=int(minute)) for minute in due]
+    assert len(moments) == 365
+    assert {utc("2026-03-29 01:30"), utc("2026-10-25 00:30")} <= set(moments)
+    assert not {utc("2026-03-29 00:30"), utc("2026-10-25 01:30")} & set(moments)
 
 
 def test_an_interval_does_not_mind_the_clocks() -> None:
@@ -127,15 +195,22 @@ def test_an_interval_does_not_mind_the_clocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("15m", 900), ("1h30m", 5400), ("2d", 172800), ("1w", 604800)]
+    ("text", "seconds"),
+    [("90s", 90), ("15m", 900), ("1h30m", 5400), ("2d", 172800), ("1w", 604800), ("36525d", 3155760000)],
 )
 def test_lengths_of_time(text: str, seconds: int) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5min", "1.5h", "5m!"])
+@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5min", "1.5h", "5m!", "\u0665m"])
 def test_what_is_no_length_of_time(text: str) -> None:
     with pytest.raises(ValueError, match="no length of time"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["36526d", "999999w", "999999w" * 200])
+def test_more_than_a_hundred_years_is_too_long(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than a hundred years"):
         parse_duration(text)
 
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
-from ingest.schedule.timing import parse_duration
+from ingest.schedule.timing import LONGEST, parse_duration
 
 T = TypeVar("T")
+LARGEST = 2**31 - 1
+"""The largest number: as many rows as a table of documents has keys."""
+
 DURATION = "write a length of time such as '90s', '15m', '6h' or '1d'"
 
 
@@ -79,8 +82,9 @@ class Fields:
         value = self._value(key)
         if value is None:
             return otherwise
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            self.wrong(key, f"{value!r} is no whole number from {least} on")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= LARGEST:
+            reach = "on" if isinstance(value, int) and value < least else f"to {LARGEST:,}"
+            self.wrong(key, f"{value!r} is no whole number from {least} {reach}")
             return otherwise
         return value
 
@@ -102,17 +106,20 @@ class Fields:
             return otherwise
         return otherwise if value is None else cast(T, value)
 
-    def duration(self, key: str, otherwise: T, *, least: timedelta = timedelta(0)) -> timedelta | T:
+    def duration(
+        self, key: str, otherwise: T, *, least: timedelta = timedelta(0), most: timedelta = LONGEST
+    ) -> timedelta | T:
         """A length of time."""
         value = self._value(key)
         if value is None:
             return otherwise
         try:
             found = parse_duration(value) if isinstance(value, str) else None
-        except ValueError:
-            found = None
-        if found is None or found < least:
-            self.wrong(key, f"{value!r} is no length of time{_from(least)}; {DURATION}")
+        except ValueError as error:
+            self.wrong(key, f"{error}; {DURATION}")
+            return otherwise
+        if found is None or not least <= found <= most:
+            self.wrong(key, f"{value!r} is no length of time{_between(least, most)}; {DURATION}")
             return otherwise
         return found
 
@@ -162,5 +169,6 @@ class Fields:
         return value if isinstance(value, dict) else {}
 
 
-def _from(least: timedelta) -> str:
-    return f" from {int(least.total_seconds())} s on" if least else ""
+def _between(least: timedelta, most: timedelta) -> str:
+    longest = f" to {int(most.total_seconds())} s" if most < LONGEST else " on"
+    return f" from {int(least.total_seconds())} s{longest}" if least else ""

@@ -13,6 +13,7 @@ from ingest.schedule.cron import Cron
 from ingest.schedule.fields import Fields, near
 from ingest.schedule.paths import Places
 from ingest.schedule.timing import Interval, Timing, shortest_gap
+from ingest.sources.binary import binary_kind
 from schema.errors import ScheduleError
 
 CRON = "write five fields, minute hour day month weekday, such as '30 2 * * *'"
@@ -26,10 +27,10 @@ def read_schedule(path: Path) -> Schedule:
         ScheduleError: the file cannot be read or is no TOML, or a line for every mistake: file, key, what to do.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(_text(path))
     except OSError as error:
         raise ScheduleError(f"{path} cannot be read: {error.strerror}; give the file of a schedule") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ScheduleError(f"{path} is no TOML: {error}; mend that line") from error
     mistakes: list[str] = []
     schedule = _schedule(path.resolve(), Fields("", values, mistakes))
@@ -39,6 +40,26 @@ def read_schedule(path: Path) -> Schedule:
     if mistakes:
         raise ScheduleError("\n".join(f"{path}: {mistake}" for mistake in dict.fromkeys(mistakes)))
     return schedule
+
+
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8, without the mark that Notepad begins it with.
+
+    Raises:
+        OSError: it cannot be read.
+        ScheduleError: it is in another encoding.
+    """
+    data = path.read_bytes()
+    kind = binary_kind(data)
+    if kind:
+        raise ScheduleError(f"{path} is {kind}; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ScheduleError(
+            f"{path} is not UTF-8 (byte 0x{data[error.start]:02x} in line {line}); save it as UTF-8"
+        ) from error
 
 
 def _schedule(path: Path, top: Fields) -> Schedule:
@@ -153,7 +174,7 @@ def _notify(top: Fields, places: Places) -> Notify | None:
     command = table.texts("command")
     if not table.has("command"):
         table.wrong("command", 'it is missing; write command = ["program", "argument"]')
-    timeout = table.duration("timeout", Notify.timeout, least=timedelta(seconds=1))
+    timeout = table.duration("timeout", Notify.timeout, least=timedelta(seconds=1), most=timedelta(days=1))
     attempts: Any = table.choice("attempts", ("every", "last"))
     table.end()
     return Notify(places.command(command), timeout, attempts or Notify.attempts)

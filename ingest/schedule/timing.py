@@ -11,6 +11,9 @@ MOST_FOLDED = 10_000
 """Missed due times that are counted one by one; more count as many."""
 
 INSTANT = timedelta(microseconds=1)
+LONGEST = timedelta(days=36_525)
+"""A hundred years: no date that follows from it is beyond the calendar."""
+
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -72,9 +75,12 @@ def spread(seed: str, job: str, due: datetime, jitter: timedelta) -> timedelta:
 def parse_duration(text: str) -> timedelta:
     """What `90s`, `15m`, `1h30m`, `2d` or `1w` mean.
 
-    Raises: ValueError for anything else.
+    Raises: ValueError for anything else, and for more than a hundred years.
     """
-    parts = re.findall(r"(\d{1,6})([smhdw])", text)
+    parts = re.findall(r"([0-9]{1,6})([smhdw])", text)
     if not parts or "".join(map("".join, parts)) != text:
         raise ValueError(f"'{text}' is no length of time")
-    return timedelta(seconds=sum(int(number) * UNITS[unit] for number, unit in parts))
+    seconds = sum(int(number) * UNITS[unit] for number, unit in parts)
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"'{text}' is longer than a hundred years")
+    return timedelta(seconds=seconds)
