@@ -51,7 +51,7 @@ def test_as_many_survive_as_the_saved_query_counts(sae: str, served: Served, tin
     (expected,) = asked(tiny_snapshot, "survivors", sae=sae)
     counted = {step["test"]: step["features"] for step in page["survivors"]}
     names = ("printed", "at_q", "confirmed", "matched", "family_wise")
-    columns = ("printed", "printed_at_q", "printed_confirmed", "printed_matched", "printed_family_wise")
+    columns = ("printed", "printed_at_q", "discovery_confirmed", "printed_matched", "printed_family_wise")
     assert counted == {
         name: expected[column] for name, column in zip(names, columns, strict=True) if expected[column] is not None
     }
@@ -107,7 +107,7 @@ def test_sets_of_documents_in_words() -> None:
 
 def evidence(**changed: Any) -> Evidence:
     """A contrast for which everything speaks."""
-    best: dict[str, Any] = {"feature": 7, "auroc": 0.9, "auroc_confirmation": 0.85}
+    best: dict[str, Any] = {"feature": 7, "auroc": 0.9, "auroc_confirmation": 0.85, "auroc_length": 0.88}
     best |= {"auroc_low": 0.8, "auroc_high": 0.95}
     best |= {"matched_share": 0.75, "matched_q": 0.01, "top_token_share": 0.1, "top_tokens": [" cancer"]}
     values: dict[str, Any] = {
@@ -117,6 +117,11 @@ def evidence(**changed: Any) -> Evidence:
             "documents_positive": 50,
             "documents_control": 60,
             "pairs": 9,
+            "groups_positive": 50,
+            "groups_control": 20,
+            "length_p": 0.5,
+            "length_positive_median": 40.0,
+            "length_control_median": 30.5,
         },
         "names": ("medical", "control"),
         "found": {"favour_positive": 4},
@@ -145,7 +150,10 @@ def test_all_that_speaks_for_a_contrast_is_said() -> None:
         ({"survivors": {"at_q": 7}}, "Of the 40 features that the study's method prints, 33 do not survive"),
         ({"best": {"top_token_share": 0.75}}, "75 % of the tokens on which feature 7 fires are one token ('cancer')"),
         ({"best": {"auroc_low": 0.4}}, "as low as 0.400"),
-        ({"best": {"auroc_low": None}}, "Too few documents are in the half kept for confirmation"),
+        ({"best": {"auroc_low": None}}, "fires in too few groups of the half kept for confirmation"),
+        ({"contrast": {"groups_control": 9}}, "the control documents are of 9: with fewer than 5 in a half nothing"),
+        ({"contrast": {"length_p": 0.001}}, "40 tokens against 30.5, p 0.001), and an activation's maximum grows"),
+        ({"contrast": {"length_p": 0.001}}, "among documents of like length feature 7 has an AUROC of 0.880"),
         ({"weakest": {"fires": 2, "auroc": 0.625}}, "weakest against law (AUROC 0.625, firing in 2 of 5 documents)"),
         ({"contrast": {"pairs": 0}}, "may differ in length, syntax or punctuation"),
         ({"contrast": {"documents_control": 12}}, "One side has 12 documents only"),

@@ -2,6 +2,7 @@
 
 from hashlib import blake2b
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,16 +103,18 @@ def test_window_hashes_follow_from_text_and_ordinal_alone(tokenizer: object) -> 
     once, again = cut(tokenizer, text), cut(tokenizer, text)
     assert [window.content_hash for window in once] == [window.content_hash for window in again]
     assert len({window.content_hash for window in once}) == len(once) > 1
-    assert sampled_ordinal(once) == min(once, key=lambda window: window.content_hash).ordinal
 
 
-def test_the_window_chosen_by_hash_is_uniform() -> None:
-    counts = [0, 0, 0, 0]
-    for number in range(2000):
+def test_a_window_is_drawn_in_proportion_to_its_tokens() -> None:
+    nothing = [np.zeros(size, dtype=np.int32) for size in (127, 127, 127, 19)]
+    counts, n = np.zeros(4), 4000
+    for number in range(n):
         hashes = [window_hash(f"{number:032x}", ordinal) for ordinal in range(4)]
         assert all(0 <= value < 2**63 for value in hashes)
-        counts[hashes.index(min(hashes))] += 1
-    assert all(abs(count - 500) < 5 * (2000 * 3 / 16) ** 0.5 for count in counts)
+        drawn = [Window(ordinal, zeros, zeros, zeros, hashes[ordinal]) for ordinal, zeros in enumerate(nothing)]
+        counts[sampled_ordinal(drawn)] += 1
+    share = np.array([len(zeros) for zeros in nothing]) / 400
+    assert (np.abs(counts - n * share) < 4 * np.sqrt(n * share * (1 - share))).all()
 
 
 def test_the_vocabulary_has_the_text_of_every_token(pocket: Pocket) -> None:

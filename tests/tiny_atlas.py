@@ -406,7 +406,7 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
             f"discovery_{side}": len({*keys} & {*discovery})
             for side, keys in (("positive", positive), ("control", control))
         }
-        counts |= {"pairs": 3, "terms": 6, "groups_positive": 6, "groups_control": 6}
+        counts |= {"pairs": 3, "terms": 6, "groups_positive": 6, "groups_control": 6} | _lengths(positive, control)
         _fill(atlas, "sae_contrast", [{"contrast": 0, "sae": sae, **counts, **_fms(sae), "documents_hash": "c" * 32}])
         _fill(atlas, "contrast_document", _compared(sae, positive, control, discovery))
         _fill(atlas, "feature_contrast", rows)
@@ -416,6 +416,16 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
         _fill(atlas, "feature_evidence", (_evidence(atlas, row) for row in rows))
         _fill(atlas, "contrast_null", (_shuffled(sae, shuffle) for shuffle in range(1, 25)))
         _fill(atlas, "contrast_correlation", _correlations(sae))
+
+
+def _lengths(positive: list[int], control: list[int]) -> Row:
+    found = {"length_p": 0.75}
+    for side, keys in (("positive", positive), ("control", control)):
+        sizes = sorted(len(DOCUMENTS[key][1].split(" ")) for key in keys)
+        for name, place in (("q1", 1.25), ("median", 2.5), ("q3", 3.75)):
+            low = int(place)
+            found[f"length_{side}_{name}"] = sizes[low] + (place - low) * (sizes[low + 1] - sizes[low])
+    return found
 
 
 def _compared(sae: int, positive: list[int], control: list[int], discovery: list[int]) -> Iterable[Row]:
@@ -451,6 +461,9 @@ def _confirmed(row: Row) -> Row:
         "probe_f1": 2 * hits / (hits + misses + 6),
     }
     found = {"auroc_discovery": row["auroc"], "threshold": 1.5, "f1_discovery": 0.5, "auroc": row["auroc"]}
+    found |= {"fires_discovery": (hits + misses) // 2, "p_discovery": row["p"], "q_discovery": row["q"]}
+    found |= {f"study_{side}_discovery": row[f"study_{side}"] for side in ("positive", "control")}
+    found |= {"study_kept_discovery": row["study_kept"]}
     return _named(row) | found | {name: value if known else None for name, value in verdict.items()}
 
 
@@ -550,6 +563,8 @@ def _contrasted(atlas: Atlas, sae: int, feature: int, positive: list[int], contr
         "study_control": study[1],
         "study_difference": study[0] - study[1],
         "auroc": auroc,
+        "auroc_length": auroc,
+        "p_length": p,
         "p": p,
         "q": None,
         "fisher_p": _fisher(*(sum(value > 0 for value in group) for group in maxima)),

@@ -40,13 +40,17 @@ def command(
     """
     if not name.strip():
         raise click.UsageError("a contrast needs a name, such as medical")
+    from ingest.contrasts.comparison import comparison
     from ingest.contrasts.job import compute_contrast
     from ingest.contrasts.scores import Unit
     from schema import open_atlas
 
     with open_atlas(atlas) as opened:
         computed = compute_contrast(opened, name, positive, control, cast(Unit | None, unit), shuffles)
+        compared = comparison(opened, name)
     if computed:
         click.echo(f"{atlas}: contrast {name} computed for {', '.join(computed)}")
     else:
         click.echo(f"{atlas}: nothing new; contrast {name} stands as it was", err=True)
+    for sentence in compared:
+        click.echo(sentence, err=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 UNITS = {
     "document": "a feature's strongest activation over the whole document",
-    "window": "a feature's strongest activation over one window of the document, chosen by hash",
+    "window": "a feature's strongest activation over one window of the document, chosen by hash, a long one more often",
 }
 QUERIES = (
     "candidates",
@@ -112,6 +112,15 @@ def _what(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
 _COUNTS = (
     "documents_positive",
     "documents_control",
+    "groups_positive",
+    "groups_control",
+    "length_positive_q1",
+    "length_positive_median",
+    "length_positive_q3",
+    "length_control_q1",
+    "length_control_median",
+    "length_control_q3",
+    "length_p",
     "features_tested",
     "discovery_positive",
     "discovery_control",
@@ -166,12 +175,23 @@ def _survivors(evidence: Evidence) -> list[dict[str, Any]]:
     told = (
         ("printed", "printed by the study's method"),
         ("at_q", "q at most 0.05, over all features tested"),
-        ("confirmed", "AUROC above chance on the half that did not choose it, with 95 % confidence"),
         ("matched", "q at most 0.05 within pairs that differ in the concept only"),
         ("family_wise", "better than the best of 95 % of shuffles"),
     )
-    return [
+    steps = [
         {"test": name, "meaning": meaning, "features": numbers[name], "of": numbers["printed"]}
         for name, meaning in told
         if numbers[name] is not None
     ]
+    return [*steps, *_confirmed(numbers["chosen"], numbers["confirmed"])]
+
+
+def _confirmed(chosen: int, confirmed: int | None) -> list[dict[str, Any]]:
+    """How many of those that the study's method prints of the discovery half alone the other half confirms."""
+    if not chosen or confirmed is None:
+        return []
+    meaning = (
+        f"of the {chosen} that it prints of the discovery half alone: AUROC above chance on the other half, with 95 % "
+        f"confidence (by chance {chosen / 40:.1g})"
+    )
+    return [{"test": "confirmed", "meaning": meaning, "features": confirmed, "of": chosen}]

@@ -6,7 +6,9 @@ from atlas.pages.charts.null import Null
 from atlas.pages.reading import Row
 
 FEW_DOCUMENTS = 30
+FEW_GROUPS = 5
 MANY_ON_ONE_TOKEN = 0.5
+UNLIKE = 0.05
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,37 @@ def _missing(evidence: Evidence) -> list[str]:
             f"What chance alone would find is not computed; do that with: "
             f"atlas contrast ATLAS {contrast['name']} ... --null 200"
         )
+    return [*said, *_unjudged(evidence), *_unlike_lengths(evidence)]
+
+
+def _unjudged(evidence: Evidence) -> list[str]:
+    """Why nothing is judged on the other half."""
+    groups = [(evidence.contrast[f"groups_{side}"], side) for side in ("positive", "control")]
+    few = [f"the {side} documents are of {number}" for number, side in groups if number and number < 2 * FEW_GROUPS]
+    if few:
+        return [
+            f"Of the groups (books, laws, patients, templates) that count as independent, {' and '.join(few)}: with "
+            f"fewer than {FEW_GROUPS} in a half nothing is chosen on one and judged on the other."
+        ]
     if evidence.best is not None and evidence.best["auroc_low"] is None:
-        said.append("Too few documents are in the half kept for confirmation to judge the best feature on it.")
-    return said
+        return ["The best feature fires in too few groups of the half kept for confirmation to be judged on it."]
+    return []
+
+
+def _unlike_lengths(evidence: Evidence) -> list[str]:
+    """A maximum grows with length."""
+    p, best = evidence.contrast["length_p"], evidence.best
+    if p is None or p > UNLIKE:
+        return []
+    medians = [evidence.contrast[f"length_{side}_median"] for side in ("positive", "control")]
+    said = (
+        f"The sides differ in length (median {medians[0]:.3g} tokens against {medians[1]:.3g}, p {p:.2g}), and an "
+        "activation's maximum grows with length"
+    )
+    if best is None or best["auroc_length"] is None:
+        return [f"{said}."]
+    alike = f"among documents of like length feature {best['feature']} has an AUROC of {best['auroc_length']:.3f}"
+    return [f"{said}: {alike}."]
 
 
 def _percent(share: float) -> str:

@@ -45,7 +45,7 @@ def _found(contrast: Contrast) -> Judgement:
 def _confirmed(contrast: Contrast) -> Judgement:
     low, high = contrast["auroc_low"], contrast["auroc_high"]
     if low is None:
-        return False, "It has no interval: too few documents are held out, or it fires in too few of them."
+        return False, "It has no interval: too few groups of documents are held out, or it fires in too few of them."
     interval = f"AUROC {figure(contrast['auroc_confirmation'])}, 95 % interval {figure(low)} to {figure(high)}"
     if low > CHANCE:
         return True, f"On held-out documents it is stronger there too: {interval}."

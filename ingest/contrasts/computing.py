@@ -13,6 +13,7 @@ from ingest.contrasts.evidence import evidence_rows
 from ingest.contrasts.figures import MIN_DOCUMENTS, Columns, contrast_columns, q_values, seen, tested
 from ingest.contrasts.matched import MIN_DIFFERENCES, domain_columns, pair_columns
 from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks
+from ingest.statistics.lengths import difference_p, lengths_of
 from ingest.statistics.paired import pair_numbers
 from ingest.statistics.study import study_kept
 from schema.store import Atlas
@@ -39,6 +40,7 @@ def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, un
     chosen = contrast["fires_positive"] + contrast["fires_control"] >= MIN_DOCUMENTS
     contrast["q"] = q_values(contrast["p"], chosen)
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
+    found["feature_confirmation"] |= discovered(found["feature_confirmation"])
     pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
     tables = {name: _table(columns) for name, columns in found.items()}
     tables["feature_evidence"], n_terms = evidence_rows(atlas, sae, documents)
@@ -60,6 +62,16 @@ def _chunk(scores: Scores, weights: np.ndarray) -> dict[str, Columns]:
     }
 
 
+def discovered(confirmation: Columns) -> Columns:
+    """What the discovery half alone finds and the study's method prints of it, over all features."""
+    fires, p = confirmation["fires_discovery"], confirmation["p_discovery"]
+    positive, control = confirmation["study_positive_discovery"], confirmation["study_control_discovery"]
+    return {
+        "q_discovery": q_values(p, (fires >= MIN_DOCUMENTS) & np.isfinite(p)),
+        "study_kept_discovery": study_kept(positive, control),
+    }
+
+
 def document_rows(documents: Documents) -> pa.Table:
     """Which documents are compared: their side, their half, and the length of what is compared."""
     split = np.where(documents.confirmation, "confirmation", "discovery").astype(object)
@@ -73,7 +85,16 @@ def document_rows(documents: Documents) -> pa.Table:
     )
 
 
-def _counts(documents: Documents) -> dict[str, int]:
+def _lengths(documents: Documents) -> dict[str, float]:
+    """How long what is compared is on each side."""
+    found = {"length_p": difference_p(documents.length, documents.positive)}
+    for side, inside in (("positive", documents.positive), ("control", ~documents.positive)):
+        quartiles = lengths_of(documents.length[inside])
+        found |= {f"length_{side}_{name}": value for name, value in quartiles._asdict().items()}
+    return found
+
+
+def _counts(documents: Documents) -> dict[str, float | int | None]:
     positive, control = documents.sizes
     discovery = documents.half_sizes(confirmation=False)
     return {
@@ -81,6 +102,7 @@ def _counts(documents: Documents) -> dict[str, int]:
         "documents_control": control,
         "groups_positive": documents.groups[0],
         "groups_control": documents.groups[1],
+        **_lengths(documents),
         "discovery_positive": discovery[0],
         "discovery_control": discovery[1],
         "pairs": int(pair_numbers(documents.template, documents.positive).max()) + 1,

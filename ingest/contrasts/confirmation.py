@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.figures import MIN_DOCUMENTS, Columns
+from ingest.contrasts.figures import Columns, study_columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights
 from ingest.statistics.probe import Probe, fit_probe, probe_calls
@@ -17,6 +17,16 @@ SEED = 20
 MOST_WEIGHTS = 50_000_000
 LEAST_RESAMPLES = 200
 
+DISCOVERED = (
+    "auroc_discovery",
+    "p_discovery",
+    "study_positive_discovery",
+    "study_control_discovery",
+    "threshold",
+    "f1_discovery",
+    "probe_weight",
+    "probe_bias",
+)
 CONFIRMED = ("auroc", "auroc_low", "auroc_high", "precision", "recall", "f1", "probe_accuracy", "probe_f1")
 
 
@@ -43,6 +53,13 @@ def confirmation_columns(scores: Scores, weights: Weights) -> Columns:
     return found | _ranked(scores, weights) | _judged(scores, found)
 
 
+def groups_fired_in(scores: Scores) -> Int[np.ndarray, " n_features"]:
+    """In how many groups of documents each feature has a row."""
+    _, group = np.unique(scores.documents.group, return_inverse=True)
+    cells = np.unique(scores.feature.astype(np.int64) * len(group) + group[scores.document])
+    return np.bincount(cells // max(1, len(group)), minlength=len(scores))
+
+
 def called_rows(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> Scores:
     """The rows of the confirmation half at or above the feature's threshold."""
     half = scores.firing.half(confirmation=True)
@@ -50,17 +67,21 @@ def called_rows(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> 
 
 
 def _discovered(scores: Scores) -> Columns:
-    names = ("auroc_discovery", "threshold", "f1_discovery", "probe_weight", "probe_bias")
-    sizes = scores.documents.half_sizes(confirmation=False)
+    alone, n_features = scores.within_half(confirmation=False), len(scores)
+    fires = {"fires_discovery": np.bincount(alone.firing.feature, minlength=n_features).astype(np.int32)}
     if not judges(scores.documents, confirmation=False):
-        return {name: _nothing(scores) for name in names}
-    half, n_features = scores.half(confirmation=False), len(scores)
-    firing = half.firing
+        return fires | {name: _nothing(scores) for name in DISCOVERED}
+    sizes, firing = alone.documents.sizes, alone.firing
+    ranks = rank_sum(firing.feature, firing.score, firing.positive, sizes, n_features)
+    study = study_columns(alone)
     threshold = best_threshold(firing.feature, firing.score, firing.positive, sizes[0], n_features)
     called = firing.where(firing.score >= threshold[firing.feature])
-    probe = fit_probe(half.feature, half.mean, half.positive, sizes, n_features)
-    return {
-        "auroc_discovery": rank_sum(firing.feature, firing.score, firing.positive, sizes, n_features).auroc,
+    probe = fit_probe(alone.feature, alone.mean, alone.positive, sizes, n_features)
+    return fires | {
+        "auroc_discovery": ranks.auroc,
+        "p_discovery": ranks.p,
+        "study_positive_discovery": study["study_positive"],
+        "study_control_discovery": study["study_control"],
         "threshold": threshold.astype(float),
         "f1_discovery": _known(judge(called.feature, called.positive, sizes[0], n_features), threshold).f1,
         "probe_weight": probe.weight,
@@ -69,7 +90,7 @@ def _discovered(scores: Scores) -> Columns:
 
 
 def _ranked(scores: Scores, weights: Weights) -> Columns:
-    """AUROC on the confirmation half; its interval for features that fire in MIN_DOCUMENTS of it."""
+    """AUROC on the confirmation half; its interval for features that fire in MIN_GROUPS groups of it."""
     inside = scores.documents.confirmation
     half = scores.firing.half(confirmation=True)
     sizes = scores.documents.half_sizes(confirmation=True)
@@ -80,7 +101,7 @@ def _ranked(scores: Scores, weights: Weights) -> Columns:
         place[half.document],
         scores.documents.positive[inside],
         weights,
-        np.bincount(half.feature, minlength=len(scores)) >= MIN_DOCUMENTS,
+        groups_fired_in(half) >= MIN_GROUPS,
     )
     ranks = rank_sum(half.feature, half.score, half.positive, sizes, len(scores))
     return {"auroc": ranks.auroc, "auroc_low": interval.low, "auroc_high": interval.high}

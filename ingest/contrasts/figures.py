@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float, Int
 from ingest.contrasts.scores import Scores
 from ingest.statistics.fisher import fisher_exact
 from ingest.statistics.rank_sum import benjamini_hochberg, rank_sum
+from ingest.statistics.stratified import stratified_rank_sum
 from ingest.statistics.study import mean_with_bos
 
 MIN_DOCUMENTS = 5
@@ -20,7 +21,14 @@ def contrast_columns(scores: Scores) -> Columns:
     firing = scores.firing
     ranks = rank_sum(firing.feature, firing.score, firing.positive, scores.documents.sizes, len(scores))
     means = [_group_mean(scores, side, scores.documents.tokens) for side in (True, False)]
-    study = [_study_mean(scores, side) for side in (True, False)]
+    alike = stratified_rank_sum(
+        firing.feature,
+        firing.score,
+        firing.document,
+        scores.documents.positive,
+        scores.documents.stratum,
+        len(scores),
+    )
     return {
         "feature": np.asarray(scores.features, dtype=np.int32),
         "fires_positive": fires[0].astype(np.int32),
@@ -28,13 +36,19 @@ def contrast_columns(scores: Scores) -> Columns:
         "mean_positive": means[0],
         "mean_control": means[1],
         "mean_difference": means[0] - means[1],
-        "study_positive": study[0],
-        "study_control": study[1],
-        "study_difference": study[0] - study[1],
+        **study_columns(scores),
         "auroc": ranks.auroc,
+        "auroc_length": alike.auroc,
+        "p_length": alike.p,
         "p": ranks.p,
         "fisher_p": fisher_exact(fires[0], fires[1], scores.documents.sizes),
     }
+
+
+def study_columns(scores: Scores) -> Columns:
+    """The study's means on both sides, and their difference."""
+    positive, control = (_study_mean(scores, side) for side in (True, False))
+    return {"study_positive": positive, "study_control": control, "study_difference": positive - control}
 
 
 def seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:

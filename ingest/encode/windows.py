@@ -6,6 +6,7 @@ special token is text.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,8 +84,12 @@ def window_hash(content_hash: str, ordinal: int) -> int:
 
 
 def sampled_ordinal(windows: Sequence[Window]) -> int:
-    """The one window of a document chosen by hash."""
-    return min(windows, key=lambda window: window.content_hash).ordinal
+    """The one window of a document chosen by hash, each in proportion to its tokens.
+
+    A short last window is rarely drawn, so that documents of any length are compared on windows of like length.
+    Source: Efraimidis & Spirakis 2006, weighted sampling: the smallest -log(u) / weight.
+    """
+    return min(windows, key=lambda window: -math.log((window.content_hash + 1) / 2**HASH_BITS) / len(window)).ordinal
 
 
 def vocabulary(tokenizer: Any) -> list[str]:

@@ -1,5 +1,5 @@
 -- title: The contrasts, and what each has found
--- description: One row for each contrast and SAE: the documents compared, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC.
+-- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p that both sides are of like length, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 WITH placed AS (
@@ -31,6 +31,15 @@ SELECT
     c.unit,
     sc.documents_positive,
     sc.documents_control,
+    sc.groups_positive,
+    sc.groups_control,
+    sc.length_positive_q1,
+    sc.length_positive_median,
+    sc.length_positive_q3,
+    sc.length_control_q1,
+    sc.length_control_median,
+    sc.length_control_q3,
+    sc.length_p,
     sc.features_tested,
     COALESCE(found.favouring_positive, 0) AS favouring_positive,
     COALESCE(found.favouring_control, 0) AS favouring_control,

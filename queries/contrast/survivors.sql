@@ -1,5 +1,5 @@
 -- title: How many candidates survive each correction
--- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of the 40 survive: q, an AUROC interval above one half on the confirmation half, q on matched pairs, and a family-wise p under the permutation null. NULL where that was not computed.
+-- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of these survive q, q on matched pairs, and a family-wise p under the permutation null. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is above one half. NULL where not computed.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
@@ -31,6 +31,16 @@ printed AS (
     FROM chosen
     JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
 ),
+discovery AS (
+    SELECT
+        n.*,
+        ROW_NUMBER() OVER (
+            PARTITION BY n.contrast, n.sae
+            ORDER BY n.study_positive_discovery - n.study_control_discovery DESC, n.feature
+        ) AS place
+    FROM feature_confirmation AS n
+    WHERE n.study_kept_discovery
+),
 null_p AS (
     SELECT
         u.contrast,
@@ -50,12 +60,13 @@ judged AS (
     SELECT
         p.*,
         CASE WHEN p.study_kept AND p.place <= 40 THEN 1 ELSE 0 END AS in_print,
-        n.auroc_low,
+        CASE WHEN d.place <= 40 THEN 1 ELSE 0 END AS in_discovery_print,
+        d.auroc_low,
         r.q AS pair_q,
         r.share_higher,
         null_p.level
     FROM printed AS p
-    LEFT JOIN feature_confirmation AS n ON n.contrast = p.contrast AND n.sae = p.sae AND n.feature = p.feature
+    LEFT JOIN discovery AS d ON d.contrast = p.contrast AND d.sae = p.sae AND d.feature = p.feature
     LEFT JOIN feature_pair AS r ON r.contrast = p.contrast AND r.sae = p.sae AND r.feature = p.feature
     LEFT JOIN null_p ON null_p.contrast = p.contrast AND null_p.sae = p.sae
 )
@@ -66,7 +77,6 @@ SELECT
     CAST(SUM(CASE WHEN j.q <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS found_at_q,
     CAST(SUM(j.in_print) AS BIGINT) AS printed,
     CAST(SUM(CASE WHEN j.in_print = 1 AND j.q <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS printed_at_q,
-    CAST(SUM(CASE WHEN j.in_print = 1 AND j.auroc_low > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS printed_confirmed,
     CAST(SUM(CASE WHEN j.in_print = 1 AND j.pair_q <= 0.05 AND j.share_higher > 0.5 THEN 1 ELSE 0 END) AS BIGINT)
         AS printed_matched,
     CAST(
@@ -77,7 +87,10 @@ SELECT
                 ELSE 0
             END
         ) AS BIGINT
-    ) AS printed_family_wise
+    ) AS printed_family_wise,
+    CAST(SUM(j.in_discovery_print) AS BIGINT) AS discovery_printed,
+    CAST(SUM(CASE WHEN j.in_discovery_print = 1 AND j.auroc_low > 0.5 THEN 1 ELSE 0 END) AS BIGINT)
+        AS discovery_confirmed
 FROM chosen
 JOIN judged AS j ON j.contrast = chosen.contrast AND j.sae = chosen.sae
 GROUP BY chosen.sae, chosen.name, chosen.features_tested

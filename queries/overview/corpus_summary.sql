@@ -1,5 +1,5 @@
 -- title: The corpora, and how each SAE sees them
--- description: One row for each corpus and SAE: how much of the corpus the SAE has encoded, how many of its features fire at once on a token (L0), and how many of them fire anywhere in the corpus.
+-- description: One row for each corpus and SAE: of how many groups (books, laws, templates; documents alone) its documents are, how much of it the SAE has encoded, how many of its features fire at once on a token (L0), and how many of them fire anywhere in the corpus.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
 WITH fired AS (
@@ -10,12 +10,20 @@ WITH fired AS (
     FROM feature_corpus
     WHERE active_tokens > 0
     GROUP BY sae, corpus
+),
+grouped AS (
+    SELECT
+        corpus,
+        COUNT(DISTINCT group_name) + SUM(CASE WHEN group_name IS NULL THEN 1 ELSE 0 END) AS document_groups
+    FROM document
+    GROUP BY corpus
 )
 SELECT
     k.name AS corpus,
     k.domain,
     s.release || '/' || s.sae_id AS sae,
     c.documents,
+    CAST(g.document_groups AS BIGINT) AS document_groups,
     c.contexts,
     c.tokens,
     1.0 * c.activations / NULLIF(c.tokens, 0) AS l0,
@@ -24,6 +32,7 @@ SELECT
 FROM sae_corpus AS c
 JOIN corpus AS k ON k.corpus = c.corpus
 JOIN sae AS s ON s.sae = c.sae
+LEFT JOIN grouped AS g ON g.corpus = c.corpus
 LEFT JOIN fired ON fired.sae = c.sae AND fired.corpus = c.corpus
 WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
 ORDER BY k.name, k.corpus, s.sae

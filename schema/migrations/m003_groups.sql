@@ -96,6 +96,76 @@ COMMENT ON COLUMN sae_contrast.groups_positive IS 'Groups that the positive docu
 
 COMMENT ON COLUMN sae_contrast.groups_control IS 'Groups that the control documents are of';
 
+ALTER TABLE sae_contrast ADD COLUMN length_positive_q1 DOUBLE;
+
+ALTER TABLE sae_contrast ADD COLUMN length_positive_median DOUBLE;
+
+ALTER TABLE sae_contrast ADD COLUMN length_positive_q3 DOUBLE;
+
+ALTER TABLE sae_contrast ADD COLUMN length_control_q1 DOUBLE;
+
+ALTER TABLE sae_contrast ADD COLUMN length_control_median DOUBLE;
+
+ALTER TABLE sae_contrast ADD COLUMN length_control_q3 DOUBLE;
+
+ALTER TABLE sae_contrast ADD COLUMN length_p DOUBLE;
+
+COMMENT ON COLUMN sae_contrast.length_positive_q1 IS 'Tokens of what is compared of a positive document, lower quartile';
+
+COMMENT ON COLUMN sae_contrast.length_positive_median IS 'The same, median';
+
+COMMENT ON COLUMN sae_contrast.length_positive_q3 IS 'The same, upper quartile';
+
+COMMENT ON COLUMN sae_contrast.length_control_q1 IS 'Tokens of what is compared of a control document, lower quartile';
+
+COMMENT ON COLUMN sae_contrast.length_control_median IS 'The same, median';
+
+COMMENT ON COLUMN sae_contrast.length_control_q3 IS 'The same, upper quartile';
+
+COMMENT ON COLUMN sae_contrast.length_p IS 'Two-sided rank-sum p that both sides are of like length';
+
+ALTER TABLE feature_contrast ADD COLUMN auroc_length DOUBLE;
+
+ALTER TABLE feature_contrast ADD COLUMN p_length DOUBLE;
+
+COMMENT ON COLUMN feature_contrast.auroc_length IS 'AUROC within fifths of like length, weighted as by van Elteren; NULL where none has both sides';
+
+COMMENT ON COLUMN feature_contrast.p_length IS 'Two-sided p of van Elteren''s rank test within fifths of like length';
+
+ALTER TABLE feature_confirmation ADD COLUMN fires_discovery INTEGER;
+
+ALTER TABLE feature_confirmation ADD COLUMN p_discovery DOUBLE;
+
+ALTER TABLE feature_confirmation ADD COLUMN q_discovery DOUBLE;
+
+ALTER TABLE feature_confirmation ADD COLUMN study_positive_discovery DOUBLE;
+
+ALTER TABLE feature_confirmation ADD COLUMN study_control_discovery DOUBLE;
+
+ALTER TABLE feature_confirmation ADD COLUMN study_kept_discovery BOOLEAN;
+
+COMMENT ON COLUMN feature_confirmation.fires_discovery IS 'Documents of the discovery half it fires in, as in feature_contrast';
+
+COMMENT ON COLUMN feature_confirmation.p_discovery IS 'p as in feature_contrast, over the discovery half alone';
+
+COMMENT ON COLUMN feature_confirmation.q_discovery IS 'q of p_discovery, over features that fire in 5 documents of that half';
+
+COMMENT ON COLUMN feature_confirmation.study_positive_discovery IS 'study_positive over the discovery half alone';
+
+COMMENT ON COLUMN feature_confirmation.study_control_discovery IS 'study_control over the discovery half alone';
+
+COMMENT ON COLUMN feature_confirmation.study_kept_discovery IS 'Whether the study''s filter keeps it on the discovery half alone';
+
+COMMENT ON COLUMN contrast.unit IS 'What is compared of a document, its text or one window chosen by hash: the maximum over its tokens';
+
+COMMENT ON COLUMN feature_contrast.fires_positive IS 'Positive documents it fires in, in what contrast.unit compares';
+
+COMMENT ON COLUMN feature_contrast.fires_control IS 'The same, control documents';
+
+COMMENT ON COLUMN feature_confirmation.auroc_high IS 'Upper end of the interval; NULL if it fires in fewer than 5 groups';
+
+COMMENT ON COLUMN context.sampled IS 'The one window of its document chosen by hash, a long one more often';
+
 COMMENT ON TABLE feature_confirmation IS 'A feature in a contrast, chosen on one half of the documents and judged on the other; NULL where a half has fewer than 5 groups of a side';
 
 COMMENT ON COLUMN feature_confirmation.auroc_low IS 'Lower end of its interval at level 0.95, bootstrap over groups';
@@ -113,3 +183,40 @@ DELETE FROM feature_domain;
 DELETE FROM feature_evidence;
 
 DELETE FROM contrast_correlation;
+
+CREATE TEMP TABLE drawn AS
+SELECT document, tokenization, context, sampled
+FROM context
+QUALIFY ROW_NUMBER() OVER (
+	PARTITION BY document, tokenization
+	ORDER BY -ln((content_hash + CAST(1 AS DOUBLE)) / CAST(9223372036854775808 AS DOUBLE)) / tokens, ordinal
+) = 1;
+
+DELETE FROM drawn WHERE sampled;
+
+UPDATE context SET sampled = drawn.context = context.context
+FROM drawn
+WHERE drawn.document = context.document
+	AND drawn.tokenization = context.tokenization;
+
+UPDATE feature_document SET window_max = 0
+FROM drawn, sae
+WHERE drawn.document = feature_document.document
+	AND sae.tokenization = drawn.tokenization
+	AND sae.sae = feature_document.sae;
+
+CREATE TEMP TABLE peak AS
+SELECT sae, feature, document, MAX(activation.activation) AS activation
+FROM activation
+JOIN drawn USING (context)
+GROUP BY ALL;
+
+UPDATE feature_document SET window_max = peak.activation
+FROM peak
+WHERE peak.sae = feature_document.sae
+	AND peak.feature = feature_document.feature
+	AND peak.document = feature_document.document;
+
+DROP TABLE peak;
+
+DROP TABLE drawn;

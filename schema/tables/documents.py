@@ -54,7 +54,12 @@ context = Table(
     reference("tokenization", "How it was cut"),
     Column("ordinal", Integer, nullable=False, comment="Number of the window in its document, from 0"),
     Column("tokens", SmallInteger, nullable=False, comment="Tokens, BOS left out"),
-    Column("sampled", Boolean, nullable=False, comment="The one window of its document chosen by hash"),
+    Column(
+        "sampled",
+        Boolean,
+        nullable=False,
+        comment="The one window of its document chosen by hash, a long one more often",
+    ),
     Column(
         "content_hash",
         BigInteger,

@@ -40,6 +40,7 @@ spelled AS (
 SELECT
     r.feature,
     r.auroc,
+    r.auroc_length,
     r.p,
     r.q,
     r.fires_positive,

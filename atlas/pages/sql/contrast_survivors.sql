@@ -12,6 +12,15 @@ WITH printed AS (
     ORDER BY study_difference DESC, feature
     LIMIT :printed
 ),
+discovery AS (
+    SELECT auroc_low
+    FROM feature_confirmation
+    WHERE contrast = :contrast
+        AND sae = :sae
+        AND study_kept_discovery
+    ORDER BY study_positive_discovery - study_control_discovery DESC, feature
+    LIMIT :printed
+),
 null_p AS (
     SELECT MAX(CASE WHEN 20 * place <= shuffles + 1 THEN min_p END) AS level
     FROM (
@@ -27,7 +36,8 @@ null_p AS (
 SELECT
     COUNT(*) AS printed,
     SUM(CASE WHEN j.q <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS at_q,
-    SUM(CASE WHEN n.auroc_low > 0.5 THEN 1 ELSE 0 END) AS confirmed,
+    (SELECT COUNT(*) FROM discovery) AS chosen,
+    (SELECT SUM(CASE WHEN auroc_low > 0.5 THEN 1 ELSE 0 END) FROM discovery) AS confirmed,
     SUM(CASE WHEN m.q <= 0.05 AND m.share_higher > 0.5 THEN 1 ELSE 0 END) AS matched,
     SUM(
         CASE
@@ -38,5 +48,4 @@ SELECT
     ) AS family_wise
 FROM printed AS j
 CROSS JOIN null_p
-LEFT JOIN feature_confirmation AS n ON n.contrast = :contrast AND n.sae = :sae AND n.feature = j.feature
 LEFT JOIN feature_pair AS m ON m.contrast = :contrast AND m.sae = :sae AND m.feature = j.feature

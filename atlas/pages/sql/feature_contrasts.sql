@@ -19,6 +19,8 @@ SELECT
     fc.p,
     fc.q,
     fc.fisher_p,
+    fc.auroc_length,
+    fc.p_length,
     n.auroc_discovery,
     n.threshold,
     n.auroc AS auroc_confirmation,

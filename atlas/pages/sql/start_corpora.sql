@@ -14,6 +14,13 @@ held AS (
     FROM licensed
     GROUP BY corpus
 ),
+grouped AS (
+    SELECT
+        corpus,
+        COUNT(DISTINCT group_name) + SUM(CASE WHEN group_name IS NULL THEN 1 ELSE 0 END) AS document_groups
+    FROM document
+    GROUP BY corpus
+),
 read AS (
     SELECT
         corpus,
@@ -26,9 +33,11 @@ SELECT
     k.name,
     k.domain,
     COALESCE(held.documents, 0) AS documents,
+    grouped.document_groups,
     read.tokens,
     held.licences
 FROM corpus AS k
 LEFT JOIN held ON held.corpus = k.corpus
+LEFT JOIN grouped ON grouped.corpus = k.corpus
 LEFT JOIN read ON read.corpus = k.corpus
 ORDER BY COALESCE(held.documents, 0) DESC, k.name, k.corpus
