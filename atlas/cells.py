@@ -51,5 +51,5 @@ async def _sae_names(datasette: "Datasette") -> dict[int, str]:
     database = datasette.get_database(DATABASE)
     if not await database.table_exists("sae"):
         return {}
-    found = await database.execute("SELECT sae, release || '/' || sae_id FROM sae ORDER BY sae")
+    found = await database.execute("SELECT sae, label FROM sae ORDER BY ordinal")
     return {int(key): str(name) for key, name in found.rows}

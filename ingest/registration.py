@@ -1,27 +1,33 @@
 """Models, SAEs and their features, entered into an atlas once.
 
-A model or SAE is found again by its weights and by how they are used; other
-weights, or the same SAE over another model, are another row.
+A model or SAE is found again by its weights and by the settings that change what
+it computes; other weights, other settings, or the same SAE over another model,
+are another row. Of rows that an older version wrote the settings are not known:
+see `ingest.sae_keys`.
 """
 
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, select, update
 
 from ingest.encode.sparse import SparseActivations
 from ingest.encode.windows import vocabulary
+from ingest.models.identity import canonical, model_config, sae_config, sha256
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import LoadedSAE
 from ingest.neighbours import MOST_AT_ONCE, store_neighbours
+from ingest.sae_keys import check_pin, known_keys, pinned_name
 from ingest.statistics.logit_weights import LogitWeights, Mode, logit_weights
 from ingest.statistics.neighbours import nearest_rows
 from schema import tables
+from schema.naming import name_saes
 from schema.store import Atlas
 
 log = logging.getLogger(__name__)
@@ -40,17 +46,6 @@ class Registered:
     vocabulary: pa.Array
 
 
-def find_or_add(atlas: Atlas, table: Table, identity: dict[str, Any], rest: dict[str, Any]) -> tuple[int, bool]:
-    """The key of the row with that identity, and whether it had to be added."""
-    column = table.c[table.name]
-    found = atlas.connection.execute(select(column).where(*(table.c[k] == v for k, v in identity.items()))).scalar()
-    if found is not None:
-        return int(found), False
-    number = atlas.next_key(table)
-    atlas.connection.execute(insert(table), {table.name: number, **identity, **rest})
-    return number, True
-
-
 def register(
     atlas: Atlas,
     model: LanguageModel,
@@ -58,26 +53,33 @@ def register(
     bos: Sequence[SparseActivations],
     logit_mode: Mode = "plain",
 ) -> Registered:
-    """Enter what is missing, in one transaction."""
+    """Enter what is missing, in one transaction.
+
+    Raises:
+        ModelError: an SAE was asked for by a hash that is not its own.
+    """
     texts = vocabulary(model.tokenizer)
+    known = [known_keys(atlas, model, sae) for sae in saes]
     with atlas.transaction():
         model_key = _model(atlas, model)
         tokenization = _tokenization(atlas, model, saes[0], texts)
         keys = []
-        for sae, on_bos in zip(saes, bos, strict=True):
-            key, added = _sae(atlas, sae, model_key, tokenization, logit_mode)
-            if added:
+        for sae, held, on_bos in zip(saes, known, bos, strict=True):
+            if held is None:
                 log.info("registering %s: %d features", sae.name, sae.d_sae)
+                key = _sae(atlas, model, sae, (model_key, tokenization), logit_mode)
                 _features(atlas, key, sae, logit_weights(sae.W_dec, model.W_U, mode=logit_mode), texts)
                 _bos_activations(atlas, key, on_bos)
                 if sae.d_sae <= MOST_AT_ONCE:
                     store_neighbours(atlas, key, nearest_rows(sae.W_dec))
-            keys.append(key)
+            keys.append(key if held is None else held.sae)
+        name_saes(atlas)
     return Registered(tokenization, keys, int(saes[0].prepend_bos), pa.array(texts))
 
 
 def _model(atlas: Atlas, model: LanguageModel) -> int:
     processing, config = model.processing, model.config
+    settings = canonical(model_config(model))
     identity = {
         "weights_sha256": model.weights_sha256,
         "center_writing_weights": processing.center_writing_weights,
@@ -85,7 +87,6 @@ def _model(atlas: Atlas, model: LanguageModel) -> int:
         "center_unembed": processing.center_unembed,
     }
     rest = {
-        "name": model.name,
         "architecture": model.architecture,
         "n_layers": config.n_layers,
         "d_model": config.d_model,
@@ -93,7 +94,12 @@ def _model(atlas: Atlas, model: LanguageModel) -> int:
         "n_ctx": config.n_ctx,
         "d_vocab": config.d_vocab,
     }
-    return find_or_add(atlas, tables.model, identity, rest)[0]
+    known = {"config": json.loads(settings), "config_sha256": sha256(settings)}
+    written_before = identity | rest | {"config_sha256": None}
+    found = _first(atlas, tables.model, identity | {"config_sha256": known["config_sha256"]})
+    if found is None and (found := _first(atlas, tables.model, written_before)) is not None:
+        atlas.connection.execute(update(tables.model).where(tables.model.c.model == found).values(**known))
+    return _add(atlas, tables.model, {**identity, **rest, **known, "name": model.name}) if found is None else found
 
 
 def _tokenization(atlas: Atlas, model: LanguageModel, sae: LoadedSAE, texts: Sequence[str]) -> int:
@@ -102,26 +108,33 @@ def _tokenization(atlas: Atlas, model: LanguageModel, sae: LoadedSAE, texts: Seq
         "context_size": sae.context_size,
         "prepend_bos": sae.prepend_bos,
     }
-    key, added = find_or_add(atlas, tables.tokenization, identity, {"tokenizer": model.name})
-    if added:
-        rows = {
-            "tokenization": np.full(len(texts), key, np.int16),
-            "token_id": np.arange(len(texts), dtype=np.int32),
-            "text": pa.array(texts),
-        }
-        atlas.append(tables.vocabulary, pa.table(rows))
+    found = _first(atlas, tables.tokenization, identity)
+    if found is not None:
+        return found
+    key = _add(atlas, tables.tokenization, identity | {"tokenizer": model.name})
+    rows = {
+        "tokenization": np.full(len(texts), key, np.int16),
+        "token_id": np.arange(len(texts), dtype=np.int32),
+        "text": pa.array(texts),
+    }
+    atlas.append(tables.vocabulary, pa.table(rows))
     return key
 
 
-def _sae(atlas: Atlas, sae: LoadedSAE, model: int, tokenization: int, logit_mode: Mode) -> tuple[int, bool]:
-    identity = {
+def _sae(atlas: Atlas, model: LanguageModel, sae: LoadedSAE, keys: tuple[int, int], logit_mode: Mode) -> int:
+    """Add a row, under a hash that no other SAE of its name has."""
+    settings = canonical(sae_config(sae, model))
+    pins = (pinned_name(model, sae, digits) for digits in range(6, 65))
+    pinned = next(pin for pin in pins if _first(atlas, tables.sae, {"pinned": pin}) is None)
+    check_pin(sae, pinned)
+    row = {
         "release": sae.name.release,
         "sae_id": sae.name.sae_id,
-        "model": model,
-        "tokenization": tokenization,
+        "model": keys[0],
+        "tokenization": keys[1],
         "weights_sha256": sae.weights_sha256,
-    }
-    rest = {
+        "config": json.loads(settings),
+        "config_sha256": sha256(settings),
         "hook_name": sae.hook_name,
         "hook_layer": sae.hook_layer,
         "architecture": sae.architecture,
@@ -129,8 +142,25 @@ def _sae(atlas: Atlas, sae: LoadedSAE, model: int, tokenization: int, logit_mode
         "d_sae": sae.d_sae,
         "neuronpedia_id": sae.neuronpedia_id,
         "logit_weights": logit_mode,
+        "added_at": datetime.now(UTC).replace(tzinfo=None),
+        "pinned": pinned,
+        "label": pinned,
+        "ordinal": 0,
     }
-    return find_or_add(atlas, tables.sae, identity, rest)
+    return _add(atlas, tables.sae, row)
+
+
+def _first(atlas: Atlas, table: Table, values: dict[str, Any]) -> int | None:
+    """The key of a row with these values, if there is one."""
+    wanted = (table.c[name].is_(None) if value is None else table.c[name] == value for name, value in values.items())
+    found = atlas.connection.execute(select(table.c[table.name]).where(*wanted)).scalar()
+    return None if found is None else int(found)
+
+
+def _add(atlas: Atlas, table: Table, values: dict[str, Any]) -> int:
+    key = atlas.next_key(table)
+    atlas.connection.execute(insert(table), {table.name: key, **values})
+    return key
 
 
 def _features(atlas: Atlas, key: int, sae: LoadedSAE, weights: LogitWeights, texts: Sequence[str]) -> None:

@@ -15,15 +15,19 @@ NOTHING: tuple[Value, ...] = ("", -1)
 
 @dataclass(frozen=True)
 class Kind:
-    """What a parameter may name: the word for it, the names in the atlas, how to come by one."""
+    """What a parameter may name: the word for it, the names in the atlas, how to come by one, other spellings."""
 
     word: str
     sql: str
     advice: str
+    other_spellings: str = ""
 
 
 SAE = Kind(
-    "SAE", "SELECT release || '/' || sae_id FROM sae ORDER BY sae", "ingest something first: atlas ingest ATLAS SOURCE"
+    "SAE",
+    "SELECT label FROM sae ORDER BY ordinal",
+    "ingest something first: atlas ingest ATLAS SOURCE",
+    other_spellings="SELECT pinned FROM sae",
 )
 CORPUS = Kind("corpus", "SELECT name FROM corpus ORDER BY corpus", "ingest one: atlas ingest ATLAS SOURCE")
 DOMAIN = Kind("domain", "SELECT DISTINCT domain FROM corpus ORDER BY domain", "ingest one: atlas ingest ATLAS SOURCE")
@@ -66,8 +70,8 @@ def check_selection(atlas: Atlas, query: SavedQuery, values: Mapping[str, Value]
 
 
 def _check_name(atlas: Atlas, kind: Kind, name: str) -> None:
-    names = [str(row[0]) for row in atlas.duckdb.execute(kind.sql).fetchall()]
-    if name in names:
+    names = _names(atlas, kind.sql)
+    if name in names or (kind.other_spellings and name in _names(atlas, kind.other_spellings)):
         return
     if not names:
         raise SelectionError(f"{atlas.path} holds no {kind.word}; {kind.advice}")
@@ -77,8 +81,12 @@ def _check_name(atlas: Atlas, kind: Kind, name: str) -> None:
     raise SelectionError(f"{atlas.path} has no {kind.word} '{name}'; {hint}")
 
 
+def _names(atlas: Atlas, sql: str) -> list[str]:
+    return [str(row[0]) for row in atlas.duckdb.execute(sql).fetchall()]
+
+
 def _check_feature(atlas: Atlas, parameter: str, index: int, sae: str) -> None:
-    sql = "SELECT release || '/' || sae_id AS name, d_sae FROM sae WHERE ? IN ('', name) ORDER BY sae LIMIT 1"
+    sql = "SELECT label, d_sae FROM sae WHERE ? IN ('', label, pinned) ORDER BY ordinal LIMIT 1"
     chosen = atlas.duckdb.execute(sql, [sae]).fetchall()
     if not chosen:
         raise SelectionError(f"{atlas.path} holds no SAE; {SAE.advice}")

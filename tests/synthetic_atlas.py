@@ -23,8 +23,6 @@ class Sentence:
     domain: str
     template: str | None = None
     term_token: int | None = None
-    number: int | None = None
-    """What makes its text its own; its place where there is none."""
 
 
 def build_atlas(path: Path, sentences: Sequence[Sentence], d_sae: int, activations: pa.Table) -> None:
@@ -61,6 +59,7 @@ def _fill_models(atlas: Atlas, d_sae: int) -> None:
     )
     sae = {"sae": 0, "release": "planted", "sae_id": "hook", "model": 0, "tokenization": 0, "hook_name": "hook"}
     sae |= {"hook_layer": 0, "architecture": "standard", "d_in": 8, "d_sae": d_sae, "logit_weights": "plain"}
+    sae |= {"pinned": "planted/hook@cccccc", "label": "planted/hook", "ordinal": 0}
     _fill(atlas, "sae", [sae | {"weights_sha256": "c" * 64}])
     moments = np.random.default_rng(5).gamma(3.0, size=(3, d_sae)).astype(np.float32)
     features = {
@@ -95,7 +94,7 @@ def _fill_documents(atlas: Atlas, sentences: Sequence[Sentence]) -> None:
     spelled: set[int] = set()
     for key, sentence in enumerate(sentences):
         words = [f"w{token}" for token in sentence.tokens]
-        text = " ".join([*words, f"#{key if sentence.number is None else sentence.number}"])
+        text = " ".join([*words, f"#{key}"])
         starts = np.cumsum([0] + [len(word) + 1 for word in words])
         ends = [int(start) + len(word) for start, word in zip(starts, words, strict=False)]
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -38,7 +38,7 @@ TYPED = [
 ]
 HOSTILE = "<script>alert('x')</script> and <img src=x onerror=alert(1)> {{ 7 * 7 }}"
 HOSTILE_TEXT = HOSTILE + " \x00"
-OTHER_MODEL = "INSERT INTO model SELECT 1, ?, * EXCLUDE (model, name, weights_sha256), 'f' FROM model"
+OTHER_MODEL = "INSERT INTO model BY NAME SELECT * REPLACE (1 AS model, ? AS name, 'f' AS weights_sha256) FROM model"
 
 
 class Pages:
@@ -111,9 +111,7 @@ def test_the_embedded_model_is_named_as_such(tiny: Path, tmp_path: Path) -> None
     copy = tmp_path / "pocket.duckdb"
     copy.write_bytes(tiny.read_bytes())
     with open_atlas(copy) as atlas, atlas.transaction():
-        atlas.duckdb.execute(
-            "INSERT INTO model SELECT 1, 'pocket', * EXCLUDE (model, name, weights_sha256), 'f' FROM model"
-        )
+        atlas.duckdb.execute(OTHER_MODEL, ["pocket"])
     with pages_of(publish(copy, tmp_path / "site").folder) as opened:
         assert "results of the embedded model, pocket" in opened.text("/")
         assert "results of the embedded model, pocket" in opened.text("/atlas")

@@ -252,6 +252,9 @@ def _fill_models(atlas: Atlas, tokens: list[Row]) -> None:
             "neuronpedia_id": "tiny/1-res" if sae == 0 else None,
             "logit_weights": "plain",
             "weights_sha256": str(sae) * 64,
+            "pinned": f"tiny/{hook_name}@{str(sae) * 6}",
+            "label": f"tiny/{hook_name}",
+            "ordinal": sae,
         }
         for sae, hook_name in enumerate(SAES)
     ]

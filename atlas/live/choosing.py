@@ -17,7 +17,8 @@ def published_saes(folder: Path) -> tuple[str, ...]:
     with closing(sqlite3.connect(f"{(folder / DATABASE).resolve().as_uri()}?mode=ro", uri=True)) as database:
         found = database.execute(
             "SELECT release || '/' || sae_id FROM sae "
-            "WHERE (model, tokenization) = (SELECT model, tokenization FROM sae ORDER BY sae LIMIT 1) ORDER BY sae"
+            "WHERE (model, tokenization) = (SELECT model, tokenization FROM sae ORDER BY ordinal LIMIT 1) "
+            "ORDER BY ordinal"
         ).fetchall()
     if not found:
         raise AtlasError("the published atlas holds no SAE yet; ingest something, and publish again")

@@ -124,16 +124,13 @@ async def view(asked: Asked) -> Page:
 
 
 async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapping[str, Any]) -> Row:
-    known = {
-        (row["release"], row["sae_id"], row["weights_sha256"]): row for row in await rows(asked.datasette, "live_saes")
-    }
+    known = await rows(asked.datasette, "live_saes")
     tokens = tokens_of(text, said["tokens"])
-    readers = [
-        Reader(
-            asked.datasette, f"{sae['release']}/{sae['sae_id']}", known.get(tuple(sae.values())), text, tokens, firing
-        )
-        for sae, firing in zip(loaded["saes"], said["firing"], strict=True)
-    ]
+    readers = []
+    for sae, firing in zip(loaded["saes"], said["firing"], strict=True):
+        row = _row_of(sae, known)
+        name = row["name"] if row else f"{sae['release']}/{sae['sae_id']}"
+        readers.append(Reader(asked.datasette, name, row, text, tokens, firing))
     here = f"{asked.datasette.urls.path('live')}?{urlencode({'text': text})}"
     return {
         "model": loaded["model"],
@@ -144,3 +141,13 @@ async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapp
         "left_out": said["left_out"],
         "saes": [await reader.content(asked) for reader in readers],
     }
+
+
+def _row_of(sae: Mapping[str, Any], known: Sequence[Row]) -> Row | None:
+    """The row of an SAE that is loaded: of its weights and settings, or of settings that are not known."""
+    alike = [row for row in known if all(row[name] == sae[name] for name in ("release", "sae_id", "weights_sha256"))]
+    for settings in (sae["config_sha256"], None):
+        for row in alike:
+            if row["config_sha256"] == settings:
+                return row
+    return None

@@ -17,6 +17,7 @@ from atlas.processes.frames import pack, read_frame
 from schema.errors import AtlasError
 
 if TYPE_CHECKING:
+    from ingest.models.language_model import LanguageModel
     from ingest.models.sae import LoadedSAE
 
 
@@ -53,15 +54,22 @@ def replies(
         return
     encoder = BatchEncoder.of(model, loaded)
     encode_typed(encoder, "The first text takes longest.")
-    names = [_identity(sae) for sae in loaded]
+    names = [_identity(sae, model) for sae in loaded]
     yield {"model": model.name, "saes": names, "window": encoder.tokenization.window_tokens}
     for question in questions:
         yield asdict(encode_typed(encoder, question["text"]))
 
 
-def _identity(sae: "LoadedSAE") -> dict[str, str]:
+def _identity(sae: "LoadedSAE", model: "LanguageModel") -> dict[str, str]:
     """What the server finds an SAE's rows by."""
-    return {"release": sae.name.release, "sae_id": sae.name.sae_id, "weights_sha256": sae.weights_sha256}
+    from ingest.models.identity import canonical, sae_config, sha256
+
+    return {
+        "release": sae.name.release,
+        "sae_id": sae.name.sae_id,
+        "weights_sha256": sae.weights_sha256,
+        "config_sha256": sha256(canonical(sae_config(sae, model))),
+    }
 
 
 def _only_answers_on_stdout() -> BinaryIO:

@@ -15,12 +15,12 @@ NEURONPEDIA = "https://www.neuronpedia.org"
 
 
 def feature_address(datasette: "Datasette", sae: str, feature: int) -> str:
-    """The page of a feature; `sae` is spelled release/sae_id."""
+    """The page of a feature; `sae` is spelled as its label."""
     return str(datasette.urls.path(f"feature/{quote(sae)}/{feature}"))
 
 
 def sae_address(datasette: "Datasette", sae: str) -> str:
-    """The page of an SAE, spelled release/sae_id."""
+    """The page of an SAE, spelled as its label."""
     return str(datasette.urls.path(f"sae/{quote(sae)}"))
 
 

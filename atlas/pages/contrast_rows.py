@@ -59,9 +59,12 @@ async def chosen(asked: Asked) -> Contrast:
         known = f"there are: {', '.join(sorted(every))}" if every else "none is computed; see: atlas contrast --help"
         raise PageError(f"this atlas holds no contrast {name!r}; {known}")
     saes = tuple(str(other["sae_name"]) for other in found)
-    if sae and sae not in saes:
+    places = {
+        spelling: place for place, other in enumerate(found) for spelling in (other["sae_name"], other["sae_pinned"])
+    }
+    if sae and sae not in places:
         raise PageError(f"contrast {name!r} is not computed for the SAE {sae!r}; it is for: {', '.join(saes)}")
-    return Contrast(found[saes.index(sae) if sae else 0], saes)
+    return Contrast(found[places[sae] if sae else 0], saes)
 
 
 async def features(datasette: "Datasette", contrast: Contrast) -> list[Row]:

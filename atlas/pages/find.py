@@ -65,7 +65,7 @@ async def _named(datasette: "Datasette", typed: str, saes: list[Row]) -> dict[st
         "saes": [
             {"name": sae["name"], "address": sae_address(datasette, sae["name"])}
             for sae in saes
-            if typed and typed in (sae["name"], sae["neuronpedia_id"])
+            if typed and typed in (sae["name"], sae["pinned"], sae["neuronpedia_id"])
         ],
         "contrasts": [
             {"name": contrast["name"], "sae": contrast["sae_name"], "address": _address_of(datasette, contrast)}
@@ -78,7 +78,7 @@ def _meant(named: Named, saes: list[Row]) -> list[Row]:
     """The SAEs that a spelling may mean: all of them where none is named."""
     if named.sae is None:
         return saes
-    return [sae for sae in saes if named.sae in (sae["name"], sae["neuronpedia_id"], sae["sae_id"])]
+    return [sae for sae in saes if named.sae in (sae["name"], sae["pinned"], sae["neuronpedia_id"], sae["sae_id"])]
 
 
 async def _worded(datasette: "Datasette", words: tuple[str, ...]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ async def activation_rows(datasette: "Datasette", name: str, /, **values: object
 
 
 async def sae_named(datasette: "Datasette", name: str) -> Row:
-    """The SAE spelled release/sae_id; where weights changed and it was ingested twice, the first.
+    """The SAE spelled release/sae_id, of several the newest, or release/sae_id@hash.
 
     Raises:
         PageError: the atlas holds no such SAE.

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from atlas.pages.addresses import contrast_address, feature_address, neuronpedia_address, table_address
+from atlas.pages.addresses import contrast_address, feature_address, neuronpedia_address, sae_address, table_address
 from atlas.pages.chart import Chart, drawing, picture
 from atlas.pages.charts.moments import draw_scatter, draw_spread, spreads, tell_scatter, tell_spread
 from atlas.pages.charts.style import SMALL
@@ -43,6 +43,7 @@ async def view(asked: Asked) -> Page:
         **{name: sae[name] for name in _SHOWN},
         **facts,
         "processing": processing(facts),
+        "namesakes": await _namesakes(datasette, sae),
         "neuronpedia": sae["neuronpedia_id"] and neuronpedia_address(sae["neuronpedia_id"], 0).removesuffix("/0"),
         "charts": await _charts(datasette, sae),
         "quality": await rows_if_published(datasette, "sae_quality", "sae_quality", sae=sae["sae"]),
@@ -58,7 +59,19 @@ async def view(asked: Asked) -> Page:
     return Page("sae.html", f"SAE {sae['name']}", content)
 
 
-_SHOWN = ("name", "release", "sae_id", "hook_name", "hook_layer", "architecture", "d_in", "d_sae", "logit_weights")
+_SHOWN = (
+    "name",
+    "pinned",
+    "added_at",
+    "release",
+    "sae_id",
+    "hook_name",
+    "hook_layer",
+    "architecture",
+    "d_in",
+    "d_sae",
+    "logit_weights",
+)
 
 
 def processing(facts: Row) -> list[str]:
@@ -69,6 +82,12 @@ def processing(facts: Row) -> list[str]:
         ("center_unembed", "unembedding centred over the vocabulary"),
     )
     return [meaning for name, meaning in done if facts[name]]
+
+
+async def _namesakes(datasette: "Datasette", sae: Row) -> list[Row]:
+    """Every SAE of its name, the newest first; none where it is the only one."""
+    found = await rows(datasette, "sae_namesakes", release=sae["release"], sae_id=sae["sae_id"])
+    return [other | {"address": sae_address(datasette, other["name"])} for other in found] if len(found) > 1 else []
 
 
 async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def about(atlas: Atlas) -> About:
     """Read what an atlas holds."""
     return About(
         models=_names(atlas, "SELECT DISTINCT name FROM model ORDER BY name"),
-        saes=_names(atlas, "SELECT release || '/' || sae_id FROM sae ORDER BY sae"),
+        saes=_names(atlas, "SELECT label FROM sae ORDER BY ordinal"),
         corpora=_count(atlas, "SELECT count(*) FROM corpus"),
         documents=_count(atlas, "SELECT count(*) FROM document"),
         tokens=_count(atlas, "SELECT count(*) FROM token"),

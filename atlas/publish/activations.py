@@ -15,7 +15,7 @@ from sqlalchemy import Float, ForeignKeyConstraint, String, Table
 
 from atlas.activations.shadow import DESCRIPTION, FILE, Description, Reference, TableDescription, write_description
 from atlas.publish.rows import without_nul
-from atlas.publish.tables import LABELS, every_table
+from atlas.publish.tables import every_table
 from schema import Atlas, AtlasError
 from schema.tables import metadata as schema_metadata
 
@@ -84,8 +84,6 @@ def _expressions(table: Table) -> str:
             expressions.append(f"{without_nul(column.name)} AS {column.name}")
         else:
             expressions.append(column.name)
-    if table.name in LABELS:
-        expressions.append(f"{LABELS[table.name]} AS label")
     return ", ".join(expressions)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Computed,
     Constraint,
     Float,
     ForeignKeyConstraint,
@@ -42,9 +41,6 @@ LOGICAL_KEYS = {
     "feature_example": ("sae", "feature", "corpus", "sampling", "octave", "rank"),
 }
 """Keys of the tables that have none in the atlas, where a key costs 20x on insert."""
-
-LABELS = {"sae": "release || '/' || sae_id"}
-"""Tables that no single column names: the extra column `label` does."""
 
 EXAMPLE = "example"
 SEARCHED = {"document": "text", "vocabulary": "text", EXAMPLE: "sentence"}
@@ -107,10 +103,6 @@ def _copy(table: Table, metadata: MetaData, left_out: frozenset[str]) -> None:
             copy.append_constraint(UniqueConstraint(*(column.name for column in constraint.columns)))
         elif isinstance(constraint, CheckConstraint):
             copy.append_constraint(CheckConstraint(str(constraint.sqltext), name=constraint.name))
-    if table.name in LABELS:
-        copy.append_column(
-            Column("label", Text, Computed(LABELS[table.name], persisted=False), comment="Its full name")
-        )
     _reference(table, copy, left_out)
 
 

@@ -13,7 +13,8 @@ from ingest.attribution.prompts import Prompt
 from ingest.attribution.questions import Answer, Asked
 from ingest.attribution.request import Method, Question
 from ingest.attribution.study_filter import term_rank, value_ranks
-from ingest.attribution.subject import Keys, Subject
+from ingest.attribution.subject import Subject
+from ingest.sae_keys import Keys
 from schema import tables
 from schema.store import Atlas
 

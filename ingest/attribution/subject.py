@@ -11,17 +11,9 @@ from ingest.models.gpt2 import GPT2, causal_attention, is_plain_gpt2
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
 from ingest.models.sae import LoadedSAE
+from ingest.sae_keys import Keys, known_keys
 from schema.errors import ModelError, SelectionError
 from schema.store import Atlas
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The keys of a model, an SAE and the windows it reads."""
-
-    model: int
-    sae: int
-    tokenization: int
 
 
 @dataclass(frozen=True)
@@ -113,25 +105,13 @@ def find_keys(atlas: Atlas, subject: Subject) -> Keys:
     Raises:
         SelectionError: the atlas does not hold this SAE over this model.
     """
-    sae = subject.sae
-    rows = atlas.rows(
-        """
-        SELECT model, sae, tokenization
-        FROM sae
-        JOIN model USING (model)
-        WHERE release = ?
-          AND sae_id = ?
-          AND sae.weights_sha256 = ?
-          AND model.weights_sha256 = ?
-        """,
-        [sae.name.release, sae.name.sae_id, sae.weights_sha256, subject.model.weights_sha256],
-    )
-    if not rows:
+    keys = known_keys(atlas, subject.model, subject.sae)
+    if keys is None:
         raise SelectionError(
-            f"{atlas.path} does not hold {sae.name} over {subject.model.name}; ingest with it first: "
-            f"atlas ingest {atlas.path} SOURCE --sae {sae.name}"
+            f"{atlas.path} does not hold {subject.sae.name} over {subject.model.name}, as they are now; ingest with it "
+            f"first: atlas ingest {atlas.path} SOURCE --sae {subject.sae.name}"
         )
-    return Keys(*map(int, rows[0]))
+    return keys
 
 
 def corpus_mean(atlas: Atlas, sae: int, d_sae: int) -> Float[np.ndarray, " d_sae"]:

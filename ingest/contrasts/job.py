@@ -78,5 +78,5 @@ def default_unit(atlas: Atlas, documents: Sequence[int]) -> Unit:
 
 
 def _saes(atlas: Atlas) -> Iterator[tuple[int, str, int]]:
-    rows = atlas.rows("SELECT sae, release || '/' || sae_id, d_sae FROM sae ORDER BY sae")
+    rows = atlas.rows("SELECT sae, label, d_sae FROM sae ORDER BY sae")
     return ((int(sae), str(name), int(d_sae)) for sae, name, d_sae in rows)

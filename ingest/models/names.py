@@ -3,12 +3,14 @@
 pocket, pocket/HOOK_NAME     the embedded model and its SAEs
 RELEASE/SAE_ID               an entry of SAELens' registry
 FOLDER                       a local SAELens folder; its release is the parent folder's name
+ANY_OF_THEM@HASH             the same, where it must be the one that an atlas knows by that hash
 """
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,15 +18,17 @@ from schema.errors import ModelError
 
 POCKET = "pocket"
 POCKET_DEFAULT_LAYER = 3
+PINNED = re.compile(r"(?P<name>.+)@(?P<pin>[0-9a-f]{6,64})")
 
 
 @dataclass(frozen=True)
 class SAEName:
-    """An SAE that exists: its identity, and its folder if it is local."""
+    """An SAE that exists: its identity, its folder if it is local, and the hash by which it was asked for, if any."""
 
     release: str
     sae_id: str
     folder: Path | None = None
+    pin: str = ""
 
     def __str__(self) -> str:
         return f"{self.release}/{self.sae_id}"
@@ -46,6 +50,9 @@ def parse_sae_name(name: str) -> SAEName:
     Raises:
         ModelError: it means nothing; names what is near.
     """
+    pinned = None if local_folder(name) else PINNED.fullmatch(name)
+    if pinned:
+        return replace(parse_sae_name(pinned["name"]), pin=pinned["pin"])
     release, _, sae_id = name.partition("/")
     if release == POCKET:
         return _pocket_sae(sae_id)

@@ -7,7 +7,7 @@
 SELECT
     e.explanation,
     e.question,
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     e.feature,
     e.output,
     e.target,

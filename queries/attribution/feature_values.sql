@@ -5,7 +5,7 @@
 -- param limit: INTEGER = 20  -- most rows shown
 SELECT
     e.explanation,
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     a.feature,
     CASE WHEN a.feature IS NULL THEN 'error of the SAE' ELSE 'feature' END AS player,
     e.target,

@@ -1,16 +1,16 @@
 -- title: Features that move predictions
 -- description: Features by how much they move the explained predictions where they are active: the mean Shapley value, its mean size and its share of all the moves of those explanations. The error of the SAE has no index.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param min_prompts: INTEGER = 1  -- fewest explanations it takes part in
 -- param limit: INTEGER = 30  -- most rows shown
 WITH chosen AS (
     SELECT
         sae,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 ),
 moved AS (

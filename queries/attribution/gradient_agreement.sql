@@ -1,15 +1,15 @@
 -- title: Do gradients agree with Shapley values?
 -- description: Spearman's rank correlation of two cheap attributions, activation x gradient and integrated gradients, with the Shapley values of the same players, an explanation a row, the worst first. Where it is low, the prediction is not linear in its features.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
     SELECT
         sae,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 ),
 placed AS (

@@ -2,19 +2,19 @@
 -- description: The study's means run over all positions, the BOS one with its huge norm included. Features by how far that moves their difference between the groups: the place with BOS counted, the place without, and the activation on BOS. Groups whose sentences differ in length get a different share of it.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
     SELECT
         sc.contrast,
         sc.sae,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
-    ORDER BY sc.sae
+        AND :sae IN ('', s.label, s.pinned)
+    ORDER BY s.ordinal
     LIMIT 1
 ),
 placed AS (

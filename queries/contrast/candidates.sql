@@ -2,7 +2,7 @@
 -- description: Features that fire on the positive documents rather than on the control ones, best first. AUROC is the chance that a positive document outranks a control one (0.5 is chance, 1 is perfect); q is the share of false discoveries to expect down to this feature. The example is the beginning of the document on which the feature is strongest.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param max_q: DOUBLE = 1  -- largest q shown; 1 shows all, the untested too
 -- param limit: INTEGER = 40  -- most rows shown
 WITH best AS (
@@ -11,13 +11,13 @@ WITH best AS (
         sc.documents_positive,
         sc.documents_control,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM feature_contrast AS fc
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
     JOIN sae AS s ON s.sae = fc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND :sae IN ('', s.label, s.pinned)
         AND COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
     ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature
     LIMIT :limit

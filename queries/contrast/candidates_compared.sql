@@ -2,20 +2,20 @@
 -- description: Left, the list that the study's method prints: BOS counted, largest differences within two standard deviations, numbered from one. Right, place by place, what replaces it: features with q below the limit that favour the positive documents, by AUROC. The columns say whether the printed one survives, and where the corrected one stood in print.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param max_q: DOUBLE = 0.05  -- largest q of a corrected candidate
 -- param limit: INTEGER = 40  -- most places shown
 WITH chosen AS (
     SELECT
         sc.contrast,
         sc.sae,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
-    ORDER BY sc.sae
+        AND :sae IN ('', s.label, s.pinned)
+    ORDER BY s.ordinal
     LIMIT 1
 ),
 every AS (

@@ -2,7 +2,7 @@
 -- description: The permutation null of each SAE beside what was found: features called at q <= 0.05, the smallest p and the largest AUROC, against the same under shuffles that keep pairs together. family_p is the chance that any feature at all does as well as the best one; with no null stored there is no row, run: atlas contrast --null 200.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH found AS (
     SELECT
         fc.contrast,
@@ -22,7 +22,7 @@ placed AS (
     FROM contrast_null AS n
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     CAST(MAX(f.discoveries) AS BIGINT) AS discoveries,
     COUNT(*) AS shuffles,
     CAST(SUM(CASE WHEN n.discoveries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS shuffles_with_any,
@@ -39,6 +39,6 @@ JOIN contrast AS c ON c.contrast = n.contrast
 JOIN sae AS s ON s.sae = n.sae
 JOIN found AS f ON f.contrast = n.contrast AND f.sae = n.sae
 WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
-GROUP BY n.sae, s.release, s.sae_id
-ORDER BY n.sae
+    AND :sae IN ('', s.label, s.pinned)
+GROUP BY n.sae, s.label, s.ordinal
+ORDER BY s.ordinal

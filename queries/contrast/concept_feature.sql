@@ -9,7 +9,7 @@ WITH placed AS (
     FROM feature_contrast AS fc
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     sc.fms_root,
     sc.fms_1,
     sc.fms_5,
@@ -30,4 +30,4 @@ JOIN contrast AS c ON c.contrast = sc.contrast
 JOIN sae AS s ON s.sae = sc.sae
 LEFT JOIN placed AS p ON p.contrast = sc.contrast AND p.sae = sc.sae AND p.feature = sc.fms_root
 WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-ORDER BY sc.sae
+ORDER BY s.ordinal

@@ -1,7 +1,7 @@
 -- title: The contrasts, and what each has found
 -- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p that both sides are of like length, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH placed AS (
     SELECT
         contrast,
@@ -25,7 +25,7 @@ found AS (
 )
 SELECT
     c.name AS contrast,
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     CAST(c.positive AS VARCHAR) AS positive,
     CAST(c.control AS VARCHAR) AS control,
     c.unit,
@@ -49,5 +49,5 @@ FROM sae_contrast AS sc
 JOIN contrast AS c ON c.contrast = sc.contrast
 JOIN sae AS s ON s.sae = sc.sae
 LEFT JOIN found ON found.contrast = sc.contrast AND found.sae = sc.sae
-WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
-ORDER BY c.contrast, s.sae
+WHERE :sae IN ('', s.label, s.pinned)
+ORDER BY c.contrast, s.ordinal

@@ -2,19 +2,19 @@
 -- description: For each of the best features by AUROC, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. Specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param features: INTEGER = 10  -- how many of the best features
 -- param limit: INTEGER = 400  -- most rows shown
 WITH ranked AS (
     SELECT
         fc.*,
-        s.release || '/' || s.sae_id AS name,
+        s.label AS name,
         ROW_NUMBER() OVER (ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature) AS place
     FROM feature_contrast AS fc
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae AS s ON s.sae = fc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND :sae IN ('', s.label, s.pinned)
         AND fc.q IS NOT NULL
 )
 SELECT

@@ -2,9 +2,9 @@
 -- description: The study's hypothesis, that a high std, skewness or kurtosis of the logit weights marks a polysemantic feature, put as rank correlations with evidence of one meaning. If it held, entropy would rise and top_token_share and f1 would fall with the moment. low and high hold rho with 95 % confidence; the last column has frequency held fixed.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- contrast whose documents give the evidence; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     r.moment,
     r.evidence,
     r.features,
@@ -22,5 +22,5 @@ FROM contrast_correlation AS r
 JOIN contrast AS c ON c.contrast = r.contrast
 JOIN sae AS s ON s.sae = r.sae
 WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+    AND :sae IN ('', s.label, s.pinned)
 ORDER BY r.sae, r.moment, r.evidence

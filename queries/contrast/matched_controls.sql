@@ -2,11 +2,11 @@
 -- description: The same features judged twice: against all control documents, and within pairs that share a sentence template and differ in the concept only. A feature that follows length, syntax or punctuation does well on the left and no better than one half on the right. matched_share is the chance that a document outranks its own control.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param max_q: DOUBLE = 0.05  -- largest q against all controls
 -- param limit: INTEGER = 40  -- most rows shown
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     fc.feature,
     fc.auroc,
     fc.q,
@@ -27,7 +27,7 @@ JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
 JOIN sae AS s ON s.sae = fc.sae
 LEFT JOIN feature_pair AS p ON p.contrast = fc.contrast AND p.sae = fc.sae AND p.feature = fc.feature
 WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+    AND :sae IN ('', s.label, s.pinned)
     AND fc.q <= CAST(:max_q AS DOUBLE)
     AND fc.auroc > 0.5
 ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature

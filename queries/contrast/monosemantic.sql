@@ -2,7 +2,7 @@
 -- description: Features that pass every threshold: found on all documents, confirmed on the half that did not choose them, firing on many terms of the concept and not on one token only, silent in every control domain. There is no score; each column can be sorted by. family_p is the chance that any feature does as well under shuffled labels (NULL without --null).
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param max_q: DOUBLE = 0.05  -- largest q on all documents
 -- param min_auroc: DOUBLE = 0.7  -- smallest AUROC on the confirmation half
 -- param min_f1: DOUBLE = 0.5  -- smallest F1 on the confirmation half
@@ -15,12 +15,12 @@ WITH chosen AS (
         sc.contrast,
         sc.sae,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND :sae IN ('', s.label, s.pinned)
 ),
 domain AS (
     SELECT

@@ -2,20 +2,20 @@
 -- description: The method of the study as it was printed, with its faults: means that count the BOS position, a positive difference within two standard deviations of the others, the largest 40, no correction for chance. The study counted features from one, so it would print printed_number where the SAE's own index is feature. AUROC and q stand beside it for comparison.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first of the contrast
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
     SELECT
         c.contrast,
         s.sae,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
-    ORDER BY s.sae
+        AND :sae IN ('', s.label, s.pinned)
+    ORDER BY s.ordinal
     LIMIT 1
 ),
 ranked AS (

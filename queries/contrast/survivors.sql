@@ -1,19 +1,20 @@
 -- title: How many candidates survive each correction
--- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of these survive q, q on matched pairs, and a family-wise p under the permutation null. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is over one half. NULL where not computed.
+-- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of these survive q, q on matched pairs, and a family-wise p under the permutation null. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is above one half. NULL where not computed.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH chosen AS (
     SELECT
         sc.contrast,
         sc.sae,
         sc.features_tested,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name,
+        s.ordinal
     FROM sae_contrast AS sc
     JOIN contrast AS c ON c.contrast = sc.contrast
     JOIN sae AS s ON s.sae = sc.sae
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND :sae IN ('', s.label, s.pinned)
 ),
 printed AS (
     SELECT
@@ -93,5 +94,5 @@ SELECT
         AS discovery_confirmed
 FROM chosen
 JOIN judged AS j ON j.contrast = chosen.contrast AND j.sae = chosen.sae
-GROUP BY chosen.sae, chosen.name, chosen.features_tested
-ORDER BY chosen.sae
+GROUP BY chosen.sae, chosen.name, chosen.ordinal, chosen.features_tested
+ORDER BY chosen.ordinal

@@ -3,27 +3,27 @@
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
 -- param other_feature: INTEGER  -- zero-based index of the feature beside it
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param other_sae: VARCHAR = ''  -- SAE of the feature beside it; empty: the same
 WITH chosen AS (
     SELECT
         s.sae,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM sae AS s
-    WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
-    ORDER BY s.sae
+    WHERE :sae IN ('', s.label, s.pinned)
+    ORDER BY s.ordinal
     LIMIT 1
 ),
 other_chosen AS (
     SELECT
         s.sae,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM sae AS s
     CROSS JOIN chosen
-    WHERE (:other_sae = '' AND s.sae = chosen.sae) OR s.release || '/' || s.sae_id = :other_sae
-    ORDER BY s.sae
+    WHERE (:other_sae = '' AND s.sae = chosen.sae) OR :other_sae IN (s.label, s.pinned)
+    ORDER BY s.ordinal
     LIMIT 1
 ),
 pair AS (

@@ -2,16 +2,16 @@
 -- description: Everything stored about one feature, a fact a row: what it is, its weights, the corpora it was run on, the tokens it fires most on in any one corpus, and the contrasts it takes part in.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 WITH chosen AS (
     SELECT
         s.*,
-        s.release || '/' || s.sae_id AS name,
+        s.label AS name,
         m.name AS model_name
     FROM sae AS s
     JOIN model AS m ON m.model = s.model
-    WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
-    ORDER BY s.sae
+    WHERE :sae IN ('', s.label, s.pinned)
+    ORDER BY s.ordinal
     LIMIT 1
 ),
 card AS (

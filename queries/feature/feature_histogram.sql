@@ -2,16 +2,16 @@
 -- description: How many tokens a feature fires on at each strength, eight bins to the octave (a doubling of the activation). Silent tokens are not counted.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 WITH chosen AS (
     SELECT
         sae,
         tokenization,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 ),
 binned AS (

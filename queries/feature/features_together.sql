@@ -2,17 +2,17 @@
 -- description: Features of the same SAE that fire on the same tokens as a given one, most alike first. Overlap is the tokens on which both fire over the tokens on which either does: 1 is always together.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param min_tokens: INTEGER = 2  -- fewest tokens on which both must fire
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
     SELECT
         sae,
         tokenization,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 ),
 own AS (

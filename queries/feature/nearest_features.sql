@@ -2,15 +2,15 @@
 -- description: The features of the same SAE whose decoder directions are nearest to a given one's, by cosine, with the tokens that they raise. Near 1 they say the same; near 0 they have nothing to do with each other.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param limit: INTEGER = 10  -- most rows shown
 WITH chosen AS (
     SELECT
         sae,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 )
 SELECT

@@ -29,7 +29,7 @@ fired AS (
     GROUP BY c.sae, c.feature
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     f.feature,
     reading.counted,
     1.0 * COALESCE(fired.active_tokens, 0) / NULLIF(seen.tokens, 0) AS density,
@@ -58,4 +58,4 @@ JOIN feature AS f ON f.feature = reading.feature
 JOIN sae AS s ON s.sae = f.sae
 LEFT JOIN seen ON seen.sae = f.sae
 LEFT JOIN fired ON fired.sae = f.sae AND fired.feature = f.feature
-ORDER BY s.sae, f.feature DESC
+ORDER BY s.ordinal, f.feature DESC

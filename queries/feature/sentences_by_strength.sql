@@ -2,7 +2,7 @@
 -- description: Windows of text sampled by hash at every strength of a feature, from its strongest octave (a doubling of the activation) to its weakest: what the top sentences alone would hide.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param per_octave: INTEGER = 3  -- most windows shown of an octave
 -- param limit: INTEGER = 40  -- most rows shown
@@ -10,10 +10,10 @@ WITH chosen AS (
     SELECT
         sae,
         tokenization,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 ),
 sampled AS (

@@ -1,7 +1,7 @@
 -- title: The corpora, and how each SAE sees them
 -- description: One row for each corpus and SAE: of how many groups (books, laws, templates; documents alone) its documents are, how much of it the SAE has encoded, how many of its features fire at once on a token (L0), and how many of them fire anywhere in the corpus.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH fired AS (
     SELECT
         sae,
@@ -21,7 +21,7 @@ grouped AS (
 SELECT
     k.name AS corpus,
     k.domain,
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     c.documents,
     CAST(g.document_groups AS BIGINT) AS document_groups,
     c.contexts,
@@ -34,5 +34,5 @@ JOIN corpus AS k ON k.corpus = c.corpus
 JOIN sae AS s ON s.sae = c.sae
 LEFT JOIN grouped AS g ON g.corpus = c.corpus
 LEFT JOIN fired ON fired.sae = c.sae AND fired.corpus = c.corpus
-WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
-ORDER BY k.name, k.corpus, s.sae
+WHERE :sae IN ('', s.label, s.pinned)
+ORDER BY k.name, k.corpus, s.ordinal

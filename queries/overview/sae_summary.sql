@@ -1,5 +1,5 @@
 -- title: The sparse autoencoders of the atlas
--- description: One row for each SAE: the model and the place it reads, how much text it has encoded, how many features fire at once on a token (L0), and how many have fired at all.
+-- description: One row for each SAE: the model and the place it reads, how much text it has encoded, how many features fire at once on a token (L0), and how many have fired at all. Of several that bear one name the newest comes first; an older one is asked for by name and hash, as printed here.
 -- database: atlas
 WITH seen AS (
     SELECT
@@ -20,7 +20,8 @@ fired AS (
     GROUP BY sae
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
+    s.added_at,
     m.name AS model,
     s.hook_name,
     s.architecture,
@@ -35,10 +36,11 @@ SELECT
     1.0 - 1.0 * COALESCE(fired.features, 0) / s.d_sae AS share_silent,
     s.neuronpedia_id,
     s.logit_weights,
-    s.weights_sha256
+    s.weights_sha256,
+    s.pinned
 FROM sae AS s
 JOIN model AS m ON m.model = s.model
 JOIN tokenization AS n ON n.tokenization = s.tokenization
 LEFT JOIN seen ON seen.sae = s.sae
 LEFT JOIN fired ON fired.sae = s.sae
-ORDER BY s.sae
+ORDER BY s.ordinal

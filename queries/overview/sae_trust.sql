@@ -1,7 +1,7 @@
 -- title: How far each SAE can be trusted on each corpus
 -- description: One row for each SAE and corpus that atlas evaluate has read: how much of its input the SAE keeps, with how many features a token (L0), and how much of the model's cross-entropy is recovered when the reconstruction takes the input's place (1: all, 0: no more than with zeros; the rise is in nats a token). A corpus read in part was read with --limit, or has grown since.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param corpus: VARCHAR = ''  -- name of the corpus; empty: all of them
 WITH held AS (
     SELECT
@@ -11,7 +11,7 @@ WITH held AS (
     GROUP BY corpus
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     k.name AS corpus,
     CASE WHEN q.documents = held.documents THEN 'whole' ELSE 'part' END AS extent,
     q.documents,
@@ -29,6 +29,6 @@ FROM sae_quality AS q
 JOIN sae AS s ON s.sae = q.sae
 JOIN corpus AS k ON k.corpus = q.corpus
 JOIN held ON held.corpus = q.corpus
-WHERE (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+WHERE :sae IN ('', s.label, s.pinned)
     AND (:corpus = '' OR k.name = :corpus)
-ORDER BY s.release, s.sae_id, s.sae, k.name, k.corpus
+ORDER BY s.ordinal, k.name, k.corpus

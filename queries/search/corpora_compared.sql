@@ -3,16 +3,16 @@
 -- database: atlas
 -- param corpus: VARCHAR = ''  -- first corpus; empty: the first in the atlas
 -- param other_corpus: VARCHAR = ''  -- second corpus; empty: the next in the atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
     SELECT
         sae,
         tokenization,
-        release || '/' || sae_id AS name
+        label AS name
     FROM sae
-    WHERE :sae = '' OR release || '/' || sae_id = :sae
-    ORDER BY sae
+    WHERE :sae IN ('', label, pinned)
+    ORDER BY ordinal
     LIMIT 1
 ),
 here AS (

@@ -1,7 +1,7 @@
 -- title: Features that never fire
 -- description: Features that have not fired on any token read so far, those that fired most in training first (log_sparsity is log10 of the density in training). A feature may still fire on BOS, which is shown beside it; with few tokens read, silence says little.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
 WITH seen AS (
@@ -14,7 +14,7 @@ WITH seen AS (
     GROUP BY c.sae
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     f.feature,
     seen.tokens AS tokens_read,
     f.log_sparsity,
@@ -29,7 +29,7 @@ FROM feature AS f
 JOIN sae AS s ON s.sae = f.sae
 JOIN seen ON seen.sae = f.sae
 LEFT JOIN bos_activation AS b ON b.sae = f.sae AND b.feature = f.feature
-WHERE (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+WHERE :sae IN ('', s.label, s.pinned)
     AND NOT EXISTS (
         SELECT 1
         FROM feature_corpus AS c

@@ -1,7 +1,7 @@
 -- title: Features that fire most often
 -- description: Features by density, the share of tokens they fire on. The densest features mostly follow position, punctuation or very common words rather than a meaning.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
 WITH seen AS (
@@ -32,11 +32,11 @@ ranked AS (
         seen.tokens,
         1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM fired
     JOIN seen ON seen.sae = fired.sae
     JOIN sae AS s ON s.sae = fired.sae
-    WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
+    WHERE :sae IN ('', s.label, s.pinned)
     ORDER BY density DESC, fired.sae, fired.feature
     LIMIT :limit
 )

@@ -2,7 +2,7 @@
 -- description: Features by how well they pick out a word or phrase, upper and lower case alike: the share of its occurrences that they fire on, and the share of their activations that fall on it. The order is by the harmonic mean of the two. The word may be several tokens long.
 -- database: activations
 -- param word: VARCHAR  -- word or phrase, such as cancer
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param min_occurrences: INTEGER = 1  -- fewest occurrences that the feature must fire on
 -- param limit: INTEGER = 40  -- most rows shown
 WITH needle AS (
@@ -52,7 +52,7 @@ hit AS (
     JOIN token AS t ON t.context = x.context AND t.char_start < o.char_end AND t.char_end > o.char_start
     JOIN coverage AS v ON v.document = o.document
     JOIN sae AS s ON s.sae = v.sae AND s.tokenization = x.tokenization
-    WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
+    WHERE :sae IN ('', s.label, s.pinned)
 ),
 asked AS (
     SELECT
@@ -93,7 +93,7 @@ shared AS (
     JOIN total ON total.sae = fired.sae AND total.feature = fired.feature
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     r.feature,
     2.0 * r.share_of_occurrences * r.share_of_activations
         / (r.share_of_occurrences + r.share_of_activations) AS harmonic_mean,

@@ -3,12 +3,12 @@
 -- database: atlas
 -- param measure: VARCHAR = 'kurtosis'  -- std|skewness|kurtosis: the moment to rank by
 -- param direction: VARCHAR = 'highest'  -- highest|lowest: which end comes first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
 WITH scored AS (
     SELECT
         f.*,
-        s.release || '/' || s.sae_id AS name,
+        s.label AS name,
         CASE :measure
             WHEN 'std' THEN f.logit_std
             WHEN 'skewness' THEN f.logit_skewness
@@ -16,7 +16,7 @@ WITH scored AS (
         END AS score
     FROM feature AS f
     JOIN sae AS s ON s.sae = f.sae
-    WHERE :sae = '' OR s.release || '/' || s.sae_id = :sae
+    WHERE :sae IN ('', s.label, s.pinned)
 )
 SELECT
     f.name AS sae,

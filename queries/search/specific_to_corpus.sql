@@ -2,7 +2,7 @@
 -- description: Features that fire in one corpus rather than in the others. Specificity is the density in the corpus over the sum of the densities in it and in all the others: 1 is only here, 0.5 is alike.
 -- database: atlas
 -- param corpus: VARCHAR = ''  -- corpus; empty: the first in the atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param min_documents: INTEGER = 3  -- fewest documents of it that the feature must fire in
 -- param limit: INTEGER = 40  -- most rows shown
 WITH target AS (
@@ -50,11 +50,11 @@ ranked AS (
         d.*,
         d.density / NULLIF(d.density + d.density_elsewhere, 0) AS specificity,
         s.tokenization,
-        s.release || '/' || s.sae_id AS name
+        s.label AS name
     FROM dense AS d
     JOIN sae AS s ON s.sae = d.sae
     WHERE d.documents >= CAST(:min_documents AS INTEGER)
-        AND (:sae = '' OR s.release || '/' || s.sae_id = :sae)
+        AND :sae IN ('', s.label, s.pinned)
     ORDER BY specificity DESC NULLS LAST, d.density DESC, d.sae, d.feature
     LIMIT :limit
 )

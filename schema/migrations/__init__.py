@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from schema.copying import Run, copy_database, draft_for, put
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
-from schema.migrations import m001_create_tables, m002_quality_schedule, m003_groups
+from schema.migrations import m001_create_tables, m002_quality_schedule, m003_groups, m004_sae_identity
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Migration(Protocol):
         """Change the file; runs inside a transaction."""
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_create_tables, m002_quality_schedule, m003_groups)
+MIGRATIONS: tuple[Migration, ...] = (m001_create_tables, m002_quality_schedule, m003_groups, m004_sae_identity)
 VERSION = len(MIGRATIONS)
 CONTENT = """
     SELECT table_name || '.' || column_name

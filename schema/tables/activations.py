@@ -33,7 +33,7 @@ activation = Table(
 bos_activation = Table(
     "bos_activation",
     metadata,
-    reference("sae", SAE),
+    pointer("sae", SAE),
     Column("feature", Integer, nullable=False, autoincrement=False, comment=FEATURE),
     Column("activation", REAL, nullable=False, comment="Activation on BOS at position 0, above 0"),
     PrimaryKeyConstraint("sae", "feature"),
@@ -43,7 +43,7 @@ bos_activation = Table(
 coverage = Table(
     "coverage",
     metadata,
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     pointer("document", "Document it has encoded"),
     reference("ingest_run", "Run that did it"),
     Column("tokens", Integer, nullable=False, comment="Tokens encoded, BOS left out"),
@@ -69,7 +69,7 @@ feature_document = Table(
 sae_corpus = Table(
     "sae_corpus",
     metadata,
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     pointer("corpus", "Corpus"),
     Column("documents", Integer, nullable=False, comment="Documents summed"),
     Column("contexts", Integer, nullable=False, comment="Windows summed"),
@@ -82,7 +82,7 @@ sae_corpus = Table(
 feature_corpus = Table(
     "feature_corpus",
     metadata,
-    reference("sae", SAE),
+    pointer("sae", SAE),
     pointer("corpus", "Corpus"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment=FEATURE),
     Column("documents", Integer, nullable=False, comment="Documents it fires in"),

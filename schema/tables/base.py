@@ -1,10 +1,10 @@
 """The metadata that every table hangs on, and the column shapes they share.
 
 A column that holds another table's key bears that table's name. Rows that never
-go (models, SAEs, tokenizations, runs) are referenced by foreign keys. Rows that
-can be removed (corpora, documents, windows, contrasts) are not: DuckDB checks a
-foreign key against rows deleted earlier in the same transaction, so a document
-and its windows could not go together, and a key costs bulk tables 20x on insert.
+go (runs) are referenced by foreign keys. Rows that can be removed (documents,
+windows, contrasts, SAEs and their models) are not: DuckDB checks a foreign key
+against rows deleted earlier in the same transaction, so a document and its
+windows could not go together, and a key costs bulk tables 20x on insert.
 Those references are kept in `Column.info`, checked by `schema.verify`, and become
 foreign keys again where atlases are published.
 """

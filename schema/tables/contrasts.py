@@ -13,7 +13,7 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import key, metadata, pointer
 
 contrast = Table(
     "contrast",
@@ -36,7 +36,7 @@ sae_contrast = Table(
     "sae_contrast",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     Column("documents_positive", Integer, nullable=False, comment="Positive documents"),
     Column("documents_control", Integer, nullable=False, comment="Control documents"),
     Column(
@@ -74,7 +74,7 @@ contrast_document = Table(
     "contrast_document",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     pointer("document", "Document compared; a text in several corpora of a side is compared once"),
     Column("positive", Boolean, nullable=False, comment="Its side"),
     Column(
@@ -93,7 +93,7 @@ feature_contrast = Table(
     "feature_contrast",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE of the feature"),
+    pointer("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column(
         "fires_positive",
@@ -147,7 +147,7 @@ feature_confirmation = Table(
     "feature_confirmation",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE of the feature"),
+    pointer("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("auroc_discovery", Double, comment="AUROC on the discovery half"),
     Column(
@@ -179,7 +179,7 @@ feature_pair = Table(
     "feature_pair",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE of the feature"),
+    pointer("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("higher", Integer, nullable=False, comment="Pairs whose positive side scores higher"),
     Column("lower", Integer, nullable=False, comment="Pairs whose control side scores higher"),
@@ -199,7 +199,7 @@ feature_domain = Table(
     "feature_domain",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE of the feature"),
+    pointer("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("domain", String, nullable=False, comment="Domain of control documents"),
     Column("documents", Integer, nullable=False, comment="Control documents of the domain"),
@@ -215,7 +215,7 @@ feature_evidence = Table(
     "feature_evidence",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE of the feature"),
+    pointer("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("active_tokens", BigInteger, nullable=False, comment="Tokens it fires on in the corpora of the contrast"),
     Column("top_token", Integer, nullable=False, comment="Token id it fires on most often there"),
@@ -232,7 +232,7 @@ contrast_null = Table(
     "contrast_null",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     Column("shuffle", Integer, nullable=False, autoincrement=False, comment="Number of the shuffle, from 1"),
     Column("seed", Integer, nullable=False, comment="Seed of the shuffles; with the number it gives the labels"),
     Column("min_p", Double, nullable=False, comment="Smallest rank-sum p over the tested features"),
@@ -246,7 +246,7 @@ contrast_correlation = Table(
     "contrast_correlation",
     metadata,
     pointer("contrast", "Contrast"),
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     Column("moment", String, nullable=False, comment="Column of feature: logit_std, logit_skewness or logit_kurtosis"),
     Column("evidence", String, nullable=False, comment="Column of feature_evidence or feature_confirmation"),
     Column("features", Integer, nullable=False, comment="Tested features for which both are known"),

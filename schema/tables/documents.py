@@ -12,7 +12,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import key, metadata, pointer
 
 corpus = Table(
     "corpus",
@@ -51,7 +51,7 @@ context = Table(
     metadata,
     key("context", "Key"),
     pointer("document", "Document it is a window of"),
-    reference("tokenization", "How it was cut"),
+    pointer("tokenization", "How it was cut"),
     Column("ordinal", Integer, nullable=False, comment="Number of the window in its document, from 0"),
     Column("tokens", SmallInteger, nullable=False, comment="Tokens, BOS left out"),
     Column(

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     Integer,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -14,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from schema.tables.base import key, metadata, reference
+from schema.tables.base import key, metadata, pointer
 
 model = Table(
     "model",
@@ -33,8 +34,10 @@ model = Table(
     Column("fold_ln", Boolean, nullable=False, comment="LayerNorm folded into the following weights"),
     Column("center_unembed", Boolean, nullable=False, comment="Unembedding centred over the vocabulary"),
     Column("weights_sha256", String, nullable=False, comment="SHA-256 of the weights as loaded, before processing"),
-    UniqueConstraint("weights_sha256", "center_writing_weights", "fold_ln", "center_unembed"),
-    comment="A language model, with how its weights were processed",
+    Column("config", JSON, comment="What its config.json says that changes values; NULL where that is not known"),
+    Column("config_sha256", String, comment="SHA-256 of config; another one is another model"),
+    UniqueConstraint("weights_sha256", "config_sha256", "center_writing_weights", "fold_ln", "center_unembed"),
+    comment="A language model, with its configuration and how its weights were processed",
 )
 
 tokenization = Table(
@@ -53,7 +56,7 @@ tokenization = Table(
 vocabulary = Table(
     "vocabulary",
     metadata,
-    reference("tokenization", "Tokenization it belongs to", primary_key=True),
+    pointer("tokenization", "Tokenization it belongs to", primary_key=True),
     Column("token_id", Integer, primary_key=True, autoincrement=False, comment="Token id"),
     Column("text", String, nullable=False, comment="Text of the token; a broken character shows as U+FFFD"),
     comment="The text of each token id",
@@ -65,8 +68,8 @@ sae = Table(
     key("sae", "Key"),
     Column("release", String, nullable=False, comment="SAELens release, or pocket, or a folder's name"),
     Column("sae_id", String, nullable=False, comment="Id within the release, mostly the hook name"),
-    reference("model", "Model it reads"),
-    reference("tokenization", "Windows it reads"),
+    pointer("model", "Model it reads"),
+    pointer("tokenization", "Windows it reads"),
     Column("hook_name", String, nullable=False, comment="TransformerLens name of the activations it reads"),
     Column("hook_layer", SmallInteger, nullable=False, comment="Block of the hook"),
     Column("architecture", String, nullable=False, comment="SAELens architecture: standard, jumprelu, topk, ..."),
@@ -85,7 +88,24 @@ sae = Table(
         nullable=False,
         comment="SHA-256 of the weights; other weights, or another model, are another SAE",
     ),
-    UniqueConstraint("release", "sae_id", "model", "tokenization", "weights_sha256"),
+    Column("config", JSON, comment="What its configuration says that changes values; NULL where that is not known"),
+    Column("config_sha256", String, comment="SHA-256 of config; another one is another SAE"),
+    Column("added_at", DateTime, comment="When it was first ingested (UTC); NULL where that is not known"),
+    Column(
+        "pinned",
+        String,
+        nullable=False,
+        comment="release/sae_id@hash, which means this one for ever; the hash is of all that makes it an SAE",
+    ),
+    Column(
+        "label",
+        String,
+        nullable=False,
+        comment="Its name: release/sae_id, and where a newer one bears that name, pinned",
+    ),
+    Column("ordinal", SmallInteger, nullable=False, comment="Place in lists, from 0: by name, the newest first"),
+    UniqueConstraint("release", "sae_id", "model", "tokenization", "weights_sha256", "config_sha256"),
+    UniqueConstraint("pinned"),
     CheckConstraint("logit_weights IN ('plain', 'cosine')", name="sae_logit_weights"),
     comment="A sparse autoencoder: release, id, and where it reads",
 )
@@ -93,7 +113,7 @@ sae = Table(
 feature = Table(
     "feature",
     metadata,
-    reference("sae", "SAE it belongs to"),
+    pointer("sae", "SAE it belongs to"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("log_sparsity", REAL, comment="log10 of its density in training, as the SAE ships it"),
     Column("decoder_norm", REAL, nullable=False, comment="Length of its decoder row"),

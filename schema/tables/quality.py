@@ -7,7 +7,7 @@ from schema.tables.base import metadata, pointer, reference
 sae_quality = Table(
     "sae_quality",
     metadata,
-    reference("sae", "SAE"),
+    pointer("sae", "SAE"),
     pointer("corpus", "Corpus"),
     reference("ingest_run", "Run that computed it"),
     Column("documents", Integer, nullable=False, comment="Documents of the corpus that were read, from the first on"),

@@ -7,6 +7,19 @@ from sqlalchemy import URL, create_engine
 
 from schema.migrations import MIGRATIONS
 
+COLUMNS_OF_BOTH = """
+    SELECT string_agg(column_name, ', ')
+    FROM (
+      SELECT column_name
+      FROM duckdb_columns()
+      WHERE table_name = ?
+      GROUP BY ALL
+      HAVING COUNT(DISTINCT database_name) = 2
+    )
+"""
+GONE = {"document": ", 'discovery' AS split"}
+"""Columns that no newer version has, and what an older one may have held."""
+
 
 def make_older(newer: Path, path: Path, version: int = 1) -> None:
     """Write a file of an older version that holds the rows of a newer one, as far as it has tables for them."""
@@ -21,4 +34,5 @@ def make_older(newer: Path, path: Path, version: int = 1) -> None:
         file.execute(f"ATTACH '{newer}' AS newer (READ_ONLY)")
         for name in own:
             which = f"WHERE migration <= {version}" if name == "migration" else ""
-            file.execute(f"INSERT INTO {name} BY NAME FROM newer.{name} {which}")
+            both = file.execute(COLUMNS_OF_BOTH, [name]).fetchall()[0][0]
+            file.execute(f"INSERT INTO {name} BY NAME SELECT {both}{GONE.get(name, '')} FROM newer.{name} {which}")

@@ -5,7 +5,8 @@ SELECT
     c.control,
     c.unit,
     s.sae,
-    s.release || '/' || s.sae_id AS sae_name,
+    s.label AS sae_name,
+    s.pinned AS sae_pinned,
     s.tokenization,
     sc.documents_positive,
     sc.documents_control,
@@ -31,4 +32,4 @@ FROM contrast AS c
 JOIN sae_contrast AS sc ON sc.contrast = c.contrast
 JOIN sae AS s ON s.sae = sc.sae
 WHERE :name IS NULL OR c.name = :name
-ORDER BY c.contrast, s.sae
+ORDER BY c.contrast, s.ordinal

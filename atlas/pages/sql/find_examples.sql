@@ -1,5 +1,5 @@
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     e.feature,
     e.sentence
 FROM (

@@ -25,7 +25,7 @@ shared AS (
     GROUP BY f.sae, f.feature, f.on_it
 )
 SELECT
-    s.release || '/' || s.sae_id AS sae,
+    s.label AS sae,
     h.feature,
     h.on_it,
     h.share

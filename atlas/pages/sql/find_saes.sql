@@ -1,8 +1,9 @@
 SELECT
     sae,
     sae_id,
-    release || '/' || sae_id AS name,
+    label AS name,
+    pinned,
     neuronpedia_id,
     d_sae
 FROM sae
-ORDER BY sae
+ORDER BY ordinal

@@ -2,7 +2,9 @@ SELECT
     s.sae,
     s.release,
     s.sae_id,
-    s.release || '/' || s.sae_id AS name,
+    s.label AS name,
+    s.pinned,
+    s.added_at,
     s.hook_name,
     s.hook_layer,
     s.architecture,
@@ -14,6 +16,6 @@ SELECT
     m.name AS model
 FROM sae AS s
 JOIN model AS m ON m.model = s.model
-WHERE s.release || '/' || s.sae_id = :name
-ORDER BY s.sae
+WHERE :name IN (s.label, s.pinned)
+ORDER BY s.ordinal
 LIMIT 1

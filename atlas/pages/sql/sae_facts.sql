@@ -1,5 +1,6 @@
 SELECT
     s.weights_sha256,
+    s.config,
     n.tokenizer,
     n.context_size,
     n.prepend_bos,

@@ -1,3 +1,3 @@
-SELECT release || '/' || sae_id AS name
+SELECT label AS name
 FROM sae
-ORDER BY sae
+ORDER BY ordinal

@@ -1,6 +1,6 @@
 SELECT
     s.sae,
-    s.release || '/' || s.sae_id AS name,
+    s.label AS name,
     m.name AS model,
     s.hook_name,
     s.d_sae,
@@ -9,5 +9,5 @@ SELECT
 FROM sae AS s
 JOIN model AS m ON m.model = s.model
 LEFT JOIN sae_corpus AS c ON c.sae = s.sae
-GROUP BY s.sae, s.release, s.sae_id, m.name, s.hook_name, s.d_sae
-ORDER BY s.sae
+GROUP BY s.sae, s.label, s.ordinal, m.name, s.hook_name, s.d_sae
+ORDER BY s.ordinal
