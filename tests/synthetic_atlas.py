@@ -23,6 +23,8 @@ class Sentence:
     domain: str
     template: str | None = None
     term_token: int | None = None
+    number: int | None = None
+    """What makes its text its own; its place where there is none."""
 
 
 def build_atlas(path: Path, sentences: Sequence[Sentence], d_sae: int, activations: pa.Table) -> None:
@@ -94,7 +96,7 @@ def _fill_documents(atlas: Atlas, sentences: Sequence[Sentence]) -> None:
     spelled: set[int] = set()
     for key, sentence in enumerate(sentences):
         words = [f"w{token}" for token in sentence.tokens]
-        text = " ".join([*words, f"#{key}"])
+        text = " ".join([*words, f"#{key if sentence.number is None else sentence.number}"])
         starts = np.cumsum([0] + [len(word) + 1 for word in words])
         ends = [int(start) + len(word) for start, word in zip(starts, words, strict=False)]
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -74,6 +74,26 @@ def version_2(path: Path) -> None:
         )
 
 
+def test_windows_of_an_older_atlas_are_drawn_anew(tmp_path: Path) -> None:
+    """A window of 20 tokens with a hash that lost against one of 2 now wins, in proportion."""
+    version_2(tmp_path / "old.duckdb")
+    with duckdb.connect(str(tmp_path / "old.duckdb")) as file:
+        file.execute("INSERT INTO model SELECT 0, 'm', 'a', 1, 8, 1, 32, 9, false, false, false, repeat('a', 64)")
+        file.execute("INSERT INTO tokenization VALUES (0, 't', repeat('b', 64), 32, true)")
+        names = "sae, release, sae_id, model, tokenization, hook_name, hook_layer, architecture, d_in, d_sae, "
+        values = "0, 'r', 'h', 0, 0, 'h', 0, 'standard', 8, 4, 'plain', repeat('c', 64)"
+        file.execute(f"INSERT INTO sae ({names} logit_weights, weights_sha256) VALUES ({values})")
+        file.execute(f"INSERT INTO context VALUES (0, 0, 0, 0, 20, false, {2**62}), (1, 0, 0, 1, 2, true, {2**61})")
+        file.execute(f"INSERT INTO context VALUES (2, 1, 0, 0, 20, true, {2**62}), (3, 1, 0, 1, 20, false, {2**61})")
+        file.execute("INSERT INTO activation VALUES (0, 3, 0, 1, 0.5), (0, 3, 0, 2, 1.5), (0, 2, 1, 1, 2.5)")
+        file.execute("INSERT INTO feature_document VALUES (0, 3, 0, 1.5, 2, 2, 0), (0, 2, 0, 2.5, 2.5, 1, 2.5)")
+        file.execute("INSERT INTO feature_document VALUES (0, 1, 1, 4, 4, 1, 4)")
+    with open_atlas(tmp_path / "old.duckdb") as atlas:
+        assert atlas.rows("SELECT context FROM context WHERE sampled ORDER BY ALL") == [(0,), (2,)]
+        found = atlas.rows("SELECT feature, window_max FROM feature_document ORDER BY ALL")
+    assert found == [(1, 4), (2, 0), (3, 1.5)]
+
+
 def test_an_older_atlas_gets_its_groups(tmp_path: Path) -> None:
     version_2(tmp_path / "old.duckdb")
     with open_atlas(tmp_path / "old.duckdb") as atlas:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = """
-    --kills 20 --stops 4 --steps 3 --disks 2 --memory 3 --inputs 300 --copies 0 --lines 0
+    --kills 20 --stops 4 --steps 3 --disks 2 --memory 3 --inputs 300 --copies 0 --lines 0 --halves 0
     --kill ingest contrast schedule publish --squeeze ingest --seed 2
 """
 

@@ -12,6 +12,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,20 @@ def test_ranges_of_features_change_nothing(atlas: Atlas, tmp_path: Path) -> None
         for name in (*tables, "contrast_null", "contrast_correlation", "sae_contrast"):
             sql = f"SELECT * FROM {name} ORDER BY ALL"
             for mine, theirs in zip(whole.rows(sql), atlas.rows(sql), strict=True):
+                assert list(mine) == [pytest.approx(c, rel=1e-9) if isinstance(c, float) else c for c in theirs]
+
+
+def test_the_order_of_ingest_changes_nothing(atlas: Atlas, tmp_path: Path) -> None:
+    sentences, activations = planted()
+    order = np.random.default_rng(8).permutation(len(sentences))
+    mixed = [replace(sentences[old], number=int(old)) for old in order]
+    place = pa.array(np.argsort(order).astype(np.int32)[activations["document"].to_numpy()])
+    build_atlas(tmp_path / "mixed.duckdb", mixed, D_SAE, activations.set_column(0, "document", place))
+    with open_atlas(tmp_path / "mixed.duckdb") as opened:
+        compute_contrast(opened, "medical", ["domain=medicine"], [f"domain={d}" for d in CONTROLS], shuffles=40)
+        for name in ("feature_contrast", "feature_confirmation", "feature_pair", "feature_domain", "contrast_null"):
+            sql = f"SELECT * FROM {name} ORDER BY ALL"
+            for mine, theirs in zip(opened.rows(sql), atlas.rows(sql), strict=True):
                 assert list(mine) == [pytest.approx(c, rel=1e-9) if isinstance(c, float) else c for c in theirs]
 
 

@@ -1,7 +1,7 @@
 """Run the fault suites and print what came of each, a line of JSON each; on stderr, one line of all of it.
 
 python -m tests.faults                      all of it: make faults
-python -m tests.faults --kills 20 --stops 4 --steps 4 --disks 1 --memory 1 --inputs 300 --copies 0 --lines 10    a few
+python -m tests.faults --kills 20 --stops 4 --steps 4 --disks 1 --memory 1 --inputs 300 --copies 0 --halves 2    a few
 """
 
 import argparse
@@ -24,6 +24,7 @@ COUNTED = {
     "cases": "bad inputs",
     "copies": "live backups",
     "due times": "due times",
+    "relabellings": "relabellings",
 }
 """What a report may count, in the words of the summary."""
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=40, help="backups taken while an ingest runs and is killed")
     parser.add_argument("--inputs", type=int, default=10_000, help="bad inputs")
     parser.add_argument("--lines", type=int, default=40, help="cron lines, each in all time zones over twenty years")
+    parser.add_argument("--halves", type=int, default=60, help="relabellings of each kind of documents, cut in halves")
     parser.add_argument("--kill", nargs="+", help="commands to kill and stop, instead of all")
     parser.add_argument("--squeeze", nargs="+", help="commands to run without room, instead of all")
     parser.add_argument("--seed", type=int, default=1)
@@ -62,6 +64,7 @@ def summary(reports: Sequence[Report]) -> str:
 def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[Report]:
     from tests.faults.crons import cron_lines
     from tests.faults.disks import full, read_only
+    from tests.faults.halves import halves
     from tests.faults.inputs import bad_inputs
     from tests.faults.kills import killed, stopped
     from tests.faults.live_backups import backed_up_while_ingesting
@@ -89,6 +92,8 @@ def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[Report]:
         yield backed_up_while_ingesting(bench.workload("growing"), arguments.copies, seed, folder / "live")
     if arguments.lines:
         yield cron_lines(arguments.lines, seed)
+    if arguments.halves:
+        yield from halves(arguments.halves, seed)
 
 
 if __name__ == "__main__":
