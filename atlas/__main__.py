@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
@@ -16,6 +17,7 @@ from atlas.failures import AGAIN, machine_failure
 from atlas.logs import log_outcome, set_up_logs
 from atlas.signals import Terminated, catch_signals, received
 from schema.errors import AtlasError
+from schema.file_names import is_utf8, shown
 from schema.locking import writing_as
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,15 @@ class LazyGroup(click.Group):
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else "; see: atlas --help"
             raise click.UsageError(f"there is no command '{name}'{hint}", ctx)
+        if name != "ingest":  # whose sources may bear any name
+            _check_utf8(ctx, args)
         return super().resolve_command(ctx, args)
+
+
+def _check_utf8(ctx: click.Context, arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        if not is_utf8(argument):
+            raise click.UsageError(f"'{shown(argument)}' is not UTF-8; rename the file, or write it in UTF-8", ctx)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

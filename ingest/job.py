@@ -26,6 +26,7 @@ from ingest.sources import Document, Skipped, read_documents, source_stem
 from ingest.statistics.sums import sum_pending
 from ingest.storing import store_batch
 from schema.errors import SourceError
+from schema.file_names import shown
 from schema.locking import held
 from schema.store import Atlas, check_path, open_atlas
 
@@ -198,7 +199,7 @@ def _first_read(documents: Iterator[tuple[Document, str]]) -> Iterator[tuple[Doc
 
 def _arguments(request: IngestRequest, model: str | None, saes: Sequence[str]) -> dict[str, object]:
     return {
-        "sources": list(request.sources),
+        "sources": list(map(shown, request.sources)),
         "saes": list(saes),
         "model": model,
         "corpus": request.corpus,

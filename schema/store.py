@@ -19,6 +19,7 @@ from sqlalchemy.pool import StaticPool
 
 from schema import locking, migrations
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError
+from schema.file_names import is_utf8, shown
 from schema.gate import changing
 
 log = logging.getLogger(__name__)
@@ -276,6 +277,8 @@ def check_path(path: Path, *, create: bool = False) -> None:
     Raises:
         AtlasFileError: as `open_atlas` would, for what the path alone can tell.
     """
+    if not is_utf8(path.absolute()):
+        raise AtlasFileError(f"{shown(path.absolute())}: its name is not UTF-8, as DuckDB needs it; rename it")
     try:
         _check_file(path, create=create)
     except OSError as error:

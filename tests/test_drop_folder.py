@@ -148,6 +148,36 @@ def test_rotation_renames_no_text(tmp_path: Path) -> None:
     assert source_stem(f"{tmp_path}/log.jsonl.2.gz") == "log"
 
 
+def test_linked_folders_are_entered_once_and_loops_end(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    drop(folder / "new.txt", b"new\n")
+    drop(tmp_path / "elsewhere" / "2024" / "old.txt", b"old\n")
+    drop(tmp_path / "elsewhere" / "2024" / "more" / "older.txt", b"older\n")
+    links = {"2024": "../elsewhere/2024", "again": "../elsewhere/2024/more", "here": ".", "up": ".."}
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    (tmp_path / "elsewhere" / "2024" / "back").symlink_to(folder)
+    texts, left = read(folder)
+    assert (sorted(texts), left) == (["new", "old", "older"], {})
+    ids = [d.external_id for d in read_documents(f"{folder}/") if isinstance(d, Document)]
+    assert ids == ["new.txt:1", "2024/old.txt:1", "again/older.txt:1"]
+
+
+def test_a_linked_folder_that_is_away_is_named(tmp_path: Path) -> None:
+    drop(tmp_path / "papers" / "new.txt", b"new\n")
+    (tmp_path / "papers" / "2024").symlink_to("../elsewhere")
+    assert read(tmp_path / "papers") == (["new"], {"2024": "unknown format ''"})
+
+
+def test_names_that_are_not_utf8_are_shown_with_their_bytes(tmp_path: Path) -> None:
+    drop(Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p/caf\xe9.txt")), b"one\n")
+    drop(Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p/caf\xe9.md")), b"one\n")
+    skipped, document = read_documents(f"{tmp_path}/")
+    assert isinstance(document, Document)
+    assert isinstance(skipped, Skipped)
+    assert (document.external_id, skipped.where) == ("d\\xe9p/caf\\xe9.txt:1", f"{tmp_path}/d\\xe9p/caf\\xe9.md")
+
+
 def test_an_empty_folder_gives_nothing_and_a_missing_one_is_refused(tmp_path: Path) -> None:
     assert read(tmp_path) == ([], {})
     with pytest.raises(SourceError, match="there is no such folder"):

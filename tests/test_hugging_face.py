@@ -1,7 +1,9 @@
 """Hugging Face data sets as a source, proven on local folders of data files."""
 
+import gc
 import gzip
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -71,12 +73,83 @@ def test_bad_rows_are_named_or_skipped(tmp_path: Path) -> None:
 
 
 def test_a_data_set_that_breaks_off_says_where(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n')
-    (tmp_path / "b.jsonl").write_bytes(b'{"text": "two"}\n{"te\n')
+    (tmp_path / "a.json").write_bytes(b'{"text": "one"}\n')
+    (tmp_path / "b.json").write_bytes(b'{"text": "two"}\n{"te\n')
     first, *_, last = read_documents(f"hf:{tmp_path}", on_error="skip")
     assert isinstance(first, Document)
     assert isinstance(last, Skipped)
     assert "cannot be read beyond this row" in last.reason
+
+
+def test_a_bad_line_of_one_of_several_files_is_named_and_costs_itself_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n')
+    (tmp_path / "b.jsonl").write_bytes(b'{"text": "two"}\n{"te\n{"text": "three"}\n')
+    assert f"hf:{tmp_path}:train:3: not JSON" in refusal(f"hf:{tmp_path}")
+    outcomes = list(read_documents(f"hf:{tmp_path}", on_error="skip"))
+    assert texts_of(outcomes) == ["one", "two", "three"]
+    assert [o.reason.endswith("(b.jsonl:2)") for o in outcomes if isinstance(o, Skipped)] == [True]
+
+
+def texts_of(outcomes: Iterable[object]) -> list[str]:
+    return [outcome.text for outcome in outcomes if isinstance(outcome, Document)]
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "text", "parquet"])
+def test_a_folder_that_bears_the_name_of_a_reader_is_that_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "train.jsonl").write_text('{"text": "never asked for"}')
+    assert f"there is no folder {name}, and no data set bears the name of a reader" in refusal(f"hf:{name}")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "train.jsonl").write_text('{"text": "asked for"}')
+    for source in (f"hf:{name}", f"hf:./{name}", f"hf:{name}:train", f"hf:{tmp_path}/{name}"):
+        assert texts_of(read_documents(source)) == ["asked for"]
+
+
+@pytest.mark.parametrize("named", ["../private/train.jsonl", "../private/*.jsonl", "{}/private/train.jsonl"])
+def test_a_data_set_that_names_files_outside_of_its_folder_is_refused(tmp_path: Path, named: str) -> None:
+    for name in ("private", "set"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.jsonl").write_text('{"text": "a"}')
+    card = f"---\nconfigs:\n- config_name: default\n  data_files: {named.format(tmp_path)!r}\n---\n"
+    (tmp_path / "set" / "README.md").write_text(card)
+    assert f"outside of the folder, {tmp_path}/private/train.jsonl" in refusal(f"hf:{tmp_path}/set")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library leaves its .tsv open
+@pytest.mark.parametrize(("ending", "mark"), [("csv", ","), ("tsv", "\t")])
+def test_values_of_a_folder_are_as_its_files_spell_them(tmp_path: Path, ending: str, mark: str) -> None:
+    rows = [("text", "id", "domain"), ("None of it", "001", "NA"), ("NA", "1e3", ""), ("null", "7.0", "law")]
+    (tmp_path / f"train.{ending}").write_text("".join(mark.join(row) + "\n" for row in rows))
+    found = [d for d in read_documents(f"hf:{tmp_path}") if isinstance(d, Document)]
+    gc.collect()
+    assert [(d.text, d.external_id, d.domain) for d in found] == [rows[1], ("NA", "1e3", "general"), rows[3]]
+
+
+def test_a_column_may_begin_with_nulls_and_change_its_type(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "term": null, "id": 1}\n')
+    (tmp_path / "b.jsonl").write_text('{"text": "b term", "term": "term", "id": "x"}\n')
+    assert texts_of(read_documents(f"hf:{tmp_path}")) == ["a", "b term"]
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").rename(tmp_path / f"{name}.json")
+    assert "the type of a column changes; give a folder of .txt, .jsonl, .csv, .parquet files" in refusal(
+        f"hf:{tmp_path}"
+    )
+
+
+def test_a_linked_folder_of_a_data_set_is_said_to_be_passed_over(tmp_path: Path) -> None:
+    for name in ("set", "away"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jsonl").write_text(json.dumps({"text": name}))
+    (tmp_path / "set" / "more").symlink_to("../away")
+    (tmp_path / "set" / "self").symlink_to(".")
+    skipped, document = read_documents(f"hf:{tmp_path}/set")
+    assert isinstance(skipped, Skipped)
+    assert isinstance(document, Document)
+    assert (skipped.where, document.text) == (f"{tmp_path}/set/more", "set")
+    assert "a linked folder" in skipped.reason
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 """The ingest job: what is stored, that a rerun changes nothing, and that bad input harms nothing."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from atlas.__main__ import cli
 from ingest.job import IngestRequest, IngestResult, ingest
 from ingest.models.matching import load_together
 from schema import AtlasDamagedError, AtlasError, AtlasFileError, ModelError, SourceError, open_atlas
@@ -240,6 +243,43 @@ def test_what_is_skipped_is_counted_where_nothing_could_be_read(tmp_path: Path) 
     source.write_text('{"text": \n{"body": "Four."}\n')
     result = run(tmp_path / "atlas.duckdb", str(source), on_error="skip")
     assert (result.counts.documents, result.counts.skipped) == (0, 2)
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_a_command_that_skips_everything_fails_in_one_line(tmp_path: Path, on_error: str) -> None:
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "notes.md").write_text("no\n")
+    atlas = str(tmp_path / "atlas.duckdb")
+    with pytest.raises(SourceError, match="nothing was read: all of it was skipped") as caught:
+        cli.main(["ingest", atlas, f"{tmp_path}/drop/", "--on-error", on_error], standalone_mode=False)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "notes.txt").write_text("One.\n")
+    for _ in range(2):
+        cli.main(["ingest", atlas, f"{tmp_path}/drop/", str(tmp_path / "notes.txt")], standalone_mode=False)
+
+
+def test_sources_may_bear_any_name_and_all_else_is_utf8(tmp_path: Path) -> None:
+    folder, atlas = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p")), tmp_path / "atlas.duckdb"
+    folder.mkdir()
+    (folder / "caf\udce9.txt").write_bytes(b"One.\n")
+    (folder / "caf\udce8.txt").write_bytes(b"Two.\n")
+    run(atlas, f"{folder}/caf\udce9.txt", f"{folder}/*\udce8.txt")
+    assert select(atlas, "SELECT name, external_id, source FROM document JOIN corpus USING (corpus) ORDER BY name") == [
+        ("caf\\xe9/general", "caf\\xe9.txt:1", "caf\\xe9.txt"),
+        ("d\\xe9p/general", "caf\\xe8.txt:1", "caf\\xe8.txt"),
+    ]
+    ((sources,),) = select(atlas, "SELECT arguments ->> 'sources' FROM ingest_run")
+    assert json.loads(sources) == [f"{tmp_path}/d\\xe9p/caf\\xe9.txt", f"{tmp_path}/d\\xe9p/*\\xe8.txt"]
+    with pytest.raises(AtlasFileError, match=r"d\\xe9p/atlas.duckdb: its name is not UTF-8"):
+        run(folder / "atlas.duckdb", "bundled:medical")
+    for arguments in (
+        ["ingest", str(atlas), "bundled:medical", "--corpus", "caf\udce9"],
+        ["query", f"{folder}/atlas.duckdb"],
+        ["publish", str(atlas), f"{folder}/site"],
+        ["contrast", str(atlas), "caf\udce9", "--positive", "a", "--control", "b"],
+    ):
+        with pytest.raises(click.UsageError, match="not UTF-8"):
+            cli.main(arguments, standalone_mode=False)
 
 
 def test_what_was_stored_before_an_error_stays_and_the_run_is_failed(

@@ -171,6 +171,22 @@ def test_a_file_that_is_being_copied_anew_is_not_gone(folder: Path, reader: Load
     assert runs(schedule, "reason")[1][0].endswith(f"were skipped, such as {folder}/drop/b.jsonl.part")
 
 
+@pytest.mark.parametrize("source", ["drop/", "drop/**/*.jsonl", "hf:./drop"])
+def test_a_folder_that_became_a_link_is_not_gone(
+    folder: Path, reader: LoadedReader, clock: MovedClock, source: str
+) -> None:
+    schedule = schedule_of(folder, f'[corpus.news]\nsources = ["{source}"]\ndomain = "news"\ngone = "drop"')
+    write(folder / "drop" / "a.jsonl", *TEXTS[:2])
+    write(folder / "drop" / "in" / "b.jsonl", *TEXTS[2:])
+    run_once(runner_of(schedule, reader, clock))
+    (folder / "drop" / "in").rename(folder / "away")
+    (folder / "drop" / "in").symlink_to("../away")
+    assert run_once(runner_of(schedule, reader, clock), ["news"]) == (1, 0)
+    assert stored(schedule) == sorted(TEXTS)
+    (_, (reason,)) = runs(schedule, "reason")
+    assert reason is None or f"1 records or files were skipped, such as {folder}/" in reason
+
+
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
 def test_nothing_is_gone_that_lies_where_a_pattern_cannot_look(
     open_folder: Path, blank: Path, reader: LoadedReader, clock: MovedClock, on_error: str

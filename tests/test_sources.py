@@ -5,6 +5,9 @@ import gzip
 import io
 import itertools
 import json
+import os
+import socket
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -500,3 +503,192 @@ def test_any_bytes_give_documents_or_are_named(tmp_path: Path, data: bytes, suff
     outcomes = list(read_documents(str(path), on_error="skip"))
     assert outcomes
     assert all(o.where.startswith(str(path)) for o in outcomes if isinstance(o, Skipped))
+
+
+# What other programs write
+
+
+def ids(source: str | Path, **options: str) -> list[str]:
+    return [d.external_id for d in read_documents(str(source), **options) if isinstance(d, Document)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("data", [b"one\rtwo\rthree\r", b"\xef\xbb\xbfone\r\rtwo\rthree"])
+def test_without_any_lf_a_cr_ends_a_line(tmp_path: Path, data: bytes, stdin: Callable[[bytes], None]) -> None:
+    assert texts(write(tmp_path / "a.txt", data)) == ["one", "two", "three"]
+    assert texts(write(tmp_path / "a.txt.gz", gzip.compress(data))) == ["one", "two", "three"]
+    stdin(data)
+    assert texts("-") == ["one", "two", "three"]
+    assert ids(write(tmp_path / "b.jsonl", OK.strip() + b"\r" + OK.strip() + b"\r")) == ["b.jsonl:1", "b.jsonl:2"]
+    path = write(tmp_path / "c.csv", b'text,id\r"one\rtwo",1\rthree,2\r')
+    assert (texts(path), ids(path)) == (["one\rtwo", "three"], ["1", "2"])
+
+
+def test_a_cr_among_lfs_is_text_and_costs_no_line(tmp_path: Path) -> None:
+    assert texts(write(tmp_path / "a.txt", b"one\rtwo\nthree\r\n")) == ["one\rtwo", "three"]
+    path = write(tmp_path / "b.txt", b"x\r" * (LIMIT // 2 + 9) + b"\nnext\n")
+    assert texts(path, on_error="skip") == [f"skipped {path}:1", "next"]
+    assert "make bare CRs line ends" in refusal(path)
+
+
+def test_the_marks_of_files_that_were_joined_are_no_text(tmp_path: Path) -> None:
+    mark = b"\xef\xbb\xbf"
+    assert texts(write(tmp_path / "a.txt", mark + b"one\n" + mark + b"two\n")) == ["one", "two"]
+    assert texts(write(tmp_path / "a.jsonl", mark + OK + mark + OK)) == ["fine", "fine"]
+    assert texts(write(tmp_path / "b.txt", b"in" + mark + b"side\n")) == ["in\ufeffside"]
+
+
+def test_windows_1252_is_told_from_latin_1(tmp_path: Path) -> None:
+    assert "were it Windows-1252: iconv -f WINDOWS-1252" in refusal(write(tmp_path / "a.txt", b"\x93quoted\x94\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (b'{"text": "one", "text": "two"}', "a key that stands twice ('text')"),
+        (b'{"id": 1, "text": "one", "id": 1}', "a key that stands twice ('id')"),
+        (b'{"text": "one", "meta": {"a": 1, "a": 2}}', "a key that stands twice ('a')"),
+    ],
+)
+def test_a_key_that_stands_twice_is_a_bad_record(tmp_path: Path, line: bytes, what: str) -> None:
+    path = write(tmp_path / "a.jsonl", OK + line + b"\n" + OK)
+    assert refusal(path).startswith(f"{path}:2: {what}; leave one of them out")
+    assert texts(path, on_error="skip") == ["fine", f"skipped {path}:2", "fine"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, None, 7], ["1", "a.parquet:2", "7"]),
+        ([1.0, float("nan"), 7.0], ["1", "a.parquet:2", "7"]),
+        (pa.array([1, 2, 7], pa.uint8()), ["1", "2", "7"]),
+        (pa.array(["a", None, "b"]).dictionary_encode(), ["a", "a.parquet:2", "b"]),
+        (pa.array(["a", "", "b"], pa.large_string()), ["a", "a.parquet:2", "b"]),
+        (pa.array([1, 2, 7], pa.int64()).cast(pa.decimal128(20)), ["1", "2", "7"]),
+        ([2**53 + 1, 2**63 - 1, -1], ["9007199254740993", "9223372036854775807", "-1"]),
+    ],
+)
+def test_ids_of_parquet_columns_of_any_type(tmp_path: Path, values: object, expected: list[str]) -> None:
+    if isinstance(values, list) and None in values:
+        values = pa.array([float(value) if value else None for value in values])
+    text = pa.array(["one", "two", "three"]).dictionary_encode()
+    path = write(tmp_path / "a.parquet", parquet(text=text, id=values))
+    assert ids(path) == expected
+    assert texts(path) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [(0.5, "is float, not a string"), (2.0**53, "may have lost digits"), (float("inf"), "may have lost digits")],
+)
+def test_a_float_that_may_not_be_the_id_is_refused(tmp_path: Path, value: float, what: str) -> None:
+    assert what in refusal(write(tmp_path / "a.parquet", parquet(text=["one"], id=[value])))
+
+
+def test_nan_counts_as_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", b'{"text": "one", "id": NaN, "domain": NaN, "term_start": NaN}\n')
+    assert list(read_documents(str(path))) == [Document("a.jsonl:1", "one", "general", "a.jsonl")]
+    assert "the text is empty" in refusal(write(tmp_path / "b.jsonl", b'{"text": NaN}\n'))
+
+
+def test_a_whole_number_of_a_csv_that_pandas_wrote_is_one(tmp_path: Path) -> None:
+    (document,) = read_documents(str(write(tmp_path / "a.csv", b"text,term,term_start\nno gout,gout,3.0\n")))
+    assert isinstance(document, Document)
+    assert document.term_start == 3
+
+
+def test_what_excel_adds_to_a_csv_is_passed_over(tmp_path: Path) -> None:
+    data = b'text,id,,\nhello,1,,\nthere,2\n,,,\n"",\nyou,3,,,,\n'
+    path = write(tmp_path / "a.csv", data)
+    assert (texts(path), ids(path)) == (["hello", "there", "you"], ["1", "2", "3"])
+    assert "5 fields where the header has 4" in refusal(write(tmp_path / "b.csv", b"text,id,,\nhello,1,,,x\n"))
+    assert "1 fields where the header has 2" in refusal(write(tmp_path / "c.csv", b"text,id\nhello\n"))
+    assert texts(write(tmp_path / "d.csv", b"text,note,note\nhello,1,2\n")) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("data", "first"),
+    [
+        (b"text;id\none, two;1\nthree;2\n", 2),
+        (b'"id";"text"\n1;"one, two"\n2;"three"\n', 2),
+        (b"text\tid\r\none, two\t1\r\nthree\t2\r\n", 2),
+        (b"\xef\xbb\xbfsep=;\r\ntext;id\r\none, two;1\r\nthree;2\r\n", 3),
+        (b"sep=|\ntext|id\none, two|1\nthree|2\n", 3),
+    ],
+)
+def test_fields_may_end_in_what_excel_chooses(tmp_path: Path, data: bytes, first: int) -> None:
+    path = write(tmp_path / "a.csv", data)
+    assert (texts(path), ids(path)) == (["one, two", "three"], ["1", "2"])
+    broken = write(tmp_path / "b.csv", data.replace(b"1", b"1;1|1\t1"))
+    assert f"{broken}:{first}: " in refusal(broken)
+
+
+def test_endings_are_known_in_any_case(tmp_path: Path) -> None:
+    assert ids(write(tmp_path / "P.JSONL.GZ", gzip.compress(OK))) == ["P.JSONL:1"]
+    assert ids(write(tmp_path / "Q.Txt", b"one\n")) == ["Q.Txt:1"]
+    assert ids(write(tmp_path / "R.Csv.ZST", zstd(b"text\none\n"))) == ["R.Csv:2"]
+    assert source_stem(f"{tmp_path}/P.JSONL.GZ") == "P"
+
+
+# Names, links and what is no file
+
+
+def test_a_name_that_is_not_utf8_is_read_and_shown_with_its_bytes(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p"))
+    folder.mkdir()
+    for name in (b"caf\xe9", b"caf\xe8"):
+        Path(folder, os.fsdecode(name + b".txt")).write_bytes(b"one\n")
+    for source in (f"{folder}/caf\udce9.txt", f"{folder}/caf\udce9*", f"{tmp_path}/d*/caf?.txt"):
+        first, *_ = read_documents(source)
+        assert isinstance(first, Document)
+        assert first.source.endswith(("caf\\xe9.txt", "caf\\xe8.txt"))
+    assert ids(f"{folder}/*.txt") == ["caf\\xe8.txt:1", "caf\\xe9.txt:1"]
+    assert source_stem(f"{folder}/caf\udce9.txt") == "caf\\xe9"
+    assert source_stem(f"{folder}/*.txt") == "d\\xe9p"
+    assert source_stem(f"{folder}/") == "d\\xe9p"
+    for missing in ("caf.txt", "caf\udcea.txt", "gone/", "no*.txt", "no.ipynb:a"):
+        assert refusal(f"{folder}/{missing}").startswith(f"{tmp_path}/d\\xe9p/")
+
+
+def test_stars_follow_links_and_enter_each_folder_once(tmp_path: Path) -> None:
+    for name in ("top/in/deep", "away/on"):
+        (tmp_path / name).mkdir(parents=True)
+        write(tmp_path / name / "a.txt", name.encode())
+    write(tmp_path / "top" / ".hidden.txt", b"no")
+    for link, target in (("top/away", "../away"), ("top/in/up", ".."), ("top/loop", "."), ("away/back", "../top")):
+        (tmp_path / link).symlink_to(target)
+    expected = ["away/on/a.txt:1", "in/deep/a.txt:1"]
+    assert ids(f"{tmp_path}/top/**/a.txt") == expected
+    assert ids(f"{tmp_path}/top/**/*.txt") == expected
+    assert ids(f"{tmp_path}/top/**/deep/**/a.txt") == expected[1:]
+    assert ids(f"{tmp_path}/t*/**/on/*.txt") == ["top/away/on/a.txt:1"]
+
+
+def test_links_upon_links_take_no_time(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number}").mkdir()
+        write(tmp_path / f"{number}" / "a.txt", b"%d" % number)
+        for other in range(12):
+            (tmp_path / f"{number}" / f"to{other}").symlink_to(f"../{other}")
+    assert len(ids(f"{tmp_path}/**/*.txt")) == 12
+    assert len(ids(f"{tmp_path}/0/**/*.txt")) == 12
+
+
+def test_what_is_no_file_is_no_match_to_wait_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "b.txt"))
+    (tmp_path / "c.txt").symlink_to("c.txt")
+    write(tmp_path / "d.txt", b"one")
+    outcomes = list(read_documents(f"{tmp_path}/*.txt", on_error="skip"))
+    assert [o.reason if isinstance(o, Skipped) else o.text for o in outcomes] == [
+        "no regular file",
+        "no regular file",
+        "there is no such file",
+        "one",
+    ]
+
+
+def test_a_pipe_that_is_named_alone_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    with subprocess.Popen(["sh", "-c", f"echo one > {tmp_path}/a.txt"]):
+        assert texts(tmp_path / "a.txt") == ["one"]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from atlas.progress import ingest_progress
+from schema.errors import SourceError
+from schema.file_names import is_utf8
 
 if TYPE_CHECKING:
     from ingest.sources import Skipped
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
 SKIPPED_SHOWN = 20
 
 
-def _not_blank(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def _name(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """The value; '' is what an unset shell variable gives, and would be taken for no option at all."""
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty; give a name, or leave the option out", ctx, parameter)
+    if value is not None and not is_utf8(value):
+        raise click.BadParameter("it is not UTF-8", ctx, parameter)
     return value
 
 
@@ -33,11 +37,9 @@ def _not_blank(ctx: click.Context, parameter: click.Parameter, value: str | None
     help="SAE: RELEASE/SAE_ID, pocket/HOOK_NAME or a SAELens folder; repeat it for several from one pass.",
 )
 @click.option("--model", help="Model that the SAEs read, if not the one they name: a Hugging Face folder or name.")
-@click.option(
-    "--corpus", callback=_not_blank, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]"
-)
-@click.option("--domain", callback=_not_blank, help="Domain of the documents, instead of what the source says.")
-@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many documents.")
+@click.option("--corpus", callback=_name, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]")
+@click.option("--domain", callback=_name, help="Domain of the documents, instead of what the source says.")
+@click.option("--limit", type=click.IntRange(1, 2**31 - 1), help="Stop after this many documents.")
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "skip"]),
@@ -83,6 +85,8 @@ def command(
         result = ingest(request, report)
     counts = result.counts
     _tell_skipped(result.skipped)
+    if result.skipped and not counts.documents and not counts.known:
+        raise SourceError(f"nothing was read: all of it was skipped; {atlas} holds nothing new")
     if not counts.documents and not result.summed:
         known = f"all {counts.known:,} documents are already in it" if counts.known else "no document could be read"
         click.echo(f"{atlas}: nothing new; {known}")

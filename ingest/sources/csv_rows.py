@@ -1,14 +1,20 @@
 """CSV with a header row, streamed record by record.
 
+Fields end in commas, or as Excel has it in much of Europe in semicolons, or tabs: as the header does in which
+a column is named text, or a first line such as `sep=;` says. Columns without a name and empty rows are Excel's, too.
+
 Python's reader decides where a record ends. Only behind a broken one the count of
 double quotes is used to find the next record, so that half a record never passes for a whole one.
 """
 
+import codecs
 import csv
+import re
 from collections.abc import Iterator
 
+from ingest.sources.binary import HEAD
 from ingest.sources.lines import LINE_LIMIT, Line, numbered_lines
-from ingest.sources.record import Fault, RecordError, Row, quoted_names
+from ingest.sources.record import FIELDS, Fault, RecordError, Row, quoted_names
 from ingest.sources.streams import Stream
 
 
@@ -19,6 +25,9 @@ class _RecordLines:
         self._lines = lines
         self._size = self._quotes = self._last = 0
         self.first = 1
+
+    def pass_over_line(self) -> None:
+        self._next_line()
 
     def __iter__(self) -> "_RecordLines":
         return self
@@ -53,7 +62,11 @@ class _RecordLines:
 
 def read_csv(stream: Stream) -> Iterator[Row | Fault]:
     """Read a header row that has a column named text, then one document a record."""
-    records = _records(_RecordLines(numbered_lines(stream)))
+    delimiter, told = _delimiter(stream.peek(HEAD))
+    lines = _RecordLines(numbered_lines(stream))
+    if told:
+        lines.pass_over_line()
+    records = _records(lines, delimiter)
     header = _header(next(records, None))
     if isinstance(header, Fault):
         yield header
@@ -62,9 +75,21 @@ def read_csv(stream: Stream) -> Iterator[Row | Fault]:
         yield record if isinstance(record, Fault) else _row(header, *record)
 
 
-def _records(lines: _RecordLines) -> Iterator[tuple[int, list[str]] | Fault]:
-    """Give each record with the line that it begins on; blank lines are passed over."""
-    reader = csv.reader(lines, strict=True)
+def _delimiter(head: bytes) -> tuple[str, bool]:
+    """What a field ends in, and whether the first line says so and is no record."""
+    first = re.split(rb"[\r\n]", head.removeprefix(codecs.BOM_UTF8), maxsplit=1)[0].decode("utf-8", "replace")
+    if told := re.fullmatch(r'"?sep=([,;|\t])"?', first, re.IGNORECASE):
+        return told[1], True
+    return next((mark for mark in ",;\t" if "text" in _names(first.split(mark))), ","), False
+
+
+def _names(fields: list[str]) -> list[str]:
+    return [name.strip().strip('"').strip() for name in fields]
+
+
+def _records(lines: _RecordLines, delimiter: str) -> Iterator[tuple[int, list[str]] | Fault]:
+    """Give each record with the line that it begins on; blank lines, and rows of empty fields, are passed over."""
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         lines.begin_record()
         try:
@@ -75,7 +100,7 @@ def _records(lines: _RecordLines) -> Iterator[tuple[int, list[str]] | Fault]:
         else:
             if values is None:
                 return
-            if values:
+            if any(values):
                 yield lines.first, values
 
 
@@ -105,13 +130,14 @@ def _header(record: tuple[int, list[str]] | Fault | None) -> list[str] | Fault:
     names = [name.strip() for name in record[1]]
     if "text" not in names:
         return Fault(None, f"no text column (columns: {quoted_names(names)})", "name the column of the text 'text'")
-    if len(set(names)) < len(names):
+    known = [name for name in names if name in FIELDS]
+    if len(set(known)) < len(known):
         return Fault(None, f"two columns of one name (columns: {quoted_names(names)})", "rename one")
     return names
 
 
 def _row(header: list[str], line: int, values: list[str]) -> Row | Fault:
-    if len(values) != len(header):
+    if any(header[len(values) :]) or any(values[len(header) :]):
         reason = f"{len(values)} fields where the header has {len(header)}"
         return Fault(line, reason, "quote fields that hold commas or line breaks")
-    return Row(line, dict(zip(header, values, strict=True)))
+    return Row(line, {name: value for name, value in zip(header, values, strict=False) if name})

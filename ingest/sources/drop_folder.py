@@ -1,7 +1,8 @@
 """A drop folder, `folder/`: every file in it that is whole, in the order of their names.
 
-Files come and go while others write there. Hidden files and what editors leave are passed over; unfinished
-copies, and what is still being written, or ends early, are left for the next time, and said so.
+Files come and go while others write there. Linked folders are entered as any other. Hidden files and what
+editors leave are passed over; unfinished copies, and what is still being written, or ends early, are left for the
+next time, and said so.
 """
 
 import json
@@ -13,12 +14,14 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from ingest.sources.folders import walk
 from ingest.sources.formats import name_fault, named_file_rows, split_name
-from ingest.sources.input import Input, id_name, shown
+from ingest.sources.input import Input, id_name
 from ingest.sources.lines import LINE_LIMIT
 from ingest.sources.record import Fault, Row
 from ingest.sources.streams import STREAM_ERRORS, open_stream
 from schema.errors import SourceError
+from schema.file_names import shown
 
 QUIET_SECONDS = 10
 """A file that was written to within this time may not be whole yet."""
@@ -39,7 +42,7 @@ def stem(source: str) -> str:
 
     Raises: SourceError where there is no such folder.
     """
-    return _folder(source).resolve().name or "files"
+    return shown(_folder(source).resolve().name) or "files"
 
 
 def inputs(source: str) -> Iterator[Input]:
@@ -53,23 +56,23 @@ def inputs(source: str) -> Iterator[Input]:
 def _folder(source: str) -> Path:
     folder = Path(source).expanduser()
     if not folder.is_dir():
-        raise SourceError(f"{source}: there is no such folder; make it, or check the path")
+        raise SourceError(f"{shown(source)}: there is no such folder; make it, or check the path")
     return folder
 
 
 def _files(folder: Path) -> Iterator[Path]:
     """Give the files, and the folders that are themselves unfinished copies."""
-    for parent, folders, names in os.walk(folder, onerror=_refuse):
-        kept = sorted(name for name in folders if not _PASSED_OVER.fullmatch(name))
-        folders[:] = [name for name in kept if not _UNFINISHED.fullmatch(name)]
-        names += [name for name in kept if _UNFINISHED.fullmatch(name)]
-        for name in sorted(names):
+    for parent, folders, names in walk(folder, _PASSED_OVER.fullmatch, onerror=_refuse):
+        unfinished = [name for name in folders if _UNFINISHED.fullmatch(name)]
+        folders[:] = [name for name in folders if name not in unfinished]
+        for name in sorted(names + unfinished):
             if not _PASSED_OVER.fullmatch(name):
-                yield Path(parent, name)
+                yield parent / name
 
 
 def _refuse(error: OSError) -> None:
-    raise SourceError(f"{error.filename}: cannot be listed ({error.strerror}); check its permissions") from error
+    name = shown(error.filename)
+    raise SourceError(f"{name}: cannot be listed ({error.strerror}); check its permissions") from error
 
 
 def _unfinished_rows() -> Iterator[Fault]:

@@ -44,14 +44,19 @@ def split_name(name: str) -> FileName:
     return FileName(inner.stem, inner.suffix.lower(), compression.lower())
 
 
-def file_fault(path: Path) -> Fault | None:
-    """Say what keeps a file from being read before it is opened: missing, a folder, or an unknown format."""
+def file_fault(path: Path, *, special: bool = False) -> Fault | None:
+    """Say what keeps a file from being read before it is opened: missing, a folder, or an unknown format.
+
+    Reading a pipe could wait for ever, so that one is read only where `special` says so.
+    """
     try:
         if path.is_dir():
             advice = f"'{path}/' names every file in it, '{path}/*.jsonl' those of a pattern"
             return Fault(None, "a folder, not a file", advice)
         if not path.exists():
             return Fault(None, "there is no such file", "check the path")
+        if not path.is_file() and not special:
+            return Fault(None, "no regular file", "name it alone")
     except OSError as error:
         return Fault(None, f"cannot be reached ({error.strerror})", "check the path and its permissions")
     return name_fault(path)
@@ -71,9 +76,9 @@ def name_fault(path: Path) -> Fault | None:
     return None
 
 
-def named_file_rows(path: Path) -> Iterator[Row | Fault]:
+def named_file_rows(path: Path, *, special: bool = False) -> Iterator[Row | Fault]:
     """Give the rows of a file; a name that cannot be read is a fault, too."""
-    fault = file_fault(path)
+    fault = file_fault(path, special=special)
     if fault:
         yield fault
     else:
@@ -111,13 +116,13 @@ def _advice(kind: str) -> str:
     return "give UTF-8 text, and name compressed files .gz or .zst"
 
 
-def _printable(text: str) -> str:
-    """A library's words may quote raw bytes of the file, which would reach a terminal."""
+def printable(text: str) -> str:
+    """Give a library's words, which may quote raw bytes of a file, so that a terminal can show them."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _breakage(last: int, error: Exception) -> Fault:
-    what = _printable(getattr(error, "strerror", None) or " ".join(str(error).split()))
+    what = printable(getattr(error, "strerror", None) or " ".join(str(error).split()))
     if last:
         return Fault(last, f"cannot be read beyond this line ({what})", "get a whole copy")
     return Fault(None, f"cannot be read ({what})", "get a whole copy of the right format")

@@ -1,22 +1,27 @@
-"""A Hugging Face data set, `hf:NAME[:[CONFIG:]SPLIT]`, streamed by the `datasets` library.
+"""A Hugging Face data set, `hf:NAME[:[CONFIG:]SPLIT]`: chosen by the `datasets` library, and streamed.
 
-NAME is a data set of the hub or a local folder of data files. No code of a data set is ever
-run: the library refuses those that bring a script.
+NAME is a data set of the hub or a local folder of data files, never a reader of the library's own (`json`,
+`csv`). The library says which files of a folder are a split; those of a known format are then read as
+anywhere else, since it guesses types from the first rows: `001` would become 1, the text `NA` nothing. No code of
+a data set is ever run: the library refuses those that bring a script.
 """
 
+import os
+import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ingest.sources.folders import linked_folders
+from ingest.sources.formats import FORMATS, file_fault, file_rows, name_fault, printable
 from ingest.sources.input import Input
 from ingest.sources.record import FIELDS, Fault, Row, quoted_names
 from schema.errors import SourceError
-
-if TYPE_CHECKING:
-    from datasets import IterableDataset
+from schema.file_names import shown
 
 PREFIX = "hf:"
 
@@ -48,16 +53,21 @@ def stem(source: str) -> str:
     Raises: SourceError for a spelling that is none, and for a folder that is not there.
     """
     name = _name(source)
-    last = name.folder.resolve().name if name.folder else name.path.rpartition("/")[2]
+    last = shown(name.folder.resolve().name) if name.folder else name.path.rpartition("/")[2]
     return f"{last}-{name.config}" if name.config else last
 
 
 def inputs(source: str) -> Iterator[Input]:
-    """Give one split of the data set."""
+    """Give one split of the data set, and the linked folders in it, which the library passes over."""
     name = _name(source)
-    data = _data_set(name)
-    split = str(data.split)
-    yield Input(f"{PREFIX}{name.path}:{split}", f"{stem(source)}:{split}", partial(_rows, data))
+    builder, split = _builder(name)
+    label, ids = shown(f"{PREFIX}{name.path}:{split}"), f"{stem(source)}:{split}"
+    for folder in linked_folders(name.folder) if name.folder else ():
+        reason = "a linked folder, into which a data set does not look; put the folder itself there"
+        yield Input(shown(folder), ids, partial(iter, [Fault(None, reason, waits=True)]), alone=False)
+    files = _files(name, builder, split)
+    rows = partial(_rows_of_files, files) if files else partial(_rows, builder, split)
+    yield Input(label, ids, rows)
 
 
 def _name(source: str) -> Name:
@@ -67,14 +77,15 @@ def _name(source: str) -> Name:
     config = parts[1] if len(parts) == 3 else None
     name = Name(source, parts[0], config, parts[-1] if len(parts) > 1 else None)
     if name.folder and not name.folder.is_dir():
-        raise SourceError(f"{source}: there is no folder {name.path}; check the path")
+        raise SourceError(f"{shown(source)}: there is no folder {shown(name.path)}; check the path")
     if not name.folder and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name.path):
-        raise SourceError(f"{source}: {name.path!r} is no name of a data set; spell it OWNER/NAME, or give a folder")
+        wrong = f"{shown(name.path)!r} is no name of a data set"
+        raise SourceError(f"{shown(source)}: {wrong}; spell it OWNER/NAME, or give a folder")
     return name
 
 
-def _data_set(name: Name) -> "IterableDataset":
-    """Open a split: the one that is named, else train, else the only one.
+def _builder(name: Name) -> tuple[Any, str]:
+    """Open a data set, and choose a split: the one that is named, else train, else the only one.
 
     Raises: SourceError for a data set that cannot be had, and for a split that it does not have.
     """
@@ -84,33 +95,87 @@ def _data_set(name: Name) -> "IterableDataset":
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
     datasets.utils.logging.set_verbosity_error()
+    if not name.folder and name.path in {
+        reader.name for reader in pkgutil.iter_modules(datasets.packaged_modules.__path__)
+    }:
+        raise SourceError(f"{name.source}: there is no folder {name.path}, and no data set bears the name of a reader")
     try:
-        splits: Any = datasets.load_dataset(str(name.folder or name.path), name.config, streaming=True)
+        builder = datasets.load_dataset_builder(str(name.folder.absolute() if name.folder else name.path), name.config)
+        _keep_spellings(builder.config)
+        splits = list(map(str, builder.config.data_files or builder.as_streaming_dataset()))
     except Exception as error:
-        raise SourceError(f"{name.source}: {_refusal(name, error)}") from error
-    wanted = name.split or ("train" if "train" in splits or len(splits) != 1 else next(iter(splits)))
+        raise SourceError(f"{shown(name.source)}: {_refusal(name, error)}") from error
+    wanted = name.split or ("train" if "train" in splits or len(splits) != 1 else splits[0])
     if wanted not in splits:
-        raise SourceError(f"{name.source}: there is no split {wanted}; it has {quoted_names(list(splits))}")
-    chosen: IterableDataset = splits[wanted]
-    return chosen
+        raise SourceError(f"{shown(name.source)}: there is no split {wanted}; it has {quoted_names(splits)}")
+    return builder, wanted
+
+
+def _keep_spellings(config: Any) -> None:
+    """Have fields of a CSV file read as text, where the data set itself does not say how it is read."""
+    if getattr(config, "converters", ...) is None and config.features is None:
+        config.converters = dict.fromkeys(FIELDS, str)
+        config.keep_default_na = False
+
+
+def _files(name: Name, builder: Any, split: str) -> list[Path]:
+    """Give the files of a split of a folder; none where the library has to read them.
+
+    Raises: SourceError for one that lies outside of the folder, as what the data set says of itself may name.
+    """
+    if not name.folder:
+        return []
+    files = [Path(os.path.normpath(file)) for file in builder.config.data_files[split]]
+    for file in files:
+        if not file.is_relative_to(name.folder.resolve()):
+            raise SourceError(
+                f"{shown(name.source)}: it names a file outside of the folder, {shown(file)}; take that out"
+            )
+    return [] if any(map(name_fault, files)) or _read_otherwise(builder.config) else files
+
+
+def _read_otherwise(config: Any) -> bool:
+    """Say whether the data set itself says how its files are read, such as by another separator."""
+    usual = vars(type(config)())
+    given = {"name", "version", "data_dir", "data_files", "description", "features", "converters", "keep_default_na"}
+    return any(value != usual[key] for key, value in vars(config).items() if key in usual and key not in given)
 
 
 def _refusal(name: Name, error: Exception) -> str:
     """Say on one line why a data set cannot be had, and what to do."""
-    cause = " ".join(str(error).split())
+    cause = _words(error)
     if isinstance(error, ConnectionError):
         return "the data set cannot be reached; check its name and the connection, or give a folder of its files"
     if "script" in cause:
         return "the data set brings code of its own, which is never run; export its texts to .jsonl"
     if "Config name is missing" in cause or "BuilderConfig" in cause:
-        return f"choose a configuration, as hf:{name.path}:CONFIG:SPLIT ({cause[:300]})"
-    return f"the data set cannot be opened ({cause[:300]}); check the name, or give a folder of data files"
+        return f"choose a configuration, as hf:{shown(name.path)}:CONFIG:SPLIT ({cause})"
+    return f"the data set cannot be opened ({cause}); check the name, or give a folder of data files"
 
 
-def _rows(data: "IterableDataset") -> Iterator[Row | Fault]:
-    """Give the rows with the columns that a document has; a data set breaks off as a file does."""
+def _words(error: Exception) -> str:
+    return printable(" ".join(str(error).split()))[:300] or type(error).__name__
+
+
+def _rows_of_files(files: list[Path]) -> Iterator[Row | Fault]:
+    """Give the rows of files one after the other, numbered through all of them; what is wrong is named by its file."""
+    numbers = count(1)
+    for file in files:
+        fault = file_fault(file)
+        for row in [fault] if fault else file_rows(file):
+            number = next(numbers)
+            if isinstance(row, Row):
+                yield Row(number, row.fields)
+            else:
+                where = file.name if row.line is None else f"{file.name}:{row.line}"
+                yield Fault(number, f"{row.reason} ({shown(where)})", row.advice)
+
+
+def _rows(builder: Any, split: str) -> Iterator[Row | Fault]:
+    """Give the rows that the library reads, with the columns that a document has; it breaks off as a file does."""
     number = 0
     try:
+        data = builder.as_streaming_dataset(split=split)
         names = data.column_names or list(next(iter(data), {}))
         if "text" not in names:
             reason = f"no text column (columns: {quoted_names(names)})"
@@ -120,6 +185,8 @@ def _rows(data: "IterableDataset") -> Iterator[Row | Fault]:
             yield Row(number, row)
     except Exception as error:
         # The library lets through whatever its readers and the network raise.
-        cause = " ".join(str(error).split())[:300] or type(error).__name__
         beyond = " beyond this row" if number else ""
-        yield Fault(number or None, f"cannot be read{beyond} ({cause})", "get a whole copy, and run it again")
+        advice = "get a whole copy, and run it again"
+        if "cast" in str(error):
+            advice = f"the type of a column changes; give a folder of {', '.join(FORMATS)} files"
+        yield Fault(number or None, f"cannot be read{beyond} ({_words(error)})", advice)

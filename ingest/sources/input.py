@@ -1,6 +1,5 @@
 """What a source stands for: inputs, each with its name and its rows."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from ingest.sources.formats import named_file_rows, split_name
 from ingest.sources.record import Fault, Row
+from schema.file_names import shown
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,11 @@ class Input:
 
 
 def file_input(path: Path, name: Path, *, alone: bool = True) -> Input:
-    """Make an input of a file; `name` is what its documents' ids begin with."""
-    return Input(shown(path), id_name(name), partial(named_file_rows, path), alone)
+    """Make an input of a file, of any kind where it is named alone; `name` is what its documents' ids begin with."""
+    return Input(shown(path), id_name(name), partial(named_file_rows, path, special=alone), alone)
 
 
 def id_name(path: Path) -> str:
     """Leave the compression out: packing a file does not rename its documents."""
-    return shown(path).removesuffix(split_name(path.name).compression)
-
-
-def shown(path: Path) -> str:
-    """Give a path as text; a name that is not UTF-8 would otherwise not even be printed."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    text = shown(path)
+    return text[: len(text) - len(split_name(path.name).compression)]

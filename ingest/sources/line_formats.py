@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ingest.sources.binary import HEAD
 from ingest.sources.lines import Line, numbered_lines
-from ingest.sources.record import Fault, Row
+from ingest.sources.record import Fault, RecordError, Row, quoted_names
 from ingest.sources.streams import Stream
 
 
@@ -33,6 +33,16 @@ def read_text_or_json_lines(stream: Stream) -> Iterator[Row | Fault]:
     return read_json_lines(stream) if head.startswith(b"{") else read_text(stream)
 
 
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Make an object of its pairs; where a key stands twice, which of its values is meant is anybody's guess."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = [name for name in found if names.count(name) > 1]
+        raise RecordError(f"a key that stands twice ({quoted_names(twice)})", "leave one of them out")
+    return found
+
+
 def _line_fault(line: Line) -> Fault:
     return Fault(line.number, line.fault or "", line.advice)
 
@@ -40,7 +50,9 @@ def _line_fault(line: Line) -> Fault:
 def _parsed(line: Line) -> Row | Fault:
     advice = "write one JSON object a line"
     try:
-        value = json.loads(line.text)
+        value = json.loads(line.text, object_pairs_hook=_object)
+    except RecordError as error:
+        return Fault(line.number, str(error), error.advice)
     except json.JSONDecodeError as error:
         return Fault(line.number, f"not JSON ({error.msg} at column {error.pos + 1})", advice)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep

@@ -1,6 +1,11 @@
-"""Lines of a byte stream: bounded in memory, decoded, numbered from 1."""
+"""Lines of a byte stream: bounded in memory, decoded, numbered from 1.
+
+A line ends in LF or CR LF; in a stream without any LF, as old Macs wrote them, in CR. The mark of UTF-8 at the
+beginning of a line, as in files that were joined, is left out.
+"""
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -8,8 +13,12 @@ from itertools import count
 from ingest.sources.streams import Stream
 
 LINE_LIMIT = 10_000_000  # bytes, the line ending left out
-NOT_UTF8 = "make it UTF-8 (were it Latin-1: iconv -f LATIN1 -t UTF-8)"
+BARE_CR = "mend the line, or make bare CRs line ends: tr '\\r' '\\n'"
+_NOT_UTF8 = "make it UTF-8 (were it Latin-1: iconv -f LATIN1 -t UTF-8)"
+_NOT_LATIN1 = "make it UTF-8 (were it Windows-1252: iconv -f WINDOWS-1252 -t UTF-8)"
+_LONGEST = len(codecs.BOM_UTF8) + LINE_LIMIT + len("\r\n")
 _BLOCK = 65_536
+_CR_LINE = re.compile(rb"[^\r]*\r|[^\r]+")
 
 
 @dataclass(frozen=True)
@@ -32,27 +41,36 @@ def numbered_lines(stream: Stream) -> Iterator[Line]:
 
     Raises: what the stream raises where it breaks off (`streams.STREAM_ERRORS`).
     """
-    if stream.peek(3).startswith(codecs.BOM_UTF8):
-        stream.read(3)
     for number in count(1):
-        raw = stream.readline(LINE_LIMIT + 2)
+        raw = stream.readline(_LONGEST)
         if not raw:
+            return
+        if number == 1 and not raw.endswith(b"\n") and _has_bare_cr(raw) and not stream.peek(1):
+            yield from (_line(place, line, stream) for place, line in enumerate(_CR_LINE.findall(raw), start=1))
             return
         yield _line(number, raw, stream)
 
 
 def _line(number: int, raw: bytes, stream: Stream) -> Line:
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     quotes = raw.count(b'"')
     if len(raw) - _ending(raw) > LINE_LIMIT:
         if not raw.endswith(b"\n"):
             quotes += _pass_over_rest(stream)
-        return Line(number, "", "a line of over 10 MB", quotes)
+        advice = BARE_CR if _has_bare_cr(raw) else Line.advice
+        return Line(number, "", "a line of over 10 MB", quotes, advice)
     if b"\0" in raw:
         return Line(number, "", f"NUL byte at byte {raw.index(0)}", quotes)
     try:
         return Line(number, raw.decode("utf-8"), None, quotes)
     except UnicodeDecodeError as error:
-        return Line(number, "", f"not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})", quotes, NOT_UTF8)
+        byte = raw[error.start]
+        advice = _NOT_LATIN1 if 0x80 <= byte < 0xA0 else _NOT_UTF8
+        return Line(number, "", f"not UTF-8 (byte 0x{byte:02x} at byte {error.start})", quotes, advice)
+
+
+def _has_bare_cr(raw: bytes) -> bool:
+    return raw.find(b"\r", 0, -1) >= 0
 
 
 def _ending(raw: bytes) -> int:

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ingest.sources.input import Input, shown
+from ingest.sources.input import Input
 from ingest.sources.record import Fault, Row
 from schema.errors import SourceError
+from schema.file_names import shown
 
-_SPELLING = re.compile(r"(?P<path>.+\.ipynb)(?::(?P<name>.*))?", re.DOTALL)
+_SPELLING = re.compile(r"(?P<path>.+\.ipynb)(?::(?P<name>.*))?", re.DOTALL | re.IGNORECASE)
 _MAGIC = re.compile(r"(?P<indent>\s*)(?:(?P<names>[\w., ]+=\s*)[%!].*|[%!?].*|.*\?\s*)")
 _CELL_MAGIC = re.compile(r"\s*%%(?!(time|timeit|capture|prun)\b)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -60,7 +61,7 @@ def inputs(source: str) -> Iterator[Input]:
 def _parts(source: str) -> tuple[Path, str]:
     spelled = _SPELLING.fullmatch(source)
     assert spelled
-    path, name = Path(spelled["path"]).expanduser(), spelled["name"]
+    path, name = Path(spelled["path"]).expanduser(), shown(spelled["name"] or "")
     if not path.is_file():
         raise SourceError(f"{shown(path)}: there is no such notebook; check the path")
     if not name:

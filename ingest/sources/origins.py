@@ -16,16 +16,18 @@ from pathlib import Path
 from ingest.sources.drop_folder import inputs as drop_folder_inputs
 from ingest.sources.drop_folder import matches as drop_folder_matches
 from ingest.sources.drop_folder import stem as drop_folder_stem
+from ingest.sources.folders import matches
 from ingest.sources.formats import file_fault, file_rows, split_name
 from ingest.sources.hugging_face import inputs as hugging_face_inputs
 from ingest.sources.hugging_face import matches as hugging_face_matches
 from ingest.sources.hugging_face import stem as hugging_face_stem
-from ingest.sources.input import Input, file_input, shown
+from ingest.sources.input import Input, file_input
 from ingest.sources.notebook import inputs as notebook_inputs
 from ingest.sources.notebook import matches as notebook_matches
 from ingest.sources.notebook import stem as notebook_stem
 from ingest.sources.record import Fault
 from schema.errors import SourceError
+from schema.file_names import shown
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def _bundled_stem(source: str) -> str:
     names = sorted(entry.name.removesuffix(".jsonl") for entry in files("ingest").joinpath("corpora").iterdir())
     if name not in names:
         near = difflib.get_close_matches(name, names, cutoff=0.4) or names
-        raise SourceError(f"{source}: there is no such bundled corpus; there is bundled:{' and bundled:'.join(near)}")
+        there = f"there is bundled:{' and bundled:'.join(near)}"
+        raise SourceError(f"{shown(source)}: there is no such bundled corpus; {there}")
     return name
 
 
@@ -79,17 +82,17 @@ def _split_pattern(pattern: str) -> tuple[Path, str]:
 def _pattern_stem(source: str) -> str:
     folder, part = _split_pattern(source)
     prefix = re.split(r"[*?\[]", split_name(part).stem)[0].strip("-_. ")
-    return prefix or folder.resolve().name or "files"
+    return shown(prefix or folder.resolve().name) or "files"
 
 
 def _pattern_inputs(source: str) -> Iterator[Input]:
     folder, _ = _split_pattern(source)
     pattern = os.path.expanduser(source)  # noqa: PTH111 (a Path would drop the ending slash that asks for folders)
-    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (as the shell: no hidden files)
+    found = matches(pattern)
     closed = list(_closed(pattern))
     if not found and not closed:
         raise SourceError(
-            f"{source}: the pattern matches no file; check it, and quote it so that the shell leaves it alone"
+            f"{shown(source)}: the pattern matches no file; check it, and quote it so that the shell leaves it alone"
         )
     for name, fault in closed:
         yield Input(name, name, partial(iter, [fault]), alone=False)
@@ -103,7 +106,7 @@ def _closed(pattern: str) -> Iterator[tuple[str, Fault]]:
     first = next(index for index, part in enumerate(parts) if glob.has_magic(part))
     closed: dict[str, str] = {}
     for index, part in enumerate(parts[first:], start=first):
-        for place in glob.iglob(str(Path(*parts[:index])), recursive=True):  # noqa: PTH207
+        for place in matches(str(Path(*parts[:index]))):
             reason = _why_closed(place, part)
             if reason:
                 closed[place] = reason
@@ -127,10 +130,10 @@ def _why_closed(place: str, part: str) -> str | None:
 
 def _file_stem(source: str) -> str:
     path = Path(source)
-    fault = file_fault(path)
+    fault = file_fault(path, special=True)
     if fault:
         raise SourceError(f"{shown(path)}: {fault.reason}; {fault.advice}")
-    return split_name(path.name).stem
+    return shown(split_name(path.name).stem)
 
 
 def _file_inputs(source: str) -> Iterator[Input]:

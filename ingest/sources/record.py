@@ -1,7 +1,11 @@
 """One record of a source, and the document that it becomes."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
 
 from ingest.sources.document import Document
 from ingest.sources.lines import LINE_LIMIT
@@ -25,6 +29,11 @@ FIELDS = frozenset(
     | set(_ID_FIELDS)
 )
 """The fields that a record may have; any other is ignored."""
+
+_EXACT = 2**53
+"""The whole numbers up to here have a float of their own."""
+
+_DIGITS = re.compile(r"([0-9]{1,9})(?:\.0)?")
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,12 @@ def quoted_names(names: list[str]) -> str:
     return ", ".join(shown + ["…"] * (len(names) > 8)) or "none"
 
 
+def _value(fields: Mapping[str, object], name: str) -> object:
+    """Give the value of a field; None where it is missing, empty, or the NaN that pandas puts in its place."""
+    value = fields.get(name)
+    return None if value == "" or (isinstance(value, float) and math.isnan(value)) else value
+
+
 def _text(fields: Mapping[str, object]) -> str:
     if fields.get("text") is None:
         raise RecordError(f"no text field (fields: {quoted_names([name for name in fields if name != 'text'])})")
@@ -106,8 +121,8 @@ def _text(fields: Mapping[str, object]) -> str:
 
 def _string(fields: Mapping[str, object], name: str) -> str | None:
     """Give a text field; an empty one counts as missing."""
-    value = fields.get(name)
-    if value is None or value == "":
+    value = _value(fields, name)
+    if value is None:
         return None
     if not isinstance(value, str):
         raise RecordError(f"field {name!r} is {type(value).__name__}, not a string")
@@ -125,23 +140,35 @@ def _external_id(fields: Mapping[str, object]) -> str | None:
 
 
 def _name(fields: Mapping[str, object], name: str) -> str | None:
-    """Give a text field that may also be a whole number."""
-    value = fields.get(name)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _string(fields, name)
+    """Give a text field that may also be a whole number: a float, from pandas, in a column where one is missing."""
+    value = _value(fields, name)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, float) and abs(value) >= _EXACT:
+        raise RecordError(f"field {name!r} is a float that may have lost digits", "write long numbers as text")
+    whole = _whole(value)
+    return str(whole) if whole is not None else _string(fields, name)
 
 
 def _integer(fields: Mapping[str, object], name: str) -> int | None:
     """Give a whole number; CSV spells it as digits, and a nullable Parquet column as a float."""
-    value = fields.get(name)
-    if value is None or value == "":
+    value = _value(fields, name)
+    if value is None:
         return None
+    if isinstance(value, str) and (digits := _DIGITS.fullmatch(value)):
+        return int(digits[1])
+    if (whole := _whole(value)) is None:
+        raise RecordError(f"field {name!r} is not a whole number")
+    return whole
+
+
+def _whole(value: object) -> int | None:
+    """Give a number that has no fraction, of whatever type; None for all else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         return int(value)
-    if isinstance(value, str) and value.isdecimal() and len(value) < 10:
-        return int(value)
-    raise RecordError(f"field {name!r} is not a whole number")
+    return None
 
 
 def _located_term(text: str, fields: Mapping[str, object]) -> tuple[str | None, int | None, int | None]:
