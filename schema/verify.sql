@@ -188,7 +188,7 @@ LEFT JOIN feature_corpus AS stored
 WHERE held.activation IS DISTINCT FROM example.activation
   OR (sampling = 'top' AND rank = 1 AND stored.max_activation IS DISTINCT FROM example.activation);
 
--- every contrast has the features and documents it says
+-- every contrast has the features and documents it says, or is marked to be computed again
 SELECT COUNT(*)
 FROM sae_contrast
 LEFT JOIN (
@@ -196,9 +196,50 @@ LEFT JOIN (
   FROM feature_contrast
   GROUP BY ALL
 ) AS held USING (contrast, sae)
-WHERE COALESCE(held.tested, 0) <> features_tested
-  OR COALESCE(held.most_positive, 0) > documents_positive
-  OR COALESCE(held.most_control, 0) > documents_control;
+WHERE documents_hash <> ''
+  AND (
+    COALESCE(held.tested, 0) <> features_tested
+    OR COALESCE(held.most_positive, 0) > documents_positive
+    OR COALESCE(held.most_control, 0) > documents_control
+  );
+
+-- the documents of a contrast are as many as it says, and those of one group are in one half
+SELECT
+  (
+    SELECT COUNT(*)
+    FROM sae_contrast
+    LEFT JOIN (
+      SELECT
+        contrast,
+        sae,
+        COUNT(*) FILTER (positive) AS positive,
+        COUNT(*) FILTER (NOT positive) AS control,
+        COUNT(*) FILTER (positive AND split = 'discovery') AS positive_half,
+        COUNT(*) FILTER (NOT positive AND split = 'discovery') AS control_half
+      FROM contrast_document
+      GROUP BY ALL
+    ) AS held USING (contrast, sae)
+    WHERE documents_hash <> ''
+      AND (
+        held.positive IS DISTINCT FROM documents_positive
+        OR held.control IS DISTINCT FROM documents_control
+        OR held.positive_half IS DISTINCT FROM discovery_positive
+        OR held.control_half IS DISTINCT FROM discovery_control
+      )
+  )
+  + (
+    SELECT COUNT(*)
+    FROM (
+      SELECT contrast, sae, group_name
+      FROM contrast_document
+      JOIN document USING (document)
+      JOIN sae_contrast USING (contrast, sae)
+      WHERE documents_hash <> ''
+        AND group_name IS NOT NULL
+      GROUP BY ALL
+      HAVING COUNT(DISTINCT split) > 1
+    )
+  );
 
 -- every figure of a contrast belongs to a feature of the contrast
 SELECT COUNT(*)

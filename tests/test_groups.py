@@ -88,7 +88,16 @@ def test_windows_of_an_older_atlas_are_drawn_anew(tmp_path: Path) -> None:
         file.execute("INSERT INTO activation VALUES (0, 3, 0, 1, 0.5), (0, 3, 0, 2, 1.5), (0, 2, 1, 1, 2.5)")
         file.execute("INSERT INTO feature_document VALUES (0, 3, 0, 1.5, 2, 2, 0), (0, 2, 0, 2.5, 2.5, 1, 2.5)")
         file.execute("INSERT INTO feature_document VALUES (0, 1, 1, 4, 4, 1, 4)")
+        sides = """'["laws"]', '["laws"]'"""
+        file.execute(f"INSERT INTO contrast VALUES (0, 'c', {sides}, 'window')")
+        nothing = ", ".join(["NULL"] * 7)
+        file.execute(f"INSERT INTO sae_contrast VALUES (0, 0, 1, 2, 1, 1, 1, 0, 0, {nothing}, 'x')")
+        file.execute("INSERT INTO feature_contrast VALUES (0, 0, 3, 1, 0, 1, 0, 1, 1, 0, 1, true, 1, 0.01, 0.01, 0.1)")
     with open_atlas(tmp_path / "old.duckdb") as atlas:
+        assert atlas.rows("SELECT documents_hash FROM sae_contrast") == [("",)]
+        assert atlas.rows("SELECT COUNT(*) FROM feature_contrast") == [(0,)], "no old figure is read as a new one"
+        broken = {finding.invariant for finding in verify(atlas) if finding.violations}
+        assert not [name for name in broken if "contrast" in name]
         assert atlas.rows("SELECT context FROM context WHERE sampled ORDER BY ALL") == [(0,), (2,)]
         found = atlas.rows("SELECT feature, window_max FROM feature_document ORDER BY ALL")
     assert found == [(1, 4), (2, 0), (3, 1.5)]

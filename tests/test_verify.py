@@ -90,8 +90,22 @@ DAMAGES = [
         "every example shows the activation it says, and the first of them the maximum",
         "UPDATE feature_example SET rank = rank - 1",
     ),
-    ("every contrast has the features and documents it says", "UPDATE sae_contrast SET documents_positive = 0"),
-    ("every contrast has the features and documents it says", "UPDATE feature_contrast SET q = NULL"),
+    (
+        "every contrast has the features and documents it says, or is marked to be computed again",
+        "UPDATE sae_contrast SET documents_positive = 0",
+    ),
+    (
+        "every contrast has the features and documents it says, or is marked to be computed again",
+        "UPDATE feature_contrast SET q = NULL",
+    ),
+    (
+        "the documents of a contrast are as many as it says, and those of one group are in one half",
+        "DELETE FROM contrast_document WHERE positive AND document = 0",
+    ),
+    (
+        "the documents of a contrast are as many as it says, and those of one group are in one half",
+        "UPDATE document SET group_name = 'one book'",
+    ),
     (
         "every figure of a contrast belongs to a feature of the contrast",
         "UPDATE feature_pair SET feature = feature + 50",

@@ -35,7 +35,7 @@ def speaks_for(evidence: Evidence) -> list[str]:
         )
         if best["auroc_low"] is not None and best["auroc_low"] > 0.5:
             said.append(
-                f"On the half of the documents that played no part in choosing it, that is "
+                f"On the confirmation half of the documents by itself that is "
                 f"{_percent(best['auroc_confirmation'])} ({_percent(best['auroc_low'])} to "
                 f"{_percent(best['auroc_high'])} with 95 % confidence)."
             )

@@ -12,6 +12,7 @@ def comparison(atlas: Atlas, name: str) -> list[str]:
         FROM sae_contrast
         JOIN contrast USING (contrast)
         WHERE name = $name
+          AND groups_positive IS NOT NULL
         """,
         {"name": name},
     ).to_pylist()

@@ -1,5 +1,5 @@
 -- title: The best features against each control domain
--- description: For each of the best features by AUROC, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. Specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
+-- description: For each of the best features by AUROC on the discovery half, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. Specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
@@ -9,10 +9,13 @@ WITH ranked AS (
     SELECT
         fc.*,
         s.label AS name,
-        ROW_NUMBER() OVER (ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature) AS place
+        ROW_NUMBER() OVER (
+            ORDER BY COALESCE(n.auroc_discovery, fc.auroc) DESC, fc.auroc DESC, fc.p, fc.sae, fc.feature
+        ) AS place
     FROM feature_contrast AS fc
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae AS s ON s.sae = fc.sae
+    JOIN feature_confirmation AS n ON n.contrast = fc.contrast AND n.sae = fc.sae AND n.feature = fc.feature
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND :sae IN ('', s.label, s.pinned)
         AND fc.q IS NOT NULL
