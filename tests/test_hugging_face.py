@@ -108,6 +108,19 @@ def test_a_folder_that_bears_the_name_of_a_reader_is_that_folder(
         assert texts_of(read_documents(source)) == ["asked for"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library leaves its files open
+def test_a_data_set_that_says_how_it_is_read_is_read_so(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("1#one\n#two\n")
+    says = "sep: '#'\n  column_names: [id, text]"
+    types = "dataset_info:\n  features:\n  - {name: id, dtype: int64}\n  - {name: text, dtype: string}\n"
+    for more in ("", types):
+        card = f"---\nconfigs:\n- config_name: default\n  data_files: train.csv\n  {says}\n{more}---\n"
+        (tmp_path / "README.md").write_text(card)
+        found = [d for d in read_documents(f"hf:{tmp_path}") if isinstance(d, Document)]
+        gc.collect()
+        assert [(d.text, d.external_id) for d in found] == [("one", "1"), ("two", f"{tmp_path.name}:train:2")]
+
+
 @pytest.mark.parametrize("named", ["../private/train.jsonl", "../private/*.jsonl", "{}/private/train.jsonl"])
 def test_a_data_set_that_names_files_outside_of_its_folder_is_refused(tmp_path: Path, named: str) -> None:
     for name in ("private", "set"):

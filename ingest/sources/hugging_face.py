@@ -73,7 +73,7 @@ def inputs(source: str) -> Iterator[Input]:
 def _name(source: str) -> Name:
     parts = source.removeprefix(PREFIX).split(":")
     if len(parts) > 3 or not all(parts):
-        raise SourceError(f"{source}: not a data set; spell it hf:NAME, hf:NAME:SPLIT or hf:NAME:CONFIG:SPLIT")
+        raise SourceError(f"{shown(source)}: not a data set; spell it hf:NAME, hf:NAME:SPLIT or hf:NAME:CONFIG:SPLIT")
     config = parts[1] if len(parts) == 3 else None
     name = Name(source, parts[0], config, parts[-1] if len(parts) > 1 else None)
     if name.folder and not name.folder.is_dir():
@@ -101,7 +101,7 @@ def _builder(name: Name) -> tuple[Any, str]:
         raise SourceError(f"{name.source}: there is no folder {name.path}, and no data set bears the name of a reader")
     try:
         builder = datasets.load_dataset_builder(str(name.folder.absolute() if name.folder else name.path), name.config)
-        _keep_spellings(builder.config)
+        _keep_spellings(builder)
         splits = list(map(str, builder.config.data_files or builder.as_streaming_dataset()))
     except Exception as error:
         raise SourceError(f"{shown(name.source)}: {_refusal(name, error)}") from error
@@ -111,11 +111,11 @@ def _builder(name: Name) -> tuple[Any, str]:
     return builder, wanted
 
 
-def _keep_spellings(config: Any) -> None:
-    """Have fields of a CSV file read as text, where the data set itself does not say how it is read."""
-    if getattr(config, "converters", ...) is None and config.features is None:
-        config.converters = dict.fromkeys(FIELDS, str)
-        config.keep_default_na = False
+def _keep_spellings(builder: Any) -> None:
+    """Have fields of a CSV file read as text, where the data set itself does not say what they are."""
+    if getattr(builder.config, "converters", ...) is None and builder.info.features is None:
+        builder.config.converters = dict.fromkeys(FIELDS, str)
+        builder.config.keep_default_na = False
 
 
 def _files(name: Name, builder: Any, split: str) -> list[Path]:
