@@ -1,10 +1,12 @@
 """The bootstrap: its draws respect groups and sides, and its AUROCs are those of the documents drawn."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.bootstrap import auroc_intervals, resample_weights
+from ingest.statistics.bootstrap import auroc_intervals, resample_weights, tail_share
 from tests.sparse_cases import Case, cases, random_case
 
 DRAWS = 20
@@ -60,3 +62,9 @@ def test_the_same_seed_gives_the_same_draws() -> None:
     one, other, third = (resample_weights(case.group, case.positive, 5, seed) for seed in (1, 1, 2))
     assert (one == other).all()
     assert (one != third).any()
+
+
+def test_few_groups_have_wider_intervals() -> None:
+    assert tail_share((10_000, 10_000)) == pytest.approx(0.025, rel=0.01)
+    assert tail_share((10, 10)) == pytest.approx(stats.norm.sf(stats.t.isf(0.025, 18) * (10 / 9) ** 0.5))
+    assert tail_share((5, 5)) < tail_share((5, 50)) < tail_share((50, 50)) < 0.025

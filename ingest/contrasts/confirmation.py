@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 
 from ingest.contrasts.figures import Columns, study_columns
 from ingest.contrasts.scores import Documents, Scores
-from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights
+from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights, tail_share
 from ingest.statistics.probe import Probe, fit_probe, probe_calls
 from ingest.statistics.rank_sum import rank_sum
 from ingest.statistics.thresholds import Judgement, best_threshold, judge
@@ -55,7 +55,9 @@ def confirmation_columns(scores: Scores, weights: Weights) -> Columns:
 
 def groups_fired_in(scores: Scores) -> Int[np.ndarray, " n_features"]:
     """In how many groups of documents each feature has a row."""
-    _, group = np.unique(scores.documents.group, return_inverse=True)
+    names, group = np.unique(scores.documents.group, return_inverse=True)
+    if len(names) == len(group):
+        return np.bincount(scores.feature, minlength=len(scores))
     cells = np.unique(scores.feature.astype(np.int64) * len(group) + group[scores.document])
     return np.bincount(cells // max(1, len(group)), minlength=len(scores))
 
@@ -102,6 +104,7 @@ def _ranked(scores: Scores, weights: Weights) -> Columns:
         scores.documents.positive[inside],
         weights,
         groups_fired_in(half) >= MIN_GROUPS,
+        tail=tail_share(scores.documents.half(confirmation=True).groups),
     )
     ranks = rank_sum(half.feature, half.score, half.positive, sizes, len(scores))
     return {"auroc": ranks.auroc, "auroc_low": interval.low, "auroc_high": interval.high}

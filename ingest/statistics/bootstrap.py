@@ -2,15 +2,17 @@
 
 Documents that share a template are one group and are drawn together. Groups are
 drawn within strata (only positive, only control, both), so that no draw is
-without a side. The interval is the percentile one.
+without a side. The interval is the percentile one, with less left out at its ends where groups are few.
 
-Source: Efron & Tibshirani 1993, chapters 13 and 16.
+Source: Efron & Tibshirani 1993, chapters 13 and 16; Hesterberg 2015, "What Teachers Should Know About the
+Bootstrap", 5.3, for the expanded percentile interval.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr, stdtrit
 
 from ingest.statistics.groups import groups_of
 
@@ -51,8 +53,13 @@ def auroc_intervals(
     positive: Bool[np.ndarray, " document"],
     weights: Int[np.ndarray, "document resample"],
     wanted: Bool[np.ndarray, " n_features"],
+    *,
+    tail: float = (1 - LEVEL) / 2,
 ) -> Interval:
-    """The percentile interval of the AUROC of each wanted feature; rows are the documents on which it fires."""
+    """The percentile interval of the AUROC of each wanted feature; rows are the documents on which it fires.
+
+    `tail` is the share of draws left out at either end.
+    """
     order = np.lexsort((score, ~positive[document], feature))
     feature, score, document = feature[order], score[order], document[order]
     bounds = np.searchsorted(feature, np.arange(len(wanted) + 1))
@@ -67,8 +74,17 @@ def auroc_intervals(
             above, below = slice(bounds[number], middles[number]), slice(middles[number], bounds[number + 1])
             sides = (score[above], drawn[document[above]]), (score[below], drawn[document[below]])
             aurocs[place] = weighted_aurocs(*sides, totals)
-        low[block], high[block] = np.quantile(aurocs, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+        low[block], high[block] = np.quantile(aurocs, [tail, 1 - tail], axis=1)
     return Interval(low, high)
+
+
+def tail_share(groups: tuple[int, int]) -> float:
+    """What to leave out at either end for an interval at LEVEL, where the sides have so many groups.
+
+    Draws of few groups vary less than groups do, and a Student's t has longer tails than they show.
+    """
+    least = min(groups)
+    return float(ndtr(stdtrit(sum(groups) - 2, (1 - LEVEL) / 2) * np.sqrt(least / (least - 1))))
 
 
 Side = tuple[Float[np.ndarray, " row"], Float[np.ndarray, "row resample"]]

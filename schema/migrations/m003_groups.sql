@@ -164,6 +164,8 @@ COMMENT ON COLUMN feature_contrast.fires_control IS 'The same, control documents
 
 COMMENT ON COLUMN feature_confirmation.auroc_high IS 'Upper end of the interval; NULL if it fires in fewer than 5 groups';
 
+COMMENT ON COLUMN feature_domain.fires IS 'Those it fires in, as in feature_contrast';
+
 COMMENT ON COLUMN context.sampled IS 'The one window of its document chosen by hash, a long one more often';
 
 COMMENT ON TABLE feature_confirmation IS 'A feature in a contrast, chosen on one half of the documents and judged on the other; NULL where a half has fewer than 5 groups of a side';

@@ -203,7 +203,7 @@ feature_domain = Table(
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("domain", String, nullable=False, comment="Domain of control documents"),
     Column("documents", Integer, nullable=False, comment="Control documents of the domain"),
-    Column("fires", Integer, nullable=False, comment="Those in which it fires"),
+    Column("fires", Integer, nullable=False, comment="Those it fires in, as in feature_contrast"),
     Column("auroc", Double, nullable=False, comment="AUROC of the positive documents against this domain alone"),
     Column("documents_confirmation", Integer, nullable=False, comment="Those of the confirmation half"),
     Column("called", Integer, comment="Those of the confirmation half at or above the threshold; NULL without one"),
