@@ -106,7 +106,7 @@ def test_csv_and_json_hold_the_same_rows(tiny: str) -> None:
     assert read == [{key: "" if cell is None else str(cell) for key, cell in row.items()} for row in rows]
 
 
-@pytest.mark.parametrize("ending", ["csv", "json", "parquet", "txt"])
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet", "txt", "tsv", "jsonl", "ndjson", "CSV"])
 def test_output_file_names_its_format(tiny: str, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"rows.{ending}"
     result = query(tiny, "sae_summary", "-o", str(file))
@@ -115,6 +115,26 @@ def test_output_file_names_its_format(tiny: str, tmp_path: Path, ending: str) ->
         assert pq.read_table(file).column("d_sae").to_pylist() == [12, 12]
     else:
         assert "tiny/blocks.2.hook_resid_pre" in file.read_text()
+
+
+def test_a_file_holds_every_digit_or_a_word_says_that_it_does_not(tiny: str, tmp_path: Path) -> None:
+    arguments = (tiny, "candidates", "-p", "limit=1", "-c", "q")
+    (whole,) = json.loads(query(*arguments, "--format", "json").stdout)
+    for ending in ("csv", "tsv", "jsonl"):
+        file = tmp_path / f"rows.{ending}"
+        assert query(*arguments, "-o", str(file)).stderr == ""
+        assert repr(whole["q"]) in file.read_text()
+    table = tmp_path / "rows.txt"
+    assert "figures have four digits there" in query(*arguments, "-o", str(table)).stderr
+    assert query(*arguments, "-o", str(table), "--format", "table").stderr == ""
+
+
+def test_lines_of_json_and_cells_between_tabs(tiny: str) -> None:
+    arguments = (tiny, "feature_documents", "-p", "feature=1")
+    rows = json.loads(query(*arguments, "--format", "json").stdout)
+    assert [json.loads(line) for line in query(*arguments, "--format", "jsonl").stdout.splitlines()] == rows
+    read = csv.DictReader(io.StringIO(query(*arguments, "--format", "tsv").stdout), delimiter="\t")
+    assert [row["document"] for row in read] == [str(row["document"]) for row in rows]
 
 
 def test_parquet_goes_through_a_pipe(tiny: str) -> None:
@@ -152,6 +172,8 @@ def test_list_fits_a_narrow_terminal() -> None:
         (["candidates", "-p", "limit=1", "-p", "limit=2"], "-p limit is given twice"),
         (["-p", "limit=1"], "need the NAME of a query"),
         (["candidates", "-c", "place,nothing"], "there is no column 'nothing'; there are place, sae, feature"),
+        (["candidates", "-o", "rows.xlsx"], "rows.xlsx names no format; let it end in .csv, .json, .parquet, .tsv"),
+        (["candidates", "-o", "rows"], "or add --format"),
         (["candidates", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json', 'parquet'"),
     ],
 )

@@ -15,10 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from queries import GROUPS, SavedQuery, find_query, run_query, saved_queries
-from queries.formats import to_csv, to_json
+from queries.formats import TEXTS
 from schema import QueryError, open_atlas
 
-FORMATS = ("table", "csv", "json", "parquet")
+FORMATS = ("table", "csv", "json", "parquet", "tsv", "jsonl")
+ENDINGS = {f".{name}": name for name in FORMATS if name != "table"} | {".ndjson": "jsonl", ".txt": "table"}
+"""What a file's name says of its format."""
 NARROWEST = 16
 
 
@@ -32,7 +34,7 @@ NARROWEST = 16
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    help="How rows are written; default: what the name of -o FILE ends in, else table.",
+    help="How rows are written; default: what the name of -o FILE ends in, or a table on stdout.",
 )
 @click.option("-c", "--columns", metavar="NAME,...", help="Columns to show, in this order; default: all.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: stdout.")
@@ -54,9 +56,9 @@ def command(
     atlas query atlas.duckdb feature_card --describe
     """
     values = _values(pairs)
-    format_ = format_ or _format_of(output)
     if output and output.resolve() == atlas.resolve():
         raise click.UsageError(f"-o {output} would overwrite the atlas; choose another file")
+    format_ = format_ or _format_of(output)
     if name is None:
         if values or describe or columns:
             raise click.UsageError("-p, -c and --describe need the NAME of a query; list them: atlas query ATLAS")
@@ -86,8 +88,16 @@ def _values(pairs: tuple[str, ...]) -> dict[str, str | int | float]:
 
 
 def _format_of(output: Path | None) -> str:
-    suffix = output.suffix.removeprefix(".").lower() if output else ""
-    return suffix if suffix in FORMATS else "table"
+    """What the file's name ends in; a table's figures are short, so none is written where something else is meant."""
+    if output is None or str(output) == "-":
+        return "table"
+    found = ENDINGS.get(output.suffix.lower())
+    if found is None:
+        known = ", ".join(ENDINGS)
+        raise click.UsageError(f"-o {output} names no format; let it end in {known}, or add --format")
+    if found == "table":
+        click.echo(f"{output}: figures have four digits there; a .csv has all of them", err=True)
+    return found
 
 
 def _chosen(rows: pa.Table, columns: str | None) -> pa.Table:
@@ -120,10 +130,8 @@ def _write(rows: pa.Table, format_: str, output: Path | None, text: str | None =
 
 
 def _text(rows: pa.Table, format_: str, text: str | None) -> str:
-    if format_ == "csv":
-        return to_csv(rows)
-    if format_ == "json":
-        return to_json(rows)
+    if format_ in TEXTS:
+        return TEXTS[format_](rows)
     return _aligned(rows) if text is None else text
 
 
