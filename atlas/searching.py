@@ -42,7 +42,7 @@ async def _searched(datasette: "Datasette", database: str, table: str, words: st
     """A table's address, how much was found in it, and its first rows."""
     found = {"table": table, "url": datasette.urls.table(database, table)}
     query = urlencode({"_search": words, "_size": SHOWN, "_nofacet": 1})
-    response = await datasette.client.get(f"{datasette.urls.table(database, table, format='json')}?{query}")
+    response = await datasette.client.get(datasette.urls.table(database, table) + f".json?{query}")
     if response.status_code != 200:
         return {**found, "found": "not searched in time", "rows": []}
     page = response.json()

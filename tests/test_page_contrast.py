@@ -1,17 +1,22 @@
 """The page of a contrast: what it says is what the saved queries say, and what speaks against it is not left out."""
 
 import json
+import re
 from collections.abc import Iterator
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
 
 import numpy as np
 import pytest
 
+from atlas.pages.addresses import contrast_address, sae_path
+from atlas.pages.addresses import named as named_by
 from atlas.pages.charts.null import Null
 from atlas.pages.contrast_evidence import Evidence, speaks_against, speaks_for
 from atlas.pages.contrast_rows import named_sets
+from atlas.publish import publish
 from queries import run_query
 from schema import open_atlas
 from tests.activation_pages import Served, serving
@@ -97,6 +102,56 @@ def test_the_same_contrast_is_offered_on_its_other_saes(served: Served) -> None:
 )
 def test_what_is_not_there_is_answered_with_what_is(address: str, advice: str, served: Served) -> None:
     assert advice in served.get(address, 404).text
+
+
+NAMES = ["a.json", "../up/x", "v1/b", "50 %", "why?", "no. 1#2", "a+b c", "%2Fx", "~2Fx", "żółw 🐢", ".", "medical.svg"]
+
+
+@pytest.fixture(scope="module")
+def named(tiny: Path) -> Iterator[Served]:
+    """The tiny atlas with its contrast under many names."""
+    with open_atlas(tiny) as atlas, atlas.transaction():
+        for key, name in enumerate(NAMES, start=1):
+            copied = "SELECT * REPLACE ($key AS contrast, $name AS name) FROM contrast WHERE contrast = 0"
+            atlas.duckdb.execute(f"INSERT INTO contrast {copied}", {"key": key, "name": name})
+            for table in ("sae_contrast", "feature_contrast", "contrast_null"):
+                copied = f"SELECT * REPLACE ($key AS contrast) FROM {table} WHERE contrast = 0"
+                atlas.duckdb.execute(f"INSERT INTO {table} {copied}", {"key": key})
+    with serving(publish(tiny, tiny.parent / "site").folder) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_contrast_of_any_name_has_its_page_and_charts(name: str, named: Served) -> None:
+    percent = quote(name, safe="")  # as addresses were before; where it says nothing else
+    also = [f"/contrast/{percent}?sae={FIRST}"] if "%" in percent else []
+    for address in (contrast_address(named.datasette, name, FIRST), *also):
+        page = named.get(address)
+        assert escape(name) in str(page.text)
+        json_address = unescape(re.findall(r'type="application/json" href="([^"]+)"', page.text)[0])
+        held = named.get(json_address).json()
+        assert held["name"] == name
+        pictures = re.findall(r'(?:src|srcset)="([^" ]+\.svg[^" ]*)', page.text)
+        assert len(pictures) >= 4
+        for picture in pictures:
+            parts = urlsplit(urljoin(f"http://site{address}", unescape(picture)))
+            assert named.get(f"{parts.path}?{parts.query}").headers["content-type"].startswith("image/svg+xml")
+        for query in held["queries"]:
+            assert served_name(named, query["address"]) == name
+
+
+def served_name(named: Served, address: str) -> str:
+    """The contrast that a saved query is asked for, where its address leads."""
+    asked = named.get(address.replace("?", ".json?")).json()["query"]["params"]
+    return str(asked["contrast"])
+
+
+@pytest.mark.parametrize("sae", ["local/..", "./x", "a//b", "release/x.json", "re lease/50%?#~1", "żółw/blocks.1"])
+def test_an_sae_of_any_name_is_found_by_its_path(sae: str) -> None:
+    path = sae_path(sae)
+    assert urljoin("http://site/sae/", path) == f"http://site/sae/{path}"
+    assert not path.endswith(".json")
+    assert named_by(path) == sae
 
 
 def test_sets_of_documents_in_words() -> None:

@@ -1,13 +1,16 @@
 """Datasette's hooks for a safe site: bounded connections, guarded requests, kind errors, no paths, locked snapshots."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasette import hookimpl
+from jinja2 import ChoiceLoader, Environment
 
 from atlas.guard import PLUGIN, errors
+from atlas.guard.mount import Mounted, prefix, prefix_absolute_addresses
 from atlas.guard.reading import hold
 from atlas.guard.requests import Application, guarded
 from atlas.guard.sql import guard_connection
@@ -18,6 +21,7 @@ if TYPE_CHECKING:  # datasette.app loads this module while it is being imported 
 
 OWN_DATABASE = "_internal"
 """Datasette's own, in memory, which it writes to."""
+ROBOTS = "datasette-block-robots"
 CHARTS = "datasette_vega"
 CHARTED = ("database", "table", "row", "query")
 """Kinds of page that show rows; Vega weighs 0.9 MB, which no other page should load."""
@@ -31,10 +35,49 @@ def settings(datasette: "Datasette") -> dict[str, Any] | None:
 
 @hookimpl
 def startup(datasette: "Datasette") -> None:
-    """Lock the snapshot, so that no publisher removes it while it is served."""
+    """Lock the snapshot, so that no publisher removes it while it is served; keep to its settings and its prefix."""
+    if settings(datasette) is None:
+        return
     paths = [Path(database.path) for database in datasette.databases.values() if database.path]
-    if settings(datasette) is not None and paths:
+    if paths:
         hold(datasette, paths[0].resolve().parent)
+    keep_settings(datasette)
+    if prefix(datasette) != "/":
+        prefix_absolute_addresses(datasette)
+
+
+def keep_settings(datasette: "Datasette") -> None:
+    """The snapshot's settings beside those of the command line: with one of these, Datasette reads no others.
+
+    It keeps no word of that; so the file counts as read where most of what differs from the defaults holds.
+    """
+    from datasette.app import DEFAULT_SETTINGS
+
+    file = Path(datasette.config_dir or ".") / "settings.json"
+    stored = json.loads(file.read_text(encoding="utf-8")) if datasette.config_dir and file.is_file() else {}
+    own = {name: value for name, value in stored.items() if value != DEFAULT_SETTINGS[name]}
+    if 2 * sum(datasette.setting(name) == value for name, value in own.items()) <= len(own):
+        datasette._settings |= {name: own[name] for name in own if datasette.setting(name) == DEFAULT_SETTINGS[name]}
+    datasette._settings["base_url"] = prefix(datasette)
+    datasette.max_returned_rows = datasette.setting("max_returned_rows")
+    datasette.sql_time_limit_ms = datasette.setting("sql_time_limit_ms")
+    datasette.page_size = datasette.setting("default_page_size")
+
+
+@hookimpl(trylast=True)
+def prepare_jinja2_environment(env: Environment, datasette: "Datasette") -> None:
+    """Datasette's templates with the prefix in every link, where there is one."""
+    if settings(datasette) is not None and prefix(datasette) != "/" and env.loader is not None:
+        env.loader = ChoiceLoader([Mounted(env.loader), env.loader])
+
+
+@hookimpl
+def block_robots_extra_lines(datasette: "Datasette") -> list[str]:
+    """What robots leave alone, below the prefix too."""
+    disallowed = (datasette.plugin_config(ROBOTS) or {}).get("disallow")
+    if settings(datasette) is None or prefix(datasette) == "/" or not isinstance(disallowed, list):
+        return []
+    return [f"Disallow: {datasette.urls.path(address)}" for address in disallowed]
 
 
 @hookimpl
@@ -53,8 +96,12 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
     def wrap(application: Application) -> Application:
         if settings(datasette) is None:
             return application
+
         # Asked at each request: another plugin adds its database after the application is wrapped.
-        return guarded(application, lambda name: name in datasette.databases and name != OWN_DATABASE)
+        def draws(name: str) -> bool:
+            return name in datasette.databases and name != OWN_DATABASE
+
+        return guarded(application, draws, lambda: prefix(datasette))
 
     return wrap
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from atlas.guard.mount import with_prefix, without_prefix
 from atlas.guard.policy import policy
 
 Scope = MutableMapping[str, Any]
@@ -100,31 +101,40 @@ def _from_json(text: str) -> Any:
         return None
 
 
-def guarded(application: Application, draws: Callable[[str], bool]) -> Application:
-    """The application behind these refusals; `draws` says whether the pages of a database of that name draw charts."""
+def guarded(application: Application, draws: Callable[[str], bool], prefix: Callable[[], str]) -> Application:
+    """The application behind these refusals; `draws` says whether the pages of a database of that name draw charts.
+
+    `prefix` tells what every address begins with.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
+        mounted = prefix()
+        home = mounted != "/" and scope["path"] == mounted.rstrip("/")
+        scope = without_prefix(scope, mounted)
         charts = draws(scope["path"].lstrip("/").partition("/")[0].partition(".")[0])
         send = _without_body(send) if scope["method"] == "HEAD" else send
-        send = _with_headers(send, policy(charts=charts).encode())
+        send = _with_headers(send, policy(charts=charts).encode(), mounted)
         refused = refusal(scope)
         if refused is not None:
             await _refuse(send, refused)
+        elif home:
+            await _redirect(send, mounted)
         else:
             await application({**scope, "method": "GET"}, receive, send)
 
     return answer
 
 
-def _with_headers(send: Send, content_policy: bytes) -> Send:
+def _with_headers(send: Send, content_policy: bytes, mounted: str) -> Send:
     """The headers that a browser heeds; a page may send a stricter one of its own."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             sent = [(name.lower(), value) for name, value in message.get("headers", [])]
+            sent = [(name, with_prefix(value, mounted) if name == b"location" else value) for name, value in sent]
             own = {**HEADERS, b"content-security-policy": content_policy} | dict(sent)
             missing = [(name, own[name]) for name in own.keys() - dict(sent).keys()]
             message = {**message, "headers": [*sent, *missing]}
@@ -142,6 +152,11 @@ def _without_body(send: Send) -> Send:
         await send(message)
 
     return sending
+
+
+async def _redirect(send: Send, location: str) -> None:
+    await send({"type": "http.response.start", "status": 302, "headers": [(b"location", location.encode())]})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(send: Send, refused: Refusal) -> None:

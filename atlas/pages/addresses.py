@@ -1,7 +1,13 @@
-"""The addresses of pages, tables and what lies elsewhere; each holds wherever Datasette is mounted."""
+"""The addresses of pages, tables and what lies elsewhere; each holds wherever Datasette is mounted.
+
+A name in a path is tilde-encoded, as Datasette does it: `~2F` for a slash, `~2E` for a dot. So no browser or proxy
+takes `../x` for another folder, nor the page `a.json` for the JSON of a page `a`.
+"""
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
+
+from datasette.utils import tilde_decode, tilde_encode
 
 from atlas.publish.canned import DATABASE_NAME, published_name
 from queries import SavedQuery
@@ -14,19 +20,37 @@ ACTIVATIONS = "activations"
 NEURONPEDIA = "https://www.neuronpedia.org"
 
 
+def segment(name: str) -> str:
+    """A name as one part of a path."""
+    return str(tilde_encode(name))
+
+
+def sae_path(sae: str) -> str:
+    """An SAE's label as parts of a path; a dot, a slash and an @ stay where they mean nothing else."""
+    parts = sae.split("/")
+    if {"", ".", ".."} & set(parts) or sae.endswith(".json"):
+        return segment(sae)
+    return "/".join(segment(part).replace("~2E", ".").replace("~40", "@") for part in parts)
+
+
+def named(path: str) -> str:
+    """The name that stands in a path, tilde-encoded, or percent-encoded as a browser does it."""
+    return unquote(path) if "%" in path else str(tilde_decode(path))
+
+
 def feature_address(datasette: "Datasette", sae: str, feature: int) -> str:
     """The page of a feature; `sae` is spelled as its label."""
-    return str(datasette.urls.path(f"feature/{quote(sae)}/{feature}"))
+    return str(datasette.urls.path(f"feature/{sae_path(sae)}/{feature}"))
 
 
 def sae_address(datasette: "Datasette", sae: str) -> str:
     """The page of an SAE, spelled as its label."""
-    return str(datasette.urls.path(f"sae/{quote(sae)}"))
+    return str(datasette.urls.path(f"sae/{sae_path(sae)}"))
 
 
 def contrast_address(datasette: "Datasette", contrast: str, sae: str) -> str:
     """The page of a contrast on one SAE."""
-    return str(datasette.urls.path(f"contrast/{quote(contrast, safe='')}?{urlencode({'sae': sae}, safe='/')}"))
+    return str(datasette.urls.path(f"contrast/{segment(contrast)}?{urlencode({'sae': sae}, safe='/')}"))
 
 
 def table_address(datasette: "Datasette", table: str, *, database: str = DATABASE, **chosen: object) -> str:

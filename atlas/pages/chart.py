@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from datasette.utils.asgi import Response
 
@@ -55,13 +55,16 @@ def drawing(charts: Mapping[str, Chart]) -> View:
 def picture(
     datasette: "Datasette", path: str, chart: Chart, *, alt: str, caption: str, rows: str, **query: str
 ) -> dict[str, Any]:
-    """What a page needs to show a chart: its addresses for each theme and width, what it says, the rows behind it."""
+    """What a page needs to show a chart: its addresses for each theme and width, what it says, the rows behind it.
+
+    `path` is what the chart is of and its kind, encoded as in an address.
+    """
     snapshot = snapshot_of(datasette)
     version = {} if snapshot is None else {"v": snapshot[:8]}
 
     def address(**variant: str) -> str:
         asked = urlencode(query | variant | version, safe="/")
-        return str(datasette.urls.path(f"chart/{quote(path)}.svg" + (f"?{asked}" if asked else "")))
+        return str(datasette.urls.path(f"chart/{path}.svg" + (f"?{asked}" if asked else "")))
 
     return {
         "alt": alt,

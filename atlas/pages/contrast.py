@@ -4,7 +4,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from atlas.pages.addresses import contrast_address, feature_address, sae_address, table_address
+from atlas.pages.addresses import contrast_address, feature_address, sae_address, segment, table_address
 from atlas.pages.chart import Chart, drawing, picture
 from atlas.pages.charts.means import Means, draw_means, tell_means
 from atlas.pages.charts.null import Null, draw_null, tell_null
@@ -138,7 +138,7 @@ async def _charts(datasette: "Datasette", contrast: Contrast, shuffled: Null | N
     drawn = {
         "means": picture(
             datasette,
-            f"contrast/{name}/means",
+            f"contrast/{segment(name)}/means",
             CHARTS["means"],
             alt=tell_means(await means(datasette, contrast)),
             caption="A point is a feature; above the dashed line it is stronger on the positive documents.",
@@ -149,7 +149,7 @@ async def _charts(datasette: "Datasette", contrast: Contrast, shuffled: Null | N
     if shuffled is not None:
         drawn["null"] = picture(
             datasette,
-            f"contrast/{name}/null",
+            f"contrast/{segment(name)}/null",
             CHARTS["null"],
             alt=tell_null(shuffled),
             caption="What the best feature of each shuffle reaches, where the labels mean nothing.",

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from datasette.utils import add_cors_headers
 from datasette.utils.asgi import Request, Response
 from datasette.version import __version__ as datasette_version
 
-from atlas.pages.addresses import DATABASE
+from atlas.pages.addresses import DATABASE, named
 from schema import AtlasError
 
 if TYPE_CHECKING:
@@ -68,16 +67,16 @@ def answering(view: View) -> Callable[..., Awaitable[Response]]:
 
     async def answer(datasette: "Datasette", request: Request) -> Response:
         await datasette.ensure_permissions(request.actor, [("view-database", DATABASE), "view-instance"])
-        named = {name: unquote(value) for name, value in request.url_vars.items() if value}
+        parts = {name: named(value) for name, value in request.url_vars.items() if value}
         try:
-            found = await view(Asked(datasette, request, named))
+            found = await view(Asked(datasette, request, parts))
         except PageError as error:
             found = Page(
                 "advice.html", "Not found" if error.status == 404 else "Not shown", _fault(error), error.status
             )
         if isinstance(found, Response):
             return found
-        return await _rendered(datasette, request, found, as_json="format" in named)
+        return await _rendered(datasette, request, found, as_json="format" in parts)
 
     return answer
 
@@ -91,7 +90,7 @@ async def _rendered(datasette: "Datasette", request: Request, page: Page, as_jso
     context = {
         "page": page.content,
         "title": page.title,
-        "json_address": _json_address(request, page),
+        "json_address": _json_address(datasette, request, page),
         "metadata": datasette.metadata(),
         "datasette_version": datasette_version,
     }
@@ -99,12 +98,13 @@ async def _rendered(datasette: "Datasette", request: Request, page: Page, as_jso
     return Response.html(html, status=page.status, headers=headers | {"Content-Security-Policy": POLICY})
 
 
-def _json_address(request: Request, page: Page) -> str | None:
+def _json_address(datasette: "Datasette", request: Request, page: Page) -> str | None:
     if page.status != 200:
         return None
     if page.json_address:
         return page.json_address
-    return f"{request.path}.json" + (f"?{request.query_string}" if request.query_string else "")
+    query = f"?{request.query_string}" if request.query_string else ""
+    return str(datasette.urls.path(f"{request.path}.json{query}"))
 
 
 def _fault(error: PageError) -> dict[str, Any]:

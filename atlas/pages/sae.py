@@ -3,7 +3,14 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from atlas.pages.addresses import contrast_address, feature_address, neuronpedia_address, sae_address, table_address
+from atlas.pages.addresses import (
+    contrast_address,
+    feature_address,
+    neuronpedia_address,
+    sae_address,
+    sae_path,
+    table_address,
+)
 from atlas.pages.chart import Chart, drawing, picture
 from atlas.pages.charts.moments import draw_scatter, draw_spread, spreads, tell_scatter, tell_spread
 from atlas.pages.charts.style import SMALL
@@ -95,7 +102,7 @@ async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:
     drawn = {
         name: picture(
             datasette,
-            f"sae/{sae['name']}/{name}",
+            f"sae/{sae_path(sae['name'])}/{name}",
             CHARTS[name],
             alt=tell_spread(spread),
             caption=CAPTIONS[name],
@@ -106,7 +113,7 @@ async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:
     }
     drawn["scatter"] = picture(
         datasette,
-        f"sae/{sae['name']}/scatter",
+        f"sae/{sae_path(sae['name'])}/scatter",
         CHARTS["scatter"],
         alt=tell_scatter(found),
         caption="A point is a feature. The further from the foot of the V, the fewer tokens its weight is about.",

@@ -55,10 +55,11 @@ class _Refused:
 
 
 class Front:
-    """A site as an ASGI application that follows what is published."""
+    """A site as an ASGI application that follows what is published; every address begins with `base_url`."""
 
-    def __init__(self, site: Path, prepare: Prepare | None = None) -> None:
+    def __init__(self, site: Path, prepare: Prepare | None = None, base_url: str = "/") -> None:
         self.site = site
+        self.base_url = base_url
         self._prepare = prepare
         self._current: Generation | None = None
         self._refused: _Refused | None = None
@@ -73,7 +74,7 @@ class Front:
         """
         folder = current_folder(self.site)
         try:
-            self._current = await Generation.open(folder, self._prepare)
+            self._current = await Generation.open(folder, self._prepare, base_url=self.base_url)
         except Exception as error:
             raise AtlasError(f"{folder} cannot be served: {_said(error)}; publish again") from error
         self._watching = asyncio.create_task(self._watch())
@@ -104,7 +105,7 @@ class Front:
             return
         try:
             patient = partial(self._waits_for, folder, time.monotonic() + PATIENCE_SECONDS)
-            following = await Generation.open(folder, self._prepare, patient)
+            following = await Generation.open(folder, self._prepare, patient, self.base_url)
         except Exception as error:
             self._refused = _Refused.again(folder, _said(error), refused)
             if refused is None or (refused.folder, refused.said) != (folder, self._refused.said):

@@ -28,9 +28,9 @@ Patient = Callable[[], bool]
 """Whether to wait on."""
 
 
-def datasette_of(folder: Path) -> Datasette:
+def datasette_of(folder: Path, base_url: str = "/") -> Datasette:
     """Datasette on a snapshot's folder, as `datasette FOLDER` would have it; installed plugins are loaded."""
-    datasette = Datasette(config_dir=folder)
+    datasette = Datasette(config_dir=folder, settings=None if base_url == "/" else {"base_url": base_url})
     datasette.remove_database("_internal")
     datasette.add_database(_OwnDatabase(datasette), name="_internal")
     return datasette
@@ -48,7 +48,9 @@ class Generation:
         self._idle.set()
 
     @classmethod
-    async def open(cls, folder: Path, prepare: Prepare | None = None, patient: Patient | None = None) -> "Generation":
+    async def open(
+        cls, folder: Path, prepare: Prepare | None = None, patient: Patient | None = None, base_url: str = "/"
+    ) -> "Generation":
         """Build a snapshot's application beside the running one, and ask it for its start page.
 
         Where the machine is too busy to show it, it is asked again while the caller is patient.
@@ -57,7 +59,7 @@ class Generation:
             AtlasError: it has no database, or the start page cannot be shown.
             Exception: whatever Datasette or a plugin meets in a damaged snapshot.
         """
-        datasette = await asyncio.to_thread(datasette_of, folder)
+        datasette = await asyncio.to_thread(datasette_of, folder, base_url)
         try:
             if prepare is not None:
                 prepare(datasette)

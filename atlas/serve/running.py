@@ -29,17 +29,18 @@ def serve(
     started: Callable[[str], None],
     browser: bool = False,
     prepare: Prepare | None = None,
+    base_url: str = "/",
 ) -> None:
     """Serve the site's current snapshot until interrupted or terminated; `started` gets the address.
 
-    `prepare` is called with each snapshot's Datasette before it starts.
+    `prepare` is called with each snapshot's Datasette before it starts; every address begins with `base_url`.
 
     Raises:
         AtlasError: nothing was published there, it cannot be opened, or the port cannot be listened on.
     """
     current_folder(site)
     with listening(host, port) as listener:
-        address = url(host, listener.getsockname()[1])
+        address = url(host, listener.getsockname()[1]) + base_url.removeprefix("/")
 
         def ready() -> None:
             started(address)
@@ -49,7 +50,7 @@ def serve(
                 ).start()  # a console's is waited for
 
         try:
-            asyncio.run(_run(Front(site, prepare), listener, ready))
+            asyncio.run(_run(Front(site, prepare, base_url), listener, ready))
         except (KeyboardInterrupt, Terminated):
             log.info("stopped")
 
