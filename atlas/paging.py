@@ -16,6 +16,7 @@ from datasette.utils import escape_sqlite
 
 from atlas.guard import PLUGIN
 from atlas.guard.asking import asked_sql, turn
+from atlas.guard.whole import prepared, refusing
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -49,17 +50,20 @@ class PagedDatabase(Database):  # type: ignore[misc]
     People's own SQL takes turns: it runs in `OWN_AT_ONCE` of the threads, the others are the pages'.
     """
 
-    async def execute(self, sql: str, *arguments: Any, **options: Any) -> Any:
+    async def execute(self, sql: str, params: Any = None, truncate: bool = False, **options: Any) -> Any:
         """The rows of a statement.
 
         Raises:
             BusyError: a statement of one's own had no turn for a while.
+            sqlite3.OperationalError: a saved query's value cannot be read, or the statement cannot be run.
         """
-        sql = await self._keyed(sql)
-        if asked_sql.get() is None:
-            return await super().execute(sql, *arguments, **options)
-        async with turn(self._turns):
-            return await super().execute(sql, *arguments, **options)
+        with refusing():
+            params, truncate = prepared(sql, params, truncate)
+            sql = await self._keyed(sql)
+            if asked_sql.get() is None:
+                return await super().execute(sql, params, truncate, **options)
+            async with turn(self._turns):
+                return await super().execute(sql, params, truncate, **options)
 
     @cached_property
     def _turns(self) -> asyncio.Semaphore:

@@ -11,7 +11,9 @@ from datasette import hookimpl
 from atlas.guard import PLUGIN
 from atlas.publish.canned import published_name
 from queries import Parameter, SavedQuery, saved_queries
+from queries.parameters import Value
 from queries.placeholders import replace_placeholders
+from queries.runner import read_values
 from schema import QueryError
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
@@ -49,44 +51,39 @@ def extra_template_vars(template: str, view_name: str, database: str | None, dat
 def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | None:
     """The saved query published by that name, with the values of its page.
 
-    None where there is no such query, or where a value holds a character that a terminal would obey.
+    None where there is no such query, where a value cannot be read, so that there are no rows to share, or where one
+    holds a character that a terminal would obey.
     """
     query = next((query for query in saved_queries().values() if published_name(query) == name), None)
     given = {key: str(value) for key, value in values.items() if value not in ("", None)}
     if query is None or not all(value.isprintable() for value in given.values()):
         return None
+    try:
+        read = read_values(query, given)
+    except QueryError:
+        return None
     return Shared(
         atlas=atlas,
-        command=command(query, atlas, given),
+        command=command(query, atlas, read),
         opened=shlex.join(["duckdb", "-readonly", atlas]),
-        sql=filled(query, given) + ";",
+        sql=filled(query, read) + ";",
     )
 
 
-def command(query: SavedQuery, atlas: str, values: Mapping[str, str]) -> str:
-    """`atlas query` with the values that it takes, quoted for a POSIX shell."""
-    taken = [(parameter.name, values[parameter.name]) for parameter in query.parameters if _fits(parameter, values)]
+def command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) -> str:
+    """`atlas query` with these values, quoted for a POSIX shell."""
+    taken = [(parameter.name, values[parameter.name]) for parameter in query.parameters if parameter.name in values]
     pairs = [word for name, value in taken for word in ("-p", f"{name}={value}")]
     return shlex.join(["atlas", "query", atlas, query.name, *pairs])
 
 
-def filled(query: SavedQuery, values: Mapping[str, str]) -> str:
+def filled(query: SavedQuery, values: Mapping[str, Value]) -> str:
     """The SQL with a literal for each parameter: its value, its default, or NULL."""
-    literals = {parameter.name: _literal(parameter, values) for parameter in query.parameters}
+    literals = {each.name: _literal(each, values.get(each.name, each.default)) for each in query.parameters}
     return replace_placeholders(query.sql, literals.__getitem__)
 
 
-def _literal(parameter: Parameter, values: Mapping[str, str]) -> str:
-    value = parameter.convert(values[parameter.name]) if _fits(parameter, values) else parameter.default
+def _literal(parameter: Parameter, value: Value | None) -> str:
     if value is None:
         return f"CAST(NULL AS {parameter.type})"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
-
-
-def _fits(parameter: Parameter, values: Mapping[str, str]) -> bool:
-    """Whether a value is given that its parameter takes; the page, too, goes by the default where it is not."""
-    try:
-        parameter.convert(values[parameter.name])
-    except (KeyError, QueryError):
-        return False
-    return True

@@ -35,6 +35,12 @@ _DECLARATION = re.compile(
     re.VERBOSE,
 )
 _CHOICES = re.compile(r"(\w+(?:\|\w+)+)(?:[:,;. ]|$)")
+_INTEGER = re.compile(r"\s*[-+]?[0-9]+\s*")
+_DOUBLE = re.compile(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
+LONGEST_NUMBER = 1_000
+"""Characters of a whole number, zeros in front included."""
+SHOWN = 40
+"""Characters of a value that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Parameter:
         return f"{self.name}={shown}"
 
     def convert(self, value: Value) -> Value:
-        """The value in this parameter's type.
+        """The value in this parameter's type; a number may stand between spaces.
 
         Raises:
             QueryError: the value does not fit.
@@ -73,13 +79,13 @@ class Parameter:
         try:
             converted = _CONVERSIONS[self.type](value)
         except OverflowError:
-            raise QueryError(f"{self.name} is out of range: {value!r}") from None
+            raise QueryError(f"{self.name} is out of range: {_told(value)}") from None
         except (TypeError, ValueError):
-            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {value!r}") from None
+            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {_told(value)}") from None
         if self.choices and converted not in self.choices:
-            raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {value!r}")
+            raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {_told(value)}")
         if self.name == "limit" and isinstance(converted, int) and converted < 0:
-            raise QueryError(f"limit must be 0 or more, not {value!r}")
+            raise QueryError(f"limit must be 0 or more, not {_told(value)}")
         return converted
 
 
@@ -101,17 +107,37 @@ def parse_parameter(declaration: str) -> Parameter:
 
 
 def _integer(value: Value) -> int:
-    number = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]
+    """A whole number; Python alone would also read 1_000, other alphabets' digits, and nothing over 4,300 of them."""
+    if isinstance(value, str):
+        if not _INTEGER.fullmatch(value):
+            raise ValueError
+        value = value.strip()
+        if len(value) > LONGEST_NUMBER:
+            raise OverflowError
+        number = int(value)
+    else:
+        number = operator.index(value)  # type: ignore[arg-type]
     if not -INTEGER_LIMIT <= number < INTEGER_LIMIT:
         raise OverflowError
     return number
 
 
 def _double(value: Value) -> float:
-    number = float(value)
-    if not math.isfinite(number):
+    """A finite number; one that no double holds is out of range."""
+    if isinstance(value, str) and not _DOUBLE.fullmatch(value):
         raise ValueError
+    number = float(value)
+    if math.isnan(number) or (math.isinf(number) and not isinstance(value, str)):
+        raise ValueError
+    if math.isinf(number):
+        raise OverflowError
     return number
+
+
+def _told(value: Value) -> str:
+    """A value as a message repeats it."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 _CONVERSIONS: dict[str, Callable[[Value], Value]] = {"INTEGER": _integer, "DOUBLE": _double, "VARCHAR": str}

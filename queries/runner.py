@@ -34,23 +34,31 @@ def bind(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
     Raises:
         QueryError: an unknown parameter, a missing value, or one of the wrong type.
     """
-    declared = {parameter.name: parameter for parameter in query.parameters}
-    for name in values:
-        if name not in declared:
-            raise QueryError(f"{query.name} has no parameter '{name}'; {_nearest(name, query)}")
-    missing = [name for name, parameter in declared.items() if parameter.required and values.get(name) is None]
+    given = read_values(query, {name: value for name, value in values.items() if value is not None})
+    missing = [parameter.name for parameter in query.parameters if parameter.required and parameter.name not in given]
     if missing:
         options = " ".join(f"-p {name}=..." for name in missing)
         raise QueryError(f"{query.name} needs {options}; {_declared(query)}")
-    defaults = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
-    given = {name: value for name, value in values.items() if value is not None}
-    bound: dict[str, Value] = {}
-    for name, value in (defaults | given).items():
+    defaults = {each.name: each.default for each in query.parameters if each.default is not None}
+    return defaults | given
+
+
+def read_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values that are given, each in its declared type: what the command and the served page both read by.
+
+    Raises:
+        QueryError: an unknown parameter, or a value of the wrong type.
+    """
+    declared = {parameter.name: parameter for parameter in query.parameters}
+    given: dict[str, Value] = {}
+    for name, value in values.items():
+        if name not in declared:
+            raise QueryError(f"{query.name} has no parameter '{name}'; {_nearest(name, query)}")
         try:
-            bound[name] = declared[name].convert(value)
+            given[name] = declared[name].convert(value)
         except QueryError as error:
             raise QueryError(f"{query.name}: {error}") from None
-    return bound
+    return given
 
 
 def _nearest(name: str, query: SavedQuery) -> str:

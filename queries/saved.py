@@ -52,10 +52,21 @@ class SavedQuery:
         """The SQL for a server, which passes each value as text, and '' or NULL where none was given.
 
         Every placeholder becomes an expression of the declared type that falls
-        back on the default; a required one falls back on NULL, which finds nothing.
+        back on the default where nothing is given; a required one falls back on
+        NULL, which finds nothing, and so does a text that is no number.
         """
         expressions = {parameter.name: _served(parameter) for parameter in self.parameters}
         return replace_placeholders(self.sql, expressions.__getitem__)
+
+
+def served_query(sql: str) -> SavedQuery | None:
+    """The saved query whose SQL a server runs; None where it is a person's own."""
+    return _by_served_sql().get(sql)
+
+
+@cache
+def _by_served_sql() -> dict[str, SavedQuery]:
+    return {query.served_sql: query for query in saved_queries().values()}
 
 
 @cache
@@ -104,12 +115,12 @@ def _sql_files(group: str) -> list[Traversable]:
 
 
 def _served(parameter: Parameter) -> str:
-    """What stands for a placeholder; a text that is no number counts as none."""
+    """What stands for a placeholder; its value was read before, unless the SQL is edited."""
     given = f"NULLIF(CAST(:{parameter.name} AS VARCHAR), '')"
-    if parameter.type != "VARCHAR":
-        characters = {"INTEGER": "-0123456789", "DOUBLE": "-+.eE0123456789"}[parameter.type]
-        given = f"CASE WHEN LTRIM({given}, '{characters}') = '' THEN {given} END"
     if parameter.default is not None:
         default = str(parameter.default).replace("'", "''")
         given = f"COALESCE({given}, '{default}')"
-    return given if parameter.type == "VARCHAR" else f"CAST({given} AS {parameter.type})"
+    if parameter.type == "VARCHAR":
+        return given
+    characters = {"INTEGER": "-0123456789", "DOUBLE": "-+.eE0123456789"}[parameter.type]
+    return f"CAST(CASE WHEN LTRIM({given}, '{characters}') = '' THEN {given} END AS {parameter.type})"

@@ -256,8 +256,8 @@ def test_a_saved_query_gives_what_the_command_line_gives(query: SavedQuery, tiny
 def test_a_saved_query_takes_values_from_its_address(served: Served) -> None:
     every = served.rows("feature_tokens", feature="2")
     assert served.rows("feature_tokens", feature="2", limit="3") == every[:3]
-    assert served.rows("feature_tokens", feature="2", limit="all") == every
-    assert served.rows("feature_tokens", feature="abc") == []
+    assert served.rows("feature_tokens", feature=" 2 ", limit="") == every
+    assert "limit must be a whole number" in served.get("/activations/feature_tokens.json", 400, limit="all").text
 
 
 @pytest.mark.parametrize("path", ["activation", "feature_tokens"])

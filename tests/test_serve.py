@@ -210,22 +210,9 @@ def test_a_query_that_needs_a_value_offers_one(query: SavedQuery, pages: Pages) 
     assert "0 results" not in pages.text(f"/atlas/{query.name}{link[1].replace('&amp;', '&')}")
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "as_if"),
-    [
-        ("candidates", {"limit": "all"}, {}),
-        ("candidates", {"max_q": "small", "limit": "1e9"}, {}),
-        ("densest_features", {"limit": "3"}, {"limit": "3"}),
-    ],
-)
-def test_a_text_for_a_number_counts_as_none(
-    name: str, values: dict[str, str], as_if: dict[str, str], tiny: Path, pages: Pages
-) -> None:
-    assert pages.rows(name, **values) == expected_rows(tiny, name, as_if)
-
-
-def test_a_text_for_a_feature_finds_no_feature(pages: Pages) -> None:
-    assert pages.rows("feature_card", feature="abc") == []
+def test_a_text_for_a_feature_is_refused(pages: Pages) -> None:
+    told = pages.get("/atlas/feature_card.json?feature=abc", status=400).json()["error"]
+    assert told == "feature_card: feature must be a whole number, not 'abc'"
     assert pages.rows("feature_card", feature="1") != []
 
 

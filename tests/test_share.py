@@ -32,7 +32,6 @@ TYPED = [
     ("specific_to_domain", {"domain": "medicine", "min_documents": "1"}),
     ("feature_card", {"feature": "10", "sae": "tiny/blocks.2.hook_resid_pre"}),
     ("feature_card", {"feature": ""}),
-    ("densest_features", {"limit": "3; DROP TABLE document"}),
 ]
 ENDLESS = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT COUNT(*) FROM c) > 0"
 
@@ -94,6 +93,13 @@ def test_no_command_for_what_a_terminal_obeys() -> None:
     assert shared_query("a.duckdb", "candidates", {"contrast": "x\x1b[2J"}) is None
     assert shared_query("a.duckdb", "candidates", {"contrast": "x\u202ey"}) is None
     assert shared_query("a.duckdb", "nothing", {}) is None
+
+
+def test_no_command_for_values_that_are_refused() -> None:
+    assert shared_query("a.duckdb", "candidates", {"max_q": "0,05"}) is None
+    shared = shared_query("a.duckdb", "candidates", {"max_q": " 0.05"})
+    assert shared is not None
+    assert shared.command.endswith(" candidates -p max_q=0.05")
 
 
 def test_the_same_rows_by_a_link(datasette: Datasette) -> None:

@@ -15,6 +15,7 @@ from atlas.activations.rows import make_rows
 from atlas.activations.shadow import DESCRIPTION, read_description, shadow
 from atlas.activations.translate import Translator
 from atlas.guard.asking import BusyError, asked_sql
+from atlas.guard.whole import prepared, refusing
 
 PAGES = Limits(workers=3, memory_megabytes=1024, threads=2)
 ASKED = Limits(workers=2, memory_megabytes=1024, threads=2, niceness=10)
@@ -80,6 +81,19 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             BusyError: it could be run at another time.
             sqlite3.OperationalError: the statement cannot be run.
         """
+        with refusing():
+            params, truncate = prepared(sql, params, truncate)
+            return await self._execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
+
+    async def _execute(
+        self,
+        sql: str,
+        params: Any,
+        truncate: bool,
+        custom_time_limit: int | None,
+        page_size: int | None,
+        log_sql_errors: bool,
+    ) -> Results:
         asked = asked_sql.get()
         if _INTROSPECTION.match(sql) and not (asked and sql in asked):
             return await super().execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)

@@ -37,16 +37,19 @@ def startup(datasette: "Datasette") -> None:
 
 @hookimpl
 def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]:
-    """Mark each request that carries SQL of a person's own, so that it waits for its like only."""
+    """Mark each request with what it asks: SQL of a person's own waits for its like only, a CSV is whole."""
     from atlas.guard.asking import asked_sql
+    from atlas.guard.whole import unbroken, wanted, wanted_by
 
     def wrap(application: Application) -> Application:
         async def marked(scope: Scope, receive: Any, send: Any) -> None:
-            token = asked_sql.set(own_sql(scope))
+            asked = wanted_by(scope)
+            tokens = asked_sql.set(own_sql(scope)), wanted.set(asked)
             try:
-                await application(scope, receive, send)
+                await application(scope, receive, unbroken(send, asked))
             finally:
-                asked_sql.reset(token)
+                asked_sql.reset(tokens[0])
+                wanted.reset(tokens[1])
 
         return marked
 

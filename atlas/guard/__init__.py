@@ -5,6 +5,7 @@
 | sql | an SQLite connection: what a statement may do, how large its values and its answer may be |
 | bombs | SQLite's functions whose time grows with the product of their arguments |
 | requests | what is refused before Datasette sees it, and the headers of every answer |
+| whole | answers to programs: every row, or a refusal; the values of saved queries |
 | mount | addresses behind a path prefix |
 | policy | the Content-Security-Policy |
 | errors | what a visitor is told when something fails |

@@ -83,11 +83,13 @@ def _explained(
 
 
 async def answer(datasette: "Datasette", path: str, explanation: Explanation) -> Response:
-    """The explanation as a page, or as JSON where JSON was asked for."""
+    """The explanation as a page, as JSON where JSON was asked for, as one line where CSV was."""
     told = {"ok": False, "error": explanation.message, "status": explanation.status, "title": explanation.title}
     told = explanation.details | told
     if path.partition("?")[0].endswith(".json"):
         return Response.json(told, status=explanation.status)
+    if path.partition("?")[0].endswith(".csv"):
+        return Response.text(f"{explanation.message}\n", status=explanation.status)
     from atlas.pages import stylesheet
 
     # Not datasette.render_template: its menus ask the databases, which may be what fails.

@@ -35,6 +35,7 @@ _NUL = re.compile(rb"%00|\0")
 _ELSEWHERE = re.compile(rb"^(?!/)|//|\\|[^!-~]")
 """A path that a browser could take for another host's, or that is no path of ours."""
 _CSV_OF_A_DATABASE = re.compile(rb"/[^/]+\.csv")
+_STREAMED = {"_stream": b"_stream=on", "_size": b"_size=max"}
 _MILLISECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _LIST_FILTERS = ("__in", "__notin")
 
@@ -123,9 +124,19 @@ def guarded(application: Application, draws: Callable[[str], bool], prefix: Call
         elif home:
             await _redirect(send, mounted)
         else:
-            await application({**scope, "method": "GET"}, receive, send)
+            await application({**_every_row(scope), "method": "GET"}, receive, send)
 
     return answer
+
+
+def _every_row(scope: Scope) -> Scope:
+    """A request for a CSV asks for every row, unless it asks for a page of it: a CSV has no sign of a next page."""
+    given = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    a_page = "_next" in given or ("_stream" not in given and given.get("_size", ["max"])[0] != "max")
+    if a_page or scope["method"] == "HEAD" or not scope["path"].endswith(".csv"):
+        return scope
+    added = [pair for name, pair in _STREAMED.items() if name not in given]
+    return {**scope, "query_string": b"&".join(filter(None, (scope.get("query_string", b""), *added)))}
 
 
 def _with_headers(send: Send, content_policy: bytes, mounted: str) -> Send:

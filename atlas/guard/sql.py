@@ -25,7 +25,8 @@ LIKE_PATTERN = (50, 500)
 HEAP = 256 * 2**20
 """Bytes of memory for SQLite in this process, all connections together; 0.4 GB takes a preparation over 3 seconds."""
 ANSWER = 32 * 2**20
-"""Bytes of text and blobs in the rows of one answer."""
+"""Bytes in the rows of one answer; a number counts as 8."""
+NUMBER = 8
 
 READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 PRAGMAS = frozenset(
@@ -91,7 +92,7 @@ def within_budget(budget: int) -> Callable[[sqlite3.Cursor, tuple[Any, ...]], sq
         nonlocal spent, counted
         if counted is None or counted() is not cursor:
             spent, counted = 0, ref(cursor)
-        spent += sum(len(value) for value in values if isinstance(value, str | bytes))
+        spent += sum(len(value) if isinstance(value, str | bytes) else NUMBER for value in values)
         if spent > budget:
             raise sqlite3.OperationalError(f"the answer has more than {budget >> 20} MB; ask for fewer rows")
         return sqlite3.Row(cursor, values)

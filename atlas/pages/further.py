@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def asked_further(datasette: "Datasette", names: Iterable[str], **values: str) -> list[dict[str, str]]:
-    """The title and the address of each saved query, with these values of its parameters."""
-    return [
-        {"title": query.title, "address": query_address(datasette, query, **values)} for query in map(find_query, names)
-    ]
+    """The title and the address of each saved query, with those of these values that are its parameters."""
+    found = []
+    for query in map(find_query, names):
+        taken = {each.name: values[each.name] for each in query.parameters if each.name in values}
+        found.append({"title": query.title, "address": query_address(datasette, query, **taken)})
+    return found

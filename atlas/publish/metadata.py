@@ -36,6 +36,7 @@ SETTINGS: dict[str, bool | int] = {
     "default_cache_ttl": 0,
     "default_page_size": 50,
     "max_returned_rows": 1000,
+    "max_csv_mb": 0,
     "sql_time_limit_ms": 2500,
     "num_sql_threads": 5,
     "facet_time_limit_ms": 500,
