@@ -201,6 +201,20 @@ def test_facets_count_columns_and_days(served: Served, source: duckdb.DuckDBPyCo
     assert days == source.cursor().execute(by_day).fetchall()
 
 
+def test_facets_count_the_members_of_an_array(served: Served) -> None:
+    assert served.facet("contrast", _facet_array="positive") == {"positive": [("notes/medical", 1)]}
+    members = served.facet("feature", _facet_array="top_logits", sae="0", _facet_size=5)["top_logits"]
+    assert [count for _, count in members] == sorted((count for _, count in members), reverse=True) != []
+    for value, count in members[:2]:
+        assert served.count("feature", sae="0", top_logits__arraycontains=value) == count
+    assert served.facet("document", _facet_array="text") == {"text": []}
+
+
+def test_ones_own_joins_are_inner_ones(served: Served) -> None:
+    sql = "SELECT count(*) AS n FROM document AS d INNER JOIN corpus AS inner_corpus ON inner_corpus.corpus = d.corpus"
+    assert served.sql(sql) == [{"n": served.count("document")}]
+
+
 def test_a_facet_leads_to_its_rows(served: Served) -> None:
     for table, column in (("activation", "activation"), ("feature_contrast", "study_kept"), ("document", "licence")):
         for value, count in served.facet(table, _facet=column)[column][:3]:

@@ -9,6 +9,7 @@ Datasette writes SQLite's dialect and gives every value as text. What differs:
     column LIKE, GLOB, = ''     the column as text; a filter's LIKE knows no case, as in SQLite
     date(column)                NULL where it is no date
     json_each(table.column)     a list of texts
+    with inner as               "inner", a name that DuckDB keeps for itself: Datasette's facets of a JSON array
     ORDER BY column LIMIT n     and by the key, which SQLite does by itself: pages follow on each other
     ORDER BY key LIMIT n        nothing, since rows are stored in that order: millions need no sorting
 
@@ -140,6 +141,10 @@ class _Translation:
                 self._date(index)
             elif token.says("select") and self._spells(index, "value", "from", "json_each", "(", None, ".", None, ")"):
                 self._members(index)
+            elif token.says("json_each") and self._spells(index, "(", None, ".", None, ")", "j", "join", "inner"):
+                self._faceted(index)
+            elif token.says("inner") and (self.at(index + 1).says(".") or self._spells(index - 1, "inner", "as", "(")):
+                self.put(index, '"inner"')
             elif token.says("escape") and self._spells(index, "char", "(", "92", ")"):
                 self._replace(index, 5, "escape '\\'")
             elif token.text == '""':
@@ -199,9 +204,17 @@ class _Translation:
 
     def _members(self, index: int) -> None:
         """The members of a JSON array as texts; of what is no JSON, none."""
-        text = f"CAST({self.at(index + 5).text}.{self.at(index + 7).text} AS VARCHAR)"
-        listed = f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, '$[*]') END"
-        self._replace(index, 9, f"SELECT unnest({listed})")
+        self._replace(index, 9, f"SELECT unnest({self._array(index + 5)})")
+
+    def _faceted(self, index: int) -> None:
+        """Each row beside each member of its array; DuckDB wants the rows first."""
+        members = f"SELECT unnest({self._array(index + 2)}) AS value"
+        self._replace(index, 9, f'"inner" CROSS JOIN LATERAL ({members}) AS j')
+
+    def _array(self, index: int) -> str:
+        """The members of the JSON array in the column `table.column` that is named here."""
+        text = f"CAST({self.at(index).text}.{self.at(index + 2).text} AS VARCHAR)"
+        return f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, '$[*]') END"
 
     def _as_text(self, index: int) -> None:
         self.put(index, f"CAST({self.at(index).text} AS VARCHAR)")
