@@ -223,11 +223,17 @@ def test_values_sqlite_spells_otherwise(atlas: Path, site: Path) -> None:
         opened.duckdb.execute("UPDATE bos_activation SET activation = 0.1 WHERE sae = 0")
         opened.duckdb.execute("UPDATE feature_corpus SET skewness = 'nan' WHERE sae = 0")
         opened.duckdb.execute("UPDATE vocabulary SET text = 'a' || chr(0) || 'b' WHERE token_id = 1")
+        spelled = json.dumps([["\0", 1.0], ["a\0\0", 0.5], ["\\u0000", 0.4], ["\\\0", 0.3]])
+        opened.duckdb.execute("UPDATE feature SET top_logits = ?", [spelled])
     with closing(open_database(publish(atlas, site))) as database:
         one = {
             "SELECT DISTINCT activation FROM bos_activation WHERE sae = 0": 0.1,
             "SELECT DISTINCT skewness FROM feature_corpus WHERE sae = 0": None,
             "SELECT text FROM vocabulary WHERE token_id = 1": "a␀b",
+            "SELECT DISTINCT top_logits ->> '$[0][0]' FROM feature": "␀",
+            "SELECT DISTINCT top_logits ->> '$[1][0]' FROM feature": "a␀␀",
+            "SELECT DISTINCT top_logits ->> '$[2][0]' FROM feature": "\\u0000",
+            "SELECT DISTINCT top_logits ->> '$[3][0]' FROM feature": "\\␀",
             "SELECT DISTINCT typeof(study_kept) FROM feature_contrast": "integer",
             "SELECT started_at FROM ingest_run WHERE ingest_run = 1": "2026-01-06 08:00:00.25",
             "SELECT json_extract(positive, '$[0]') FROM contrast": "notes/medical",

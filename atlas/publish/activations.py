@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Float, ForeignKeyConstraint, String, Table
+from sqlalchemy import JSON, Float, ForeignKeyConstraint, String, Table
 
 from atlas.activations.shadow import DESCRIPTION, FILE, Description, Reference, TableDescription, write_description
-from atlas.publish.rows import without_nul
+from atlas.publish.rows import json_without_nul, without_nul
 from atlas.publish.tables import every_table
 from schema import Atlas, AtlasError
 from schema.tables import metadata as schema_metadata
@@ -82,6 +82,8 @@ def _expressions(table: Table) -> str:
             expressions.append(f"CASE WHEN NOT isnan({column.name}) THEN {column.name} END AS {column.name}")
         elif isinstance(column.type, String):
             expressions.append(f"{without_nul(column.name)} AS {column.name}")
+        elif isinstance(column.type, JSON):
+            expressions.append(f"CAST({json_without_nul(column.name)} AS JSON) AS {column.name}")
         else:
             expressions.append(column.name)
     return ", ".join(expressions)

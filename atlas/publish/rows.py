@@ -34,7 +34,9 @@ def expression(column: Column[Any]) -> str:
     A 32-bit float becomes the shortest decimal that names it (0.1, not 0.10000000149011612),
     a NUL character the visible ␀; sqlite3 itself writes NaN as NULL.
     """
-    if isinstance(column.type, JSON | DateTime):
+    if isinstance(column.type, JSON):
+        return json_without_nul(column.name)
+    if isinstance(column.type, DateTime):
         return f"CAST({column.name} AS VARCHAR)"
     if isinstance(column.type, Boolean):
         return f"CAST({column.name} AS TINYINT)"
@@ -48,6 +50,16 @@ def expression(column: Column[Any]) -> str:
 def without_nul(text: str) -> str:
     """SQL for a text in which NUL is visible."""
     return f"replace({text}, chr(0), '{NUL_SHOWN}')"
+
+
+def json_without_nul(column: str) -> str:
+    r"""SQL for the text of a JSON column in which NUL is visible.
+
+    JSON spells it `\u0000`, which a backslash before it makes another text; chr(1) cannot stand in JSON, so it keeps
+    the place of two backslashes.
+    """
+    hidden = rf"replace(CAST({column} AS VARCHAR), '\\', chr(1))"
+    return rf"replace(replace({hidden}, '\u0000', '{NUL_SHOWN}'), chr(1), '\\')"
 
 
 def insert_rows(rows: duckdb.DuckDBPyConnection, target: sqlite3.Connection, table: str, columns: Iterable[str]) -> int:
