@@ -122,6 +122,14 @@ def test_the_histogram_holds_every_active_token(diseases: Any) -> None:
         assert sum(bin_["tokens"] for bin_ in corpus["bins"]) == corpus["active_tokens"]
 
 
+def test_the_strongest_sentences_come_by_strength(pages: Served, diseases: Any) -> None:
+    strongest = diseases["sentences"]["strongest"]
+    activations = [sentence["activation"] for sentence in strongest]
+    assert activations == sorted(activations, reverse=True)
+    assert diseases["sentences"]["others"] == len({sentence["corpus"] for sentence in strongest}) - 1 > 0
+    assert "By strength: the 6 strongest of the corpus where it is strongest" in pages.get(DISEASES).text
+
+
 def test_every_token_of_a_sentence_has_its_activation(tiny: Path, diseases: Any) -> None:
     stored = {
         (context, position): activation

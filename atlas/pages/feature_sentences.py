@@ -11,7 +11,7 @@ from atlas.pages.subject import Subject
 from atlas.publish.examples import CLOSE_MARK, OPEN_MARK
 
 FIRST, OTHERS, CORPORA = 6, 2, 4
-"""Strongest sentences of the corpus where it is strongest, of each other one, and of how many corpora."""
+"""Strongest sentences of the corpus where it is strongest, of each other one, and of how many corpora; by strength."""
 MARKED = re.compile(f"{OPEN_MARK}([^{OPEN_MARK}{CLOSE_MARK}]*){CLOSE_MARK}")
 TOKEN = ("position", "text", "char_start", "char_end", "activation")
 EXAMPLE = ("corpus", "corpus_name", "document", "external_id", "ordinal", "context", "position", "token", "activation")
@@ -24,9 +24,13 @@ async def sentences(about: Subject) -> dict[str, Any] | None:
         return None
     windows = await _windows(about, examples)
     shown = [_sentence(about, example, windows.get(example["context"])) for example in examples]
+    strongest = [sentence for sentence in shown if sentence["sampling"] == "top"]
     return {
         "every_token": bool(windows),
-        "strongest": [sentence for sentence in shown if sentence["sampling"] == "top"],
+        "first": FIRST,
+        "each_other": OTHERS,
+        "others": len({sentence["corpus"] for sentence in strongest}) - 1,
+        "strongest": strongest,
         "octaves": [sentence for sentence in shown if sentence["sampling"] == "octave"],
         "rows": about.rows_behind("example", sampling="top", _sort_desc="activation"),
         "octave_rows": about.rows_behind("example", sampling="octave", _sort_desc="activation"),

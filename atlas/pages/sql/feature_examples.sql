@@ -40,4 +40,9 @@ FROM placed AS p
 WHERE (p.sampling = 'octave' AND p.hash_place = 1)
     OR (p.sampling = 'top' AND p.corpus_place = 1 AND p.rank <= :first)
     OR (p.sampling = 'top' AND p.corpus_place BETWEEN 2 AND :corpora AND p.rank <= :others)
-ORDER BY p.sampling DESC, p.corpus_place, p.octave DESC, p.rank
+ORDER BY
+    p.sampling DESC,
+    CASE WHEN p.sampling = 'octave' THEN p.octave END DESC,
+    p.activation DESC,
+    p.corpus,
+    p.rank
