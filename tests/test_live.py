@@ -9,7 +9,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from atlas.live.firing import activations_of, by_rarity, features_by_token, strongest_features, tokens_of
+from atlas.live.firing import (
+    Strengths,
+    activations_of,
+    by_rarity,
+    by_surprise,
+    features_by_token,
+    strongest_features,
+    tokens_of,
+)
 from atlas.live.model import LONGEST_TEXT, LiveError, LiveModel
 from atlas.live.switch import switch_on
 from atlas.publish import publish
@@ -48,6 +56,18 @@ def test_rare_features_come_first_when_asked() -> None:
         for feature, density, activation in [(1, 0.5, 9.0), (2, None, 8.0), (3, 0.1, 1.0), (4, 0.1, 2.0)]
     ]
     assert [each["feature"] for each in by_rarity(features)] == [4, 3, 1, 2]
+
+
+def test_what_is_particular_to_a_text_comes_first() -> None:
+    histograms = [(1, 0, 900), (1, 8, 90), (1, 16, 9), (2, 8, 4), (3, -8, 50)]
+    strengths = Strengths.of({"feature": feature, "bin": bin_, "tokens": count} for feature, bin_, count in histograms)
+    reached = [(1, 1.0, 999), (1, 2.1, 99), (1, 3.9, 9), (1, 4.0, 9), (1, 4.6, 0), (2, 0.1, 4), (3, 0.6, 0), (4, 9, 0)]
+    assert [strengths.as_strong(feature, activation) for feature, activation, _ in reached] == [r[2] for r in reached]
+    features = [
+        {"feature": feature, "as_strong": as_strong, "activation": activation}
+        for feature, as_strong, activation in [(1, 900, 90.0), (2, 0, 3.0), (3, None, 99.0), (4, 0, 5.0), (5, 7, 1.0)]
+    ]
+    assert [each["feature"] for each in by_surprise(features)] == [4, 2, 5, 1, 3]
 
 
 def test_tokens_are_told_by_their_strongest_features() -> None:
@@ -123,6 +143,12 @@ async def _conversation(folder: Path) -> None:
         assert (await get("/live.json", text=hostile, feature=str(other["feature"]))).json()["saes"][0][
             "feature"
         ] == other["feature"]
+        reached = [each["as_strong"] for each in sae["features"]]
+        assert reached == sorted(reached)
+        assert all(count < sae["tokens_read"] for count in reached)
+        strongest = (await get("/live.json", text=hostile, order="strength")).json()["saes"][0]["features"]
+        activations = [each["activation"] for each in strongest]
+        assert activations == sorted(activations, reverse=True)
         assert f"at most {LONGEST_TEXT:,}" in (await get("/live", 400, text="x" * (LONGEST_TEXT + 1))).text
         await _is_bounded(model)
     finally:

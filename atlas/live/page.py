@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from atlas.live.firing import activations_of, by_rarity, features_by_token, strongest_features, tokens_of
+from atlas.live.firing import (
+    Strengths,
+    activations_of,
+    by_rarity,
+    by_surprise,
+    features_by_token,
+    strongest_features,
+    tokens_of,
+)
 from atlas.live.model import LONGEST_TEXT, LiveError
 from atlas.live.switch import live_model
 from atlas.pages.addresses import feature_address, sae_address
@@ -19,7 +27,9 @@ if TYPE_CHECKING:
 
 A_TOKEN, A_TEXT, TOP_TOKENS = 5, 24, 4
 """Features shown of each token and of the whole text; tokens that tell a feature."""
-RARITY = "rarity"
+SURPRISE, STRENGTH, RARITY = "surprise", "strength", "rarity"
+ORDERS = (SURPRISE, STRENGTH, RARITY)
+"""How features are listed; the first where none is asked for."""
 EXAMPLE = "The doctor found that the infection had spread to the kidneys."
 
 
@@ -55,13 +65,25 @@ class Reader:
             spoken.setdefault(row["feature"], []).append(row["text"])
         return spoken
 
+    async def strengths(self, features: Sequence[int]) -> Strengths | None:
+        """How strongly features fire in the corpora of the atlas; None where it does not know the SAE."""
+        if self.sae is None:
+            return None
+        histograms = await rows(self.datasette, "live_histograms", sae=self.sae["sae"], features=json.dumps(features))
+        return Strengths.of(histograms)
+
     async def content(self, asked: Asked) -> Row:
-        """What is shown of this SAE; `?order=rarity` puts rare features first, `?feature=` chooses the shading."""
+        """What is shown of this SAE; `?order=` says which features come first, `?feature=` chooses the shading."""
+        order = order_asked(asked)
         features = strongest_features(self.firing)
-        densities = await self.densities([each["feature"] for each in features])
-        features = [each | {"density": densities.get(each["feature"])} for each in features]
-        if asked.query.get("order") == RARITY:
+        indices = [each["feature"] for each in features]
+        densities, strengths = await self.densities(indices), await self.strengths(indices)
+        features = [each | {"density": densities.get(each["feature"])} for each in _measured(features, strengths)]
+        firing = _measured(self.firing, strengths)
+        if order == RARITY:
             features = by_rarity(features)
+        elif order == SURPRISE:
+            features, firing = by_surprise(features), by_surprise(firing)
         shown = features[:A_TEXT]
         spoken = await self.top_tokens([each["feature"] for each in shown])
         feature = self._chosen(asked, features)
@@ -70,13 +92,14 @@ class Reader:
             "name": self.name,
             "address": sae_address(self.datasette, self.name) if self.sae else None,
             "active_features": len(features),
+            "tokens_read": None if self.sae is None else self.sae["tokens"],
             "feature": feature,
             "shading": shading,
             "scale": max((token["activation"] for token in shading), default=0.0),
             "features": [self._told(asked, each, spoken.get(each["feature"], [])) for each in shown],
             "tokens": [
                 {**token, "features": [self._linked(each) for each in token["features"]]}
-                for token in features_by_token(self.tokens, self.firing, A_TOKEN)
+                for token in features_by_token(self.tokens, firing, A_TOKEN)
             ],
         }
 
@@ -98,6 +121,20 @@ class Reader:
 
     def _linked(self, each: Row) -> Row:
         return {**each, "address": self.feature_page(each["feature"])}
+
+
+def order_asked(asked: Asked) -> str:
+    """What the address says of the order; one that is not known is as none."""
+    order = asked.query.get("order", SURPRISE)
+    return order if order in ORDERS else SURPRISE
+
+
+def _measured(firing: Sequence[Row], strengths: Strengths | None) -> list[Row]:
+    """Activations, each with the tokens of the atlas that reach it."""
+    return [
+        each | {"as_strong": None if strengths is None else strengths.as_strong(each["feature"], each["activation"])}
+        for each in firing
+    ]
 
 
 async def view(asked: Asked) -> Page:
@@ -134,9 +171,8 @@ async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapp
     here = f"{asked.datasette.urls.path('live')}?{urlencode({'text': text})}"
     return {
         "model": loaded["model"],
-        "order": RARITY if asked.query.get("order") == RARITY else "strength",
-        "by_strength": here,
-        "by_rarity": f"{here}&order={RARITY}",
+        "order": order_asked(asked),
+        "orders": {order: f"{here}&order={order}" for order in ORDERS},
         "tokens": len(tokens),
         "left_out": said["left_out"],
         "saes": [await reader.content(asked) for reader in readers],
