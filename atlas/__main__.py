@@ -30,7 +30,7 @@ COMMANDS = {
     "evaluate": "Measure what an SAE keeps of a corpus",
     "explain": "Shapley values of tokens and of features",
     "ingest": "Encode documents and store every activation",
-    "remove": "Take a corpus out",
+    "remove": "Take a corpus or an SAE out",
     "sae": "List the SAEs that can be named",
     "publish": "Write an immutable snapshot for Datasette",
     "query": "Run a saved query, or list them",

@@ -27,6 +27,7 @@ from ingest.sae_keys import check_pin, known_keys, pinned_name
 from ingest.statistics.logit_weights import LogitWeights, Mode, logit_weights
 from ingest.statistics.neighbours import nearest_rows
 from schema import tables
+from schema.errors import ModelError
 from schema.naming import name_saes
 from schema.store import Atlas
 
@@ -164,6 +165,9 @@ def _add(atlas: Atlas, table: Table, values: dict[str, Any]) -> int:
 
 
 def _features(atlas: Atlas, key: int, sae: LoadedSAE, weights: LogitWeights, texts: Sequence[str]) -> None:
+    wrong = np.flatnonzero(~np.isfinite(weights.mean + weights.std))
+    if len(wrong):
+        raise ModelError(f"SAE {sae.name} cannot be used: the logit weights of feature {wrong[0]} overflow")
     sparsity = None if sae.log_sparsity is None else _null_if_infinite(sae.log_sparsity.cpu().numpy())
     rows = {
         "sae": np.full(sae.d_sae, key, np.int16),

@@ -20,6 +20,7 @@ from sqlalchemy.pool import StaticPool
 from schema import locking, migrations
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError
 from schema.file_names import is_utf8, shown
+from schema.finite import advice
 from schema.gate import changing
 
 log = logging.getLogger(__name__)
@@ -254,11 +255,13 @@ def _opened(path: Path, lock: locking.Lock | None, *, create: bool, read_only: b
         raise _file_error(path, error) from error
     atlas = Atlas(path, engine, connection, read_only, lock)
     try:
-        migrations.migrate(connection, path, read_only=read_only)
+        migrated = migrations.migrate(connection, path, read_only=read_only)
     except BaseException:
         connection.close()
         engine.dispose()
         raise
+    if migrated and (wrong := advice(atlas)):
+        log.warning(wrong)
     return atlas
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from schema import tables
+from schema.finite import not_finite
 from schema.migrations import MIGRATIONS
 from schema.store import Atlas
 
@@ -26,6 +27,7 @@ def verify(atlas: Atlas) -> Iterator[Finding]:
     yield Finding("every migration is applied once, in order", _migrations(atlas))
     yield Finding("every row that is pointed to exists", sum(_orphans(atlas)))
     yield Finding("every text has the hash it is known by", _hashes(atlas))
+    yield Finding("every number is finite", sum(found.rows for found in not_finite(atlas)))
     for name, statement in _statements():
         yield Finding(name, int(atlas.rows(statement)[0][0]))
 

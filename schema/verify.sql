@@ -12,6 +12,25 @@ SELECT COUNT(*)
 FROM activation
 WHERE NOT (activation > 0 AND isfinite(activation));
 
+-- every SAE is named as the newest of its name is, or by its hash
+SELECT COUNT(*)
+FROM (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (ORDER BY first_sae, sae DESC) - 1 AS place
+  FROM (
+    SELECT
+      *,
+      MIN(sae) OVER named AS first_sae,
+      sae = MAX(sae) OVER named AS newest
+    FROM sae
+    WINDOW named AS (PARTITION BY release, sae_id)
+  )
+)
+WHERE ordinal <> place
+  OR label <> CASE WHEN newest THEN release || '/' || sae_id ELSE pinned END
+  OR NOT starts_with(pinned, release || '/' || sae_id || '@');
+
 -- every activation stands on a token of a document that its SAE has encoded
 SELECT COUNT(*)
 FROM (

@@ -17,6 +17,11 @@ DAMAGES = [
     ("every row that is pointed to exists", "DELETE FROM context WHERE context = 0"),
     ("every row that is pointed to exists", "UPDATE feature_document SET feature = 9999"),
     ("every text has the hash it is known by", "UPDATE document SET text = text || ' ' WHERE document = 0"),
+    ("every number is finite", "UPDATE feature SET logit_std = 'nan' WHERE feature = 0"),
+    ("every number is finite", "UPDATE feature_corpus SET kurtosis = 'inf'"),
+    ("every SAE is named as the newest of its name is, or by its hash", "UPDATE sae SET label = pinned"),
+    ("every SAE is named as the newest of its name is, or by its hash", "UPDATE sae SET ordinal = 7"),
+    ("every SAE is named as the newest of its name is, or by its hash", "UPDATE sae SET pinned = 'x' || pinned"),
     ("no activation is stored twice", f"INSERT INTO activation FROM {ONE_ACTIVATION}"),
     (
         "no activation is stored twice",

@@ -46,6 +46,7 @@ def command(atlas: Path, migrate: bool, freshness: timedelta | None, job: str | 
 
 def _check_invariants(atlas: Path, migrate: bool) -> None:
     from schema import AtlasDamagedError, open_atlas
+    from schema.finite import advice
     from schema.verify import verify
 
     broken = 0
@@ -55,6 +56,9 @@ def _check_invariants(atlas: Path, migrate: bool) -> None:
                 f"{'ok    ' if not finding.violations else 'BROKEN'}  {finding.invariant}{_count(finding.violations)}"
             )
             broken += bool(finding.violations)
+        mended_by = advice(opened) if broken else None
+    if mended_by:
+        raise AtlasDamagedError(mended_by)
     if broken:
         raise AtlasDamagedError(
             f"{atlas}: {broken} invariants do not hold; restore a backup, or ingest into a new file"

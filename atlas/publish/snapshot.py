@@ -22,7 +22,8 @@ from atlas.publish.site import (
     show,
     snapshot_folder,
 )
-from schema import AtlasError, migrations, open_atlas
+from schema import AtlasDamagedError, AtlasError, migrations, open_atlas
+from schema.finite import advice
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> 
         if current is not None and current.fingerprint == content:
             retire(site, current.snapshot, keep)
             return Outcome(current, False, snapshot_folder(site, current))
+        if wrong := advice(opened):
+            raise AtlasDamagedError(wrong)
         publication = _named(path, content)
         try:
             with new_snapshot(site) as folder:

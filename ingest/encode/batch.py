@@ -13,11 +13,12 @@ import pyarrow as pa
 import torch
 
 from ingest.encode.padding import FORWARD_TOKENS, alike_in_length, padded
-from ingest.encode.sparse import NOTHING, Encoder, SparseActivations, sparse_encoder
+from ingest.encode.sparse import NOTHING, Encoder, NotFiniteError, SparseActivations, sparse_encoder
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.language_model import LanguageModel
 from ingest.models.residual import Forward, forward_to_hooks
 from ingest.models.sae import LoadedSAE
+from schema.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ class BatchEncoder:
         for group in alike_in_length(needed, flat, self.tokenization.first_position, FORWARD_TOKENS):
             acts = self._forward([flat[i] for i in group])
             for s, encoder in enumerate(self.encoders):
-                parts[s].append(self._rows(encoder, acts[self.hook_names[s]], group, flat, masks[s]))
+                try:
+                    parts[s].append(self._rows(encoder, acts[self.hook_names[s]], group, flat, masks[s]))
+                except NotFiniteError as error:
+                    text = texts[owner[error.row]]
+                    raise ModelError(f"{self.hook_names[s]}: {error}, in the document {text[:60]!r}") from error
         return EncodedBatch(windows, [pa.concat_tables(part) if part else _no_rows() for part in parts])
 
     @torch.inference_mode()
@@ -92,8 +97,11 @@ class BatchEncoder:
         if not chosen:
             return _no_rows()
         x = torch.cat([acts[row, first : first + len(flat[i])] for row, i in chosen])  # (token, d_in)
-        found = encoder(x)
         window = np.concatenate([np.full(len(flat[i]), i, np.int32) for _, i in chosen])
+        try:
+            found = encoder(x)
+        except NotFiniteError as error:
+            raise NotFiniteError(int(window[error.row]), error.feature) from error
         position = np.concatenate([np.arange(first, first + len(flat[i]), dtype=np.int16) for _, i in chosen])
         columns = [window[found.row], position[found.row], found.feature, found.activation]
         return pa.table(columns, names=["window", "position", "feature", "activation"])

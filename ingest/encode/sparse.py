@@ -13,8 +13,11 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.models.sae import LoadedSAE
+from schema.errors import ModelError
 
 CHUNK_ROWS = 512
+LARGEST = 1e15
+"""What is read or given is below: its products stay finite, and its fourth powers are summed in float64."""
 Dense = Float[torch.Tensor, "row d_sae"]
 
 
@@ -32,21 +35,43 @@ class SparseActivations(NamedTuple):
         return len(self.row)
 
 
+class NotFiniteError(ModelError):
+    """What an SAE reads or gives in a row is no number, or too large for one."""
+
+    def __init__(self, row: int, feature: int | None) -> None:
+        self.row = row
+        self.feature = feature
+        what = "what is read" if feature is None else f"the activation of feature {feature}"
+        super().__init__(f"{what} is NaN, infinite or beyond {LARGEST:g}")
+
+
 NOTHING = SparseActivations(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
 Encoder = Callable[[Float[torch.Tensor, "row d_in"]], SparseActivations]
 
 
 def sparse_encoder(sae: LoadedSAE) -> Encoder:
-    """A function from an SAE's input (row, d_in) to its features above zero."""
+    """A function from an SAE's input (row, d_in) to its features above zero; raises NotFiniteError."""
     dense = _linear_encoder(sae) if _is_linear(sae) else _saelens_encoder(sae)
 
     def encode(x: torch.Tensor) -> SparseActivations:
+        _check_input(x)
         parts = [_compress(dense(chunk), first) for first, chunk in _chunks(x)]
         if not parts:
             return NOTHING
-        return SparseActivations(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        found = SparseActivations(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        wrong = np.flatnonzero(~(found.activation < LARGEST))
+        if len(wrong):
+            raise NotFiniteError(int(found.row[wrong[0]]), int(found.feature[wrong[0]]))
+        return found
 
     return encode
+
+
+def _check_input(x: Float[torch.Tensor, "row d_in"]) -> None:
+    """A NaN would vanish, since it is not above zero."""
+    if x.numel() and not bool(x.abs().max() < LARGEST):
+        row = (~(x.abs() < LARGEST)).any(dim=1).nonzero()[0]
+        raise NotFiniteError(int(row), None)
 
 
 def _chunks(x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:

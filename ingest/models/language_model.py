@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ingest.models.hub import hub_access
 from ingest.models.names import POCKET, local_folder, pocket_folder
-from ingest.models.weights import weights_sha256
+from ingest.models.weights import check_finite, weights_sha256
 from schema.errors import ModelError
 
 
@@ -94,6 +94,7 @@ def load_language_model(name: str, processing: Processing, device: str = "cpu") 
     if not tokenizer.is_fast or tokenizer.bos_token_id is None:
         raise ModelError(f"the tokenizer of {name} gives no character spans or has no BOS token; it cannot be used")
     loaded = loaded.to(device).eval().requires_grad_(requires_grad=False)
+    check_finite(f"model {name}", loaded.named_parameters())
     digest = weights_sha256(loaded.state_dict())
     return LanguageModel(name, _bridge(loaded, name, processing), tokenizer, processing, digest)
 

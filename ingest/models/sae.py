@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from ingest.models.hub import hub_access
 from ingest.models.names import POCKET, SAEName, parse_sae_name
-from ingest.models.weights import weights_sha256
+from ingest.models.weights import check_finite, weights_sha256
 from schema.errors import ModelError
 
 HOOK_NAME = re.compile(r"blocks\.(\d+)\.[\w.]+")
@@ -87,6 +87,7 @@ def load_sae(name: str, device: str = "cpu") -> LoadedSAE:
     parsed = parse_sae_name(name)
     module, log_sparsity = _load_folder(parsed.folder, device) if parsed.folder else _load_registered(parsed, device)
     module.eval().requires_grad_(requires_grad=False)
+    check_finite(f"SAE {parsed}", module.state_dict().items(), int(module.cfg.d_sae))
     metadata = module.cfg.metadata
     model_name = POCKET if parsed.release == POCKET else metadata.model_name
     if metadata.hook_name is None:

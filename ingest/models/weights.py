@@ -1,9 +1,11 @@
-"""The identity of weights: a SHA-256 over every tensor, by name."""
+"""The identity of weights, a SHA-256 over every tensor, by name; and that every one of them is a number."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
+
+from schema.errors import ModelError
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
@@ -14,3 +16,21 @@ def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def check_finite(of: object, weights: Iterable[tuple[str, torch.Tensor]], d_sae: int | None = None) -> None:
+    """Look at every weight of an SAE or a model.
+
+    Raises:
+        ModelError: one is NaN or infinite; names the tensor, and the feature where a side of it is d_sae long.
+    """
+    for name, tensor in weights:
+        if not tensor.is_floating_point() or torch.isfinite(tensor.sum()):
+            continue
+        wrong = (~torch.isfinite(tensor)).nonzero()
+        if len(wrong):
+            place = wrong[0].tolist()
+            feature = [at for at, size in zip(place, tensor.shape, strict=True) if size == d_sae]
+            value = float(tensor[tuple(place)])
+            told = f"{value:g} at {name}{place}" + (f", feature {feature[0]}" if feature else "")
+            raise ModelError(f"{of} cannot be used: {told}, and {len(wrong) - 1:,} more; get its weights anew")

@@ -4,6 +4,7 @@ A corpus is a transaction of its own. Its figures stand until a document of it i
 computed again when it has grown, or when another number of documents is asked for.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -172,7 +173,11 @@ def _figures(corpus: Corpus, sums: Sums | None) -> Quality:
     """Raises SelectionError where there is no token, or none that can be predicted."""
     if sums is None or not sums[1].predicted_tokens:
         raise SelectionError(f"corpus {corpus.name} holds no token that could be predicted; ingest longer texts")
-    return quality(*sums)
+    figures = quality(*sums)
+    wrong = [name for name, value in asdict(figures).items() if value is not None and not math.isfinite(value)]
+    if wrong:
+        raise SelectionError(f"corpus {corpus.name}: {', '.join(wrong)} cannot be computed: not a finite number")
+    return figures
 
 
 def _store(record: RunRecord, sae: int, corpus: Corpus, figures: Quality) -> None:

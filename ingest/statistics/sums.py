@@ -9,6 +9,10 @@ themselves; a full recompute is the same code over an empty start.
 from collections.abc import Iterator
 from importlib.resources import files
 
+import duckdb
+
+from schema.errors import AtlasDamagedError
+from schema.finite import advice
 from schema.store import Atlas
 
 SUM_TOKENS = 500_000
@@ -43,10 +47,19 @@ def pending(atlas: Atlas) -> list[tuple[int, int]]:
 
 
 def sum_pending(atlas: Atlas) -> Iterator[tuple[int, int]]:
-    """Sum everything that is not yet in, a transaction at a time; yields each (sae, corpus) as it is done."""
+    """Sum everything that is not yet in, a transaction at a time; yields each (sae, corpus) as it is done.
+
+    Raises:
+        AtlasDamagedError: what an older version stored cannot be summed, since it is not finite.
+    """
     for sae, corpus in pending(atlas):
-        while _sum_some(atlas, sae, corpus):
-            pass
+        try:
+            while _sum_some(atlas, sae, corpus):
+                pass
+        except duckdb.DataError as error:
+            if wrong := advice(atlas):
+                raise AtlasDamagedError(wrong) from error
+            raise
         yield sae, corpus
 
 

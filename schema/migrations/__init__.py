@@ -40,8 +40,8 @@ CONTENT = """
 """
 
 
-def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
-    """Bring the file to this version, each migration in a transaction of its own.
+def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
+    """Bring the file to this version, each migration in a transaction of its own; whether there was anything to lose.
 
     A file of an older version is first copied to `NAME.vN.duckdb` beside it.
 
@@ -57,13 +57,14 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
             f"{path} has schema version {current}, this program knows {VERSION}: upgrade feature-atlas"
         )
     if current == VERSION:
-        return
+        return False
     if read_only:
         raise AtlasVersionError(
             f"{path} has schema version {current}, this program reads {VERSION}; "
             f"bring it up: atlas verify --migrate {path}"
         )
-    if current and _holds_rows(run):
+    held = bool(current and _holds_rows(run))
+    if held:
         _keep(run, path.resolve(), current)
     for number, migration in enumerate(MIGRATIONS[current:], start=current + 1):
         with connection.begin():
@@ -71,6 +72,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> None:
             name = migration.__name__.rpartition(".")[2]
             row = (number, name, datetime.now(UTC).replace(tzinfo=None))
             connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, ?)", row)
+    return held
 
 
 def file_version(run: Run, path: Path) -> int:

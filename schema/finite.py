@@ -1,0 +1,47 @@
+"""Numbers that are not finite: none gets in, but version 2 took them. Where they are, and what takes them out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Float
+
+from schema.tables import metadata
+
+if TYPE_CHECKING:
+    from schema.store import Atlas
+
+
+@dataclass(frozen=True)
+class NotFinite:
+    """Rows of a table that hold a NaN or an infinity; `sae` is the label of their SAE, where the table names one."""
+
+    table: str
+    sae: str | None
+    rows: int
+
+
+def not_finite(atlas: "Atlas") -> Iterator[NotFinite]:
+    """Every table and SAE with such rows."""
+    for table in metadata.sorted_tables:
+        wrong = " OR ".join(
+            f"NOT COALESCE(isfinite({column.name}), true)" for column in table.columns if isinstance(column.type, Float)
+        )
+        if wrong:
+            named = "LEFT JOIN sae USING (sae)" if "sae" in table.columns and table.name != "sae" else ""
+            label = "sae.label" if named else "NULL"
+            held = f"(FROM {table.name} WHERE {wrong}) AS held"
+            for sae, rows in atlas.rows(f"SELECT {label}, COUNT(*) FROM {held} {named} GROUP BY ALL ORDER BY ALL"):
+                if rows:
+                    yield NotFinite(table.name, sae, int(rows))
+
+
+def advice(atlas: "Atlas") -> str | None:
+    """One line that says which SAEs have such rows and how they go; None where every number is finite."""
+    found = list(not_finite(atlas))
+    if not found:
+        return None
+    saes = dict.fromkeys(each.sae for each in found if each.sae)
+    removed = " and ".join(f"atlas remove {atlas.path} --sae {sae}" for sae in saes)
+    tables = ", ".join(dict.fromkeys(each.table for each in found))
+    return f"{atlas.path} holds NaN or infinity in {tables}; take out what has them: {removed or 'restore a backup'}"
