@@ -23,6 +23,7 @@ import duckdb
 
 from schema.copying import draft_for, put, read_through
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
+from schema.file_names import is_utf8, shown
 from schema.gate import standing_still
 from schema.migrations import VERSION, file_version
 from schema.store import check_path, open_atlas
@@ -52,7 +53,7 @@ def backup(atlas: str | Path, copy: str | Path, *, force: bool = False) -> Backu
         AtlasLockedError: a program that does not wait for copies keeps changing it.
         AtlasFileError: the copy cannot be written there, or something is there already.
     """
-    atlas, copy = Path(atlas).resolve(), Path(copy).absolute()
+    atlas, copy = Path(atlas).resolve(), Path(copy).parent.resolve() / Path(copy).name
     check_path(atlas)
     _check_places(atlas, copy, force=force)
     with _one_line(copy), draft_for(copy) as draft:
@@ -64,6 +65,8 @@ def backup(atlas: str | Path, copy: str | Path, *, force: bool = False) -> Backu
 
 
 def _check_places(atlas: Path, copy: Path, *, force: bool) -> None:
+    if not is_utf8(copy):
+        raise AtlasFileError(f"{shown(copy)}: its name is not UTF-8, as DuckDB needs it; choose another")
     if copy.is_dir():
         raise AtlasFileError(f"{copy} is a folder; name the copy in it, such as {copy / atlas.name}")
     if not copy.parent.is_dir():

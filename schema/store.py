@@ -280,8 +280,8 @@ def check_path(path: Path, *, create: bool = False) -> None:
     Raises:
         AtlasFileError: as `open_atlas` would, for what the path alone can tell.
     """
-    if not is_utf8(path.absolute()):
-        raise AtlasFileError(f"{shown(path.absolute())}: its name is not UTF-8, as DuckDB needs it; rename it")
+    if not is_utf8(path):
+        raise AtlasFileError(f"{shown(path)}: its name is not UTF-8, as DuckDB needs it; rename it")
     try:
         _check_file(path, create=create)
     except OSError as error:

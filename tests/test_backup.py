@@ -419,3 +419,18 @@ def test_a_full_disk_leaves_everything_as_it_was(act: str, older: Path, atlas: P
         assert rows_of(path) == rows_of(older if act == "migrate" else atlas)
         assert (path.read_bytes() == before) or act == "compact"
         assert names(small.path) == {"atlas.duckdb"}
+
+
+def test_a_folder_whose_name_is_not_utf8_takes_what_is_named_from_within(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p"))
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    open_atlas("a.duckdb", create=True).close()
+    open_atlas("../a.duckdb", create=True).close()
+    assert backup("../a.duckdb", "../b.duckdb").path == tmp_path / "b.duckdb"
+    for refused in (lambda: backup("../a.duckdb", "b.duckdb"), lambda: open_atlas(folder / "a.duckdb")):
+        with pytest.raises(AtlasFileError, match=r"d\\xe9p/[ab].duckdb: its name is not UTF-8"):
+            refused()
+    assert sorted(tmp_path.glob("*.duckdb")) == [tmp_path / "a.duckdb", tmp_path / "b.duckdb"]
