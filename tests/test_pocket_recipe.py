@@ -23,7 +23,7 @@ import ingest.pocket
 from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.bigram import Bigram
 from ingest.pocket.recipe.card import sources_table
-from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike
+from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike, two_parts
 from ingest.pocket.recipe.language_model import (
     continue_from,
     cross_entropy,
@@ -32,9 +32,9 @@ from ingest.pocket.recipe.language_model import (
     residual_stream,
     token_nats,
 )
-from ingest.pocket.recipe.meaning import auroc, word_at
+from ingest.pocket.recipe.meaning import auroc, auroc_interval, domain_features, word_at
 from ingest.pocket.recipe.muon import Muon, orthogonalize
-from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
+from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
 from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
 from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
@@ -131,9 +131,59 @@ def test_a_run_writes_its_figures_card_and_attribution(out: Path) -> None:
         assert hook["explained_variance"] > 0
         assert hook["l0"] > 0
         assert hook["ce_zero"] > hook["ce_clean"]
+        assert [row["domain"] for row in hook["domains"]] == ["law", "medical"]
+    assert figures["choosing"] == figures["judging"] == {"law": [5, 5], "medical": [5, 5]}
     card = (out / "release" / "CARD.md").read_text(encoding="utf-8")
     assert "python -m ingest.pocket.recipe --tiny" in card
     assert (out / "release" / "ATTRIBUTION.tsv").read_text(encoding="utf-8").count("\n") == 2
+
+
+def test_judging_renews_the_figures_of_a_card_and_nothing_else(recipe: Recipe, out: Path) -> None:
+    release = out / "release"
+    card = (release / "CARD.md").read_text(encoding="utf-8")
+    before, heading, after = card.partition("## Quality\n")
+    (release / "CARD.md").write_text(before + heading + "old figures\n", encoding="utf-8")
+    figures = judge_release(recipe.source, release, Workers(1))
+    assert (release / "CARD.md").read_text(encoding="utf-8").startswith(before + heading)
+    assert f"{figures['bits_per_byte']:.3f} bits a byte" in after
+    assert (release / "CARD.md").read_text(encoding="utf-8") == card
+
+
+def test_no_parent_has_pieces_in_both_parts_and_every_domain_is_shared_out() -> None:
+    draw = random.Random(0)
+    pieces = [
+        TrainingDocument(f"books:{domain}-{number}#{piece}", "books", domain, "text")
+        for domain, parents in {"law": 3, "medical": 20, "travel": 1}.items()
+        for number in range(parents)
+        for piece in range(draw.randint(1, 4))
+    ]
+    draw.shuffle(pieces)
+    choosing, judging = two_parts(pieces)
+    assert not {piece.parent for piece in choosing} & {piece.parent for piece in judging}
+    assert sorted(map(vars_of, choosing + judging)) == sorted(map(vars_of, pieces))
+    for domain, parents in {"law": 3, "medical": 20, "travel": 1}.items():
+        assert len({piece.parent for piece in judging if piece.domain == domain}) == (parents + 1) // 2
+    again = two_parts(sorted(pieces, key=vars_of))
+    assert {piece.doc_id for piece in again[1]} == {piece.doc_id for piece in judging}
+
+
+def vars_of(document: TrainingDocument) -> str:
+    return document.doc_id
+
+
+def test_a_feature_of_noise_that_was_chosen_does_not_hold() -> None:
+    draw = np.random.default_rng(0)
+    positive = np.repeat([True, False], 20)
+    chosen, judged = draw.random((2, 40, 400))
+    judged[:, 7] = chosen[:, 7] = positive + draw.random(40) / 2
+    domains = np.where(positive, "medical", "law").tolist()
+    found = domain_features(chosen, domains, np.zeros(400), ["medical"])[0]
+    assert found.best_feature == 7
+    low, high = auroc_interval(judged[:, 7], positive, [f"work {i // 2}" for i in range(40)])
+    assert low == high == 1.0
+    noise = int(np.argmax(np.delete(auroc(chosen, positive), 7)))
+    low, high = auroc_interval(judged[:, noise], positive, [f"work {i // 2}" for i in range(40)])
+    assert low < 0.6
 
 
 def test_a_second_run_does_nothing_again(recipe: Recipe, out: Path) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 import click
 import torch
 
-from ingest.pocket.recipe.pipeline import Recipe, Source, run_recipe
+from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
 from ingest.pocket.recipe.sae import SAEConfig
 from ingest.pocket.recipe.schedule import Budget
 from ingest.pocket.recipe.train import LanguageModelConfig
+from ingest.pocket.recipe.workers import Workers
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,6 +27,7 @@ from ingest.pocket.recipe.train import LanguageModelConfig
 @click.option("--valid", required=True, help="Validation file for the figures of the model card.")
 @click.option("--titles", help="Table of source, id and title of single works, for the attribution that is written.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of checkpoints and of the release.")
+@click.option("--judge", is_flag=True, help="Train nothing: renew the figures in the card of the release in --out.")
 @click.option("--tokens", type=int, help="Tokens the language model is trained on.")
 @click.option("--minutes", type=float, help="Wall time the language model is trained for; the sooner limit counts.")
 @click.option("--sae-tokens", type=int, help="Activations each sparse autoencoder is trained on.")
@@ -43,6 +45,7 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     valid: str,
     titles: str | None,
     out: Path,
+    judge: bool,
     tokens: int | None,
     minutes: float | None,
     sae_tokens: int | None,
@@ -57,8 +60,12 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
+    source = Source(train, valid, titles, _without_folders(sys.argv[1:]))
+    if judge:
+        judge_release(source, out, Workers(threads))
+        return
     recipe = Recipe(
-        source=Source(train, valid, titles, _without_folders(sys.argv[1:])),
+        source=source,
         budget=_budget(tokens, minutes, "--tokens or --minutes"),
         sae_budget=_budget(sae_tokens, sae_minutes, "--sae-tokens or --sae-minutes"),
         model=replace(LanguageModelConfig(), batch=batch),

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ingest.pocket.recipe.corpus import expand, read_training_documents
+from ingest.pocket.recipe.meaning import LEAST_AUROC, LEAST_PARENTS, MOST_DENSITY
 from ingest.pocket.recipe.precision import product_dtype
 
 HEADER = ("source", "licence", "id", "title")
@@ -61,8 +62,19 @@ def _curve(path: Path) -> list[dict[str, Any]]:
 
 def model_card(figures: dict[str, Any], command: str, log: dict[str, Any]) -> str:
     """The model card in Markdown, every number taken from the figures and the curves."""
-    parts = (_opening(figures), _recipe(command, log), _quality(figures), _meaning(figures), _data(), LIMITS)
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join((_opening(figures), _recipe(command, log), _judged(figures)))
+
+
+def renewed_card(card: str, figures: dict[str, Any]) -> str:
+    """A card as it was up to its figures, and these figures."""
+    before, heading, _ = card.partition("## Quality\n")
+    if not heading:
+        raise ValueError("this is no card of the recipe: it has no heading '## Quality'")
+    return before + _judged(figures)
+
+
+def _judged(figures: dict[str, Any]) -> str:
+    return "\n\n".join((_quality(figures), _meaning(figures), _data(), LIMITS)) + "\n"
 
 
 def _opening(figures: dict[str, Any]) -> str:
@@ -102,8 +114,10 @@ def _quality(figures: dict[str, Any]) -> str:
     lines = [
         "## Quality",
         "",
-        f"On {figures['documents']} validation documents ({figures['tokens']:,} tokens, {figures['bytes']:,} bytes), "
-        "cut into windows of BOS and 127 tokens that do not overlap:",
+        _parts(figures),
+        "",
+        f"On the judging part ({figures['documents']} documents, {figures['tokens']:,} tokens, {figures['bytes']:,} "
+        "bytes), cut into windows of BOS and 127 tokens that do not overlap:",
         "",
         f"- language model: **{figures['bits_per_byte']:.3f} bits a byte**, "
         f"{figures['nats_a_token']:.3f} nats a token; a bigram model "
@@ -128,28 +142,50 @@ def _quality(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _parts(figures: dict[str, Any]) -> str:
+    """How the text is cut, in parents and in documents."""
+    counts = [
+        f"{sum(parents for parents, _ in figures[name].values())} works "
+        f"({sum(pieces for _, pieces in figures[name].values())} documents)"
+        for name in ("choosing", "judging")
+    ]
+    return (
+        "The validation text is cut in two by work (a book, a law, a sitting, an article): no work has documents in "
+        f"both parts. {counts[0]} are for choosing features, {counts[1]} for judging; every figure below is of the "
+        "judging part."
+    )
+
+
 def _meaning(figures: dict[str, Any]) -> str:
     lines = [
         "## Meaning",
         "",
-        "Features whose maximum over a document's first 127 tokens tells its domain from all others with an AUROC of "
-        "at least 0.90, at a density under 5 %: how many, and the best one.",
+        f"Features whose maximum over a document's first 127 tokens tells its domain from all others: chosen with an "
+        f"AUROC of at least {LEAST_AUROC:.2f} and a density under {MOST_DENSITY:.0%} on the choosing part, and how "
+        f"many of them hold {LEAST_AUROC:.2f} on the judging part; the first one chosen with its AUROC there, and its "
+        f"95 % interval by work. A domain with fewer than {LEAST_PARENTS} works in a part is not judged.",
         "",
     ]
     names = list(figures["hooks"])
     tables = [{row["domain"]: row for row in figures["hooks"][name]["domains"]} for name in names]
-    lines.append("| domain | documents | " + " | ".join(f"`{name}`" for name in names) + " |")
-    lines.append("|---|---:|" + "---|" * len(names))
-    for domain, first in tables[0].items():
-        cells = [_cell(table[domain]) for table in tables]
-        lines.append(f"| {domain} | {first['documents']} | " + " | ".join(cells) + " |")
+    lines.append("| domain | works | documents | " + " | ".join(f"`{name}`" for name in names) + " |")
+    lines.append("|---|---:|---:|" + "---|" * len(names))
+    for domain, (parents, pieces) in figures["judging"].items():
+        judged = domain in tables[0]
+        cells = [_cell(table[domain]) if judged else "too few works" for table in tables]
+        lines.append(f"| {domain} | {parents} | {pieces} | " + " | ".join(cells) + " |")
     for name in names:
         lines += ["", *_medical(name, figures["hooks"][name])]
     return "\n".join(lines)
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return f"{len(row['features'])}; {row['best_feature']}: {row['best']:.3f}"
+    return f"{row['held']} of {row['chosen']}; {row['best_feature']}: {_area(row['best'])}"
+
+
+def _area(area: list[float] | None) -> str:
+    """An AUROC with its interval."""
+    return f"{area[0]:.3f} ({area[1]:.3f} to {area[2]:.3f})" if area else "unknown"
 
 
 def _medical(name: str, hook: dict[str, Any]) -> list[str]:
@@ -162,9 +198,16 @@ def _medical(name: str, hook: dict[str, Any]) -> list[str]:
     lines += ["", "| feature | AUROC | without MedQuAD | words | most often |", "|---:|---:|---:|---:|---|"]
     for row in hook["medical"][:12]:
         words = ", ".join(word.replace("|", "\\|").replace("\n", " ") for word in row["examples"])
-        areas = f"{row['auroc']:.3f} | {row['without_templated']:.3f}"
+        areas = f"{_area(row['auroc'])} | {_area(row['without_templated'])}"
         lines.append(f"| {row['feature']} | {areas} | {row['words']} | {words} |")
-    return lines
+    by_source = ", ".join(map(_source_area, hook["medical_sources"]))
+    return [*lines, "", f"By source, feature {hook['medical'][0]['feature']}: {by_source}."]
+
+
+def _source_area(row: dict[str, Any]) -> str:
+    """An AUROC on one source; without an interval where too few works carry it."""
+    area = _area(row["auroc"]) if row["parents"] >= LEAST_PARENTS else f"{row['auroc'][0]:.3f}"
+    return f"{area} on {row['source']} ({row['parents']} work{'s' * (row['parents'] != 1)})"
 
 
 def _data() -> str:
@@ -182,7 +225,8 @@ LIMITS = """## Limits
 
 - Text to 1928 for most fiction, US law and government, health information for laypeople: the model knows little else.
 - Contexts of 128 tokens; English only; it writes badly and is not meant to write.
-- Numbers of features that tell domains apart were found on the same documents they are stated for; with thousands of
-  features, the best of them looks a little better than it is.
-- Medical features rest partly on the question format of MedQuAD; the column without it says how far.
+- Of two runs of block 3's autoencoder one was taken by its medical features on all of the validation text, the judging
+  part included: its figures there are a little better than they would be on other text.
+- Medical features rest partly on the question format of MedQuAD, and "medical" is largely encyclopaedic prose: the
+  column without MedQuAD and the AUROC by source say how far.
 - Nothing here is medical advice."""

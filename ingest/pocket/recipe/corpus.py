@@ -5,8 +5,10 @@ from __future__ import annotations
 import glob
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 SHARE_ALIKE: dict[str, tuple[str, ...]] = {
@@ -28,6 +30,34 @@ class TrainingDocument:
     source: str
     domain: str
     text: str
+
+    @property
+    def parent(self) -> str:
+        """The work that the text is a piece of: a book, a law, a sitting, an article."""
+        return f"{self.source}/{self.doc_id.partition('#')[0]}"
+
+
+def two_parts(
+    documents: Sequence[TrainingDocument],
+) -> tuple[list[TrainingDocument], list[TrainingDocument]]:
+    """The documents to choose features by, and those to judge them by: no parent has pieces in both.
+
+    The parents of each domain, in the order of their hashes, go to either part in turn; the order of documents stays.
+    """
+    parents: defaultdict[str, set[str]] = defaultdict(set)
+    for document in documents:
+        parents[document.domain].add(document.parent)
+    judging: set[str] = set()
+    for names in parents.values():
+        judging.update(sorted(names, key=_hash)[::2])
+    return (
+        [document for document in documents if document.parent not in judging],
+        [document for document in documents if document.parent in judging],
+    )
+
+
+def _hash(parent: str) -> bytes:
+    return blake2b(parent.encode(), digest_size=16).digest()
 
 
 def is_share_alike(document: TrainingDocument) -> bool:

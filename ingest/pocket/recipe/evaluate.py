@@ -1,5 +1,7 @@
 """Every figure of the model card, on validation text that nothing was trained on.
 
+The text is cut in two by parent: features are chosen on one part, and every figure is from the other.
+
 Definitions: explained variance is 1 - E|x - x̂|² / E|x - x̄|², the expectations taken separately over all non-BOS
 tokens; cross-entropy recovered is (CE_zero - CE_sae) / (CE_zero - CE_clean), with BOS left intact.
 """
@@ -8,8 +10,10 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +24,18 @@ from sae_lens import SAE
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
-from ingest.pocket.recipe.corpus import TrainingDocument
+from ingest.pocket.recipe.corpus import TrainingDocument, two_parts
 from ingest.pocket.recipe.language_model import continue_from, hook_name, residual_stream, token_nats
-from ingest.pocket.recipe.meaning import auroc, distinct_words, domain_features, word_at
+from ingest.pocket.recipe.meaning import (
+    LEAST_AUROC,
+    LEAST_PARENTS,
+    DomainFeatures,
+    auroc,
+    auroc_interval,
+    distinct_words,
+    domain_features,
+    word_at,
+)
 from ingest.pocket.recipe.sparse import Selection, active_features, decode
 from ingest.pocket.recipe.tokenizer import load_tokenizer
 from ingest.pocket.recipe.windows import IGNORED, evaluation_windows
@@ -48,6 +61,17 @@ class Text:
     def text_bytes(self) -> int:
         """UTF-8 bytes of all documents."""
         return sum(len(document.text.encode()) for document in self.documents)
+
+    @property
+    def domains(self) -> list[str]:
+        """The domain of each document."""
+        return [document.domain for document in self.documents]
+
+    @property
+    def parents(self) -> dict[str, int]:
+        """How many parents each domain has."""
+        pairs = {(document.domain, document.parent) for document in self.documents}
+        return dict(sorted(Counter(domain for domain, _ in pairs).items()))
 
 
 @dataclass
@@ -215,50 +239,128 @@ def recovered(ce: dict[str, float]) -> dict[str, float]:
     }
 
 
-def meaning(text: Text, sums: HookSums, domain: str = "medical", templated: str = "abachaa/MedQuAD") -> dict[str, Any]:
-    """The domains that features tell apart, and of one domain's features those that are more than a template.
+@dataclass(frozen=True)
+class Part:
+    """One part of the text at one hook."""
 
-    A feature of the domain counts when its AUROC is at least 0.80 without the templated source too, and it fires on
-    at least ten different words.
+    text: Text
+    sums: HookSums
+
+    @cached_property
+    def values(self) -> Float[np.ndarray, "document feature"]:
+        """Each feature's maximum over each document's first window."""
+        return np.concatenate(self.sums.maxima)
+
+    @property
+    def density(self) -> Float[np.ndarray, " feature"]:
+        """Share of the tokens on which each feature fires."""
+        return self.sums.fired.numpy() / self.sums.tokens
+
+    def words(self, feature: int) -> list[str]:
+        """The different words of first windows that a feature fires on, the most frequent first."""
+        active = np.concatenate(self.sums.active)
+        return distinct_words(feature, active[:, 1], active[:, 0], self.text.words)
+
+    def area(
+        self, feature: int, domain: str, *, without: str | None = None, within: str | None = None
+    ) -> tuple[float, float, float] | None:
+        """A feature's AUROC for a domain against all others, and its interval by parent; None where a side is empty.
+
+        `without` leaves the documents of a source out, `within` those of the domain that are of any other.
+        """
+        documents = self.text.documents
+        kept = [
+            place
+            for place, document in enumerate(documents)
+            if document.source != without and (within is None or document.domain != domain or document.source == within)
+        ]
+        positive = np.array([documents[place].domain == domain for place in kept], dtype=bool)
+        if not 0 < positive.sum() < len(positive):
+            return None
+        values = self.values[kept, feature]
+        interval = auroc_interval(values, positive, [documents[place].parent for place in kept])
+        return float(auroc(values[:, None], positive)[0]), *interval
+
+
+def meaning(chosen: Part, judged: Part, domain: str = "medical", templated: str = "abachaa/MedQuAD") -> dict[str, Any]:
+    """The domains that features tell apart, and what is left of one domain's features without a templated source.
+
+    Features are chosen on one part; the AUROCs and words are those of the other. A feature of the domain is kept
+    where its AUROC is at least 0.80 without the templated source too, and it fires on at least ten different words.
     """
-    values = np.concatenate(sums.maxima)
-    domains = [document.domain for document in text.documents]
-    found = domain_features(values, domains, sums.fired.numpy() / sums.tokens)
-    features = next((each.features for each in found if each.domain == domain), ())
-    rest = np.array([document.source != templated for document in text.documents])
-    positive = np.array(domains)[rest] == domain
-    without = auroc(values[rest], positive) if 0 < positive.sum() < len(positive) else np.zeros(values.shape[1])
-    all_areas = auroc(values, np.array(domains) == domain)
-    active = np.concatenate(sums.active)
-    rows = []
-    for feature in features:
-        words = distinct_words(feature, active[:, 1], active[:, 0], text.words)
+    parents = chosen.text.parents, judged.text.parents
+    wanted = [name for name in parents[1] if min(each.get(name, 0) for each in parents) >= LEAST_PARENTS]
+    found = domain_features(chosen.values, chosen.text.domains, chosen.density, wanted)
+    rows: list[dict[str, Any]] = []
+    for feature in next((each.features for each in found if each.domain == domain), ()):
+        words = judged.words(feature)
         row: dict[str, Any] = {
             "feature": feature,
-            "auroc": float(all_areas[feature]),
-            "without_templated": float(without[feature]),
+            "auroc": judged.area(feature, domain),
+            "words": len(words),
+            "examples": words[:8],
         }
-        rows.append(row | {"words": len(words), "examples": words[:8]})
-    kept = [row for row in rows if row["without_templated"] >= 0.80 and row["words"] >= 10]
-    return {"domains": [vars(each) for each in found], domain: rows, f"{domain}_kept": len(kept)}
+        rows.append(row | {"without_templated": judged.area(feature, domain, without=templated)})
+    kept = [row for row in rows if (row["without_templated"] or [0])[0] >= 0.80 and row["words"] >= 10]
+    return {
+        "domains": [_domain(each, judged) for each in found],
+        domain: rows,
+        f"{domain}_kept": len(kept),
+        f"{domain}_sources": _by_source(rows[0]["feature"], domain, judged) if rows else [],
+    }
+
+
+def _domain(found: DomainFeatures, judged: Part) -> dict[str, Any]:
+    """How the features chosen for a domain fare on the other part."""
+    areas = auroc(judged.values[:, list(found.features)], np.array(judged.text.domains) == found.domain)
+    return {
+        "domain": found.domain,
+        "chosen": len(found.features),
+        "held": int((areas >= LEAST_AUROC).sum()),
+        "best_feature": found.best_feature,
+        "best": judged.area(found.best_feature, found.domain),
+    }
+
+
+def _by_source(feature: int, domain: str, judged: Part) -> list[dict[str, Any]]:
+    """A feature's AUROC for the domain's documents of each source by itself, against all other domains."""
+    pieces = Counter(document.source for document in judged.text.documents if document.domain == domain)
+    parents = Counter(
+        source for source, _ in {(d.source, d.parent) for d in judged.text.documents if d.domain == domain}
+    )
+    return [
+        {
+            "feature": feature,
+            "source": source,
+            "documents": pieces[source],
+            "parents": parents[source],
+            "auroc": judged.area(feature, domain, within=source),
+        }
+        for source in sorted(pieces)
+    ]
 
 
 def evaluate(release: Path, documents: list[TrainingDocument], workers: Workers) -> dict[str, Any]:
-    """All figures of a release on the documents, but for the baseline's."""
+    """All figures of a release on the documents, but for the baseline's; features are chosen on one part of them."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = GPT2LMHeadModel.from_pretrained(str(release / "gpt2"), dtype=torch.float32)
     model = model.to(device).eval()
     saes = {block: sae.to(device) for block, sae in load_saes(release).items()}
-    text = read_text(documents, release / "gpt2", model.config.n_positions)
-    logger.info("%d documents, %d windows", len(text.documents), len(text.windows))
-    nats, sums = measure(model, saes, text, workers)
-    tokens = int((text.windows != IGNORED).sum())
-    figures: dict[str, Any] = {"tokens": tokens, "bytes": text.text_bytes, "documents": len(documents)}
-    figures |= {"nats_a_token": nats / tokens, "bits_per_byte": nats / math.log(2) / text.text_bytes}
+    choosing, judging = (read_text(part, release / "gpt2", model.config.n_positions) for part in two_parts(documents))
+    _, chosen = measure(model, saes, choosing, workers)
+    nats, judged = measure(model, saes, judging, workers)
+    entropies = cross_entropies(model, saes, judging.windows[::CROSS_ENTROPY_EVERY], workers)
+    tokens = int((judging.windows != IGNORED).sum())
+    figures: dict[str, Any] = {"tokens": tokens, "bytes": judging.text_bytes, "documents": len(judging.documents)}
+    figures |= {"nats_a_token": nats / tokens, "bits_per_byte": nats / math.log(2) / judging.text_bytes}
     logger.info("%.4f bits per byte", figures["bits_per_byte"])
-    entropies = cross_entropies(model, saes, text.windows[::CROSS_ENTROPY_EVERY], workers)
+    for name, text in (("choosing", choosing), ("judging", judging)):
+        pieces = Counter(text.domains)
+        figures[name] = {domain: [parents, pieces[domain]] for domain, parents in text.parents.items()}
     figures["hooks"] = {
-        hook_name(block): sums[block].summary() | recovered(entropies[block]) | meaning(text, sums[block])
+        hook_name(block): judged[block].summary()
+        | recovered(entropies[block])
+        | meaning(Part(choosing, chosen[block]), Part(judging, judged[block]))
         for block in saes
     }
     return figures

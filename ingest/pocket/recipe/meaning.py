@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 
+from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights
+
 WORD = re.compile(r"\w+")
+
+
+LEAST_AUROC = 0.90
+MOST_DENSITY = 0.05
+LEAST_PARENTS = 5
 
 
 @dataclass(frozen=True)
 class DomainFeatures:
-    """The features of one hook that tell a domain from the others.
+    """The features of one hook that tell a domain from the others, by the documents that choose.
 
-    `features` are in falling order of AUROC and rarer than the stated density; `best` is the first one's AUROC.
+    `features` are in falling order of AUROC, at least `LEAST_AUROC`, and rarer than `MOST_DENSITY`;
+    `best_feature` is the first in that order, whatever its AUROC.
     """
 
     domain: str
-    documents: int
     features: tuple[int, ...]
     best_feature: int
-    best: float
 
 
 def auroc(
@@ -41,25 +48,31 @@ def auroc(
 
 def domain_features(
     values: Float[np.ndarray, "document feature"],
-    domains: list[str],
+    domains: Sequence[str],
     density: Float[np.ndarray, " feature"],
-    *,
-    least_auroc: float = 0.90,
-    most_density: float = 0.05,
-    least_documents: int = 5,
+    wanted: Iterable[str],
 ) -> list[DomainFeatures]:
-    """For every domain with enough documents: the rare features that tell it from all others."""
+    """For every wanted domain: the rare features that tell it from all others."""
     labels = np.array(domains)
     found = []
-    for domain in sorted(set(domains)):
-        positive = labels == domain
-        if positive.sum() < least_documents:
-            continue
-        area = np.where(density < most_density, auroc(values, positive), 0.0)
+    for domain in wanted:
+        area = np.where(density < MOST_DENSITY, auroc(values, labels == domain), 0.0)
         order = np.argsort(-area, kind="stable")
-        kept = tuple(int(feature) for feature in order if area[feature] >= least_auroc)
-        found.append(DomainFeatures(domain, int(positive.sum()), kept, int(order[0]), float(area[order[0]])))
+        kept = tuple(int(feature) for feature in order if area[feature] >= LEAST_AUROC)
+        found.append(DomainFeatures(domain, kept, int(order[0])))
     return found
+
+
+def auroc_interval(
+    values: Float[np.ndarray, " document"], positive: Bool[np.ndarray, " document"], parents: Sequence[str]
+) -> tuple[float, float]:
+    """The interval of one feature's AUROC at level 0.95; parents are drawn again, not documents."""
+    _, group = np.unique(np.array(parents), return_inverse=True)
+    weights = resample_weights(group, positive, RESAMPLES, seed=0)
+    document = np.flatnonzero(values > 0)
+    feature = np.zeros(len(document), dtype=np.int64)
+    found = auroc_intervals(feature, values[document], document, positive, weights, np.array([True]))
+    return float(found.low[0]), float(found.high[0])
 
 
 def word_at(text: str, start: int, end: int) -> str:

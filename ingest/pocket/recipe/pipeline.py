@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt16
-from transformers import GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from ingest.pocket.recipe.bigram import Bigram
-from ingest.pocket.recipe.card import model_card, training_log, write_attribution
-from ingest.pocket.recipe.corpus import expand, read_documents, read_training_documents
+from ingest.pocket.recipe.card import model_card, renewed_card, training_log, write_attribution
+from ingest.pocket.recipe.corpus import expand, read_documents, read_training_documents, two_parts
 from ingest.pocket.recipe.evaluate import evaluate, read_text
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
 from ingest.pocket.recipe.schedule import Budget
@@ -74,20 +74,41 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
     return release
 
 
+def judge_release(source: Source, release: Path, workers: Workers) -> dict[str, Any]:
+    """The figures of a release on the validation text, beside a bigram of the training text; its card is renewed.
+
+    Raises: FileNotFoundError when a source names no file; ValueError when the release has no card of the recipe.
+    """
+    card = release / "CARD.md"
+    context_size = int(GPT2Config.from_pretrained(str(release / "gpt2")).n_positions)
+    windows = _windows(source, release / "gpt2", context_size)
+    figures = _judged(source, windows, release, workers)
+    card.write_text(renewed_card(card.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    return figures
+
+
 def _figures(
     recipe: Recipe, windows: UInt16[np.ndarray, "window position"], out: Path, workers: Workers
 ) -> dict[str, Any]:
     """Evaluate the release and its baseline, or read what was found; `figures.json` keeps it."""
     stored = out / "release" / "figures.json"
-    if stored.exists():
-        read: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
-        return read
-    documents = list(read_documents(expand([recipe.source.valid])))
-    figures = evaluate(out / "release", documents, workers)
-    text = read_text(documents, out / "release" / "gpt2", recipe.model.context_size)
-    bigram = Bigram(windows, recipe.model.d_vocab).nats(text.windows).sum()
-    figures["bigram_bits_per_byte"] = float(bigram) / math.log(2) / text.text_bytes
-    stored.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    if not stored.exists():
+        figures = _judged(recipe.source, windows, out / "release", workers)
+        stored.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    read: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+    return read
+
+
+def _judged(
+    source: Source, windows: UInt16[np.ndarray, "window position"], release: Path, workers: Workers
+) -> dict[str, Any]:
+    """Every figure of the card."""
+    documents = list(read_documents(expand([source.valid])))
+    figures = evaluate(release, documents, workers)
+    tokenizer = load_tokenizer(release / "gpt2")
+    judging = read_text(two_parts(documents)[1], release / "gpt2", windows.shape[1] - 1)
+    bigram = Bigram(windows, tokenizer.get_vocab_size()).nats(judging.windows).sum()
+    figures["bigram_bits_per_byte"] = float(bigram) / math.log(2) / judging.text_bytes
     return figures
 
 
@@ -99,12 +120,17 @@ def _tokenizer_and_windows(recipe: Recipe, out: Path, folder: Path) -> UInt16[np
         logger.info("tokenizer: %d files", len(paths))
         trained = train_tokenizer((d.text for d in read_training_documents(paths)), recipe.model.d_vocab)
         save_tokenizer(trained, folder, recipe.model.context_size)
-        texts = (document.text for document in read_training_documents(paths))
-        windows = training_windows(encode_texts(load_tokenizer(folder), texts), recipe.model.context_size)
+        windows = _windows(recipe.source, folder, recipe.model.context_size)
         np.save(out / "windows.partial.npy", windows)
         (out / "windows.partial.npy").replace(stored)
         logger.info("%d windows of %d tokens", *windows.shape)
     return np.asarray(np.load(stored, mmap_mode="r"))
+
+
+def _windows(source: Source, folder: Path, context_size: int) -> UInt16[np.ndarray, "window position"]:
+    """The training text cut into windows by a tokenizer that is there."""
+    texts = (document.text for document in read_training_documents(expand(source.train)))
+    return training_windows(encode_texts(load_tokenizer(folder), texts), context_size)
 
 
 def _language_model(
