@@ -73,6 +73,8 @@ def register(
                 _bos_activations(atlas, key, on_bos)
                 if sae.d_sae <= MOST_AT_ONCE:
                     store_neighbours(atlas, key, nearest_rows(sae.W_dec))
+            elif atlas.rows(_SHAPELESS, [held.sae]):
+                _shapes(atlas, held.sae, logit_weights(sae.W_dec, model.W_U, mode=logit_mode))
             keys.append(key if held is None else held.sae)
         name_saes(atlas)
     return Registered(tokenization, keys, int(saes[0].prepend_bos), pa.array(texts))
@@ -184,6 +186,30 @@ def _features(atlas: Atlas, key: int, sae: LoadedSAE, weights: LogitWeights, tex
     atlas.append(tables.feature, pa.table(rows))
 
 
+_SHAPELESS = "SELECT 1 FROM feature WHERE sae = ? AND logit_std > 0 AND logit_kurtosis IS NULL LIMIT 1"
+"""A feature whose logit weights vary, and whose shape was forgotten by a migration."""
+
+
+def _shapes(atlas: Atlas, key: int, weights: LogitWeights) -> None:
+    """Compute the shape of logit weights anew."""
+    rows = {
+        "feature": np.arange(len(weights.std), dtype=np.int32),
+        "skewness": _null_if_infinite(weights.skewness),
+        "kurtosis": _null_if_infinite(weights.kurtosis),
+    }
+    with atlas.registered(shape=pa.table(rows)):
+        atlas.rows(
+            """
+            UPDATE feature
+            SET logit_skewness = skewness, logit_kurtosis = kurtosis
+            FROM shape
+            WHERE feature.sae = ?
+              AND feature.feature = shape.feature
+            """,
+            [key],
+        )
+
+
 def _null_if_infinite(values: np.ndarray) -> pa.Array:
     return pa.array(values, mask=~np.isfinite(values))
 
@@ -195,7 +221,12 @@ def _named(texts: Sequence[str], tokens: np.ndarray, weights: np.ndarray) -> pa.
         return texts[token] if token < len(texts) else f"<{token}>"
 
     pairs = zip(tokens.tolist(), weights.tolist(), strict=True)
-    return pa.array([json.dumps([[name(t), round(w, 4)] for t, w in zip(*pair, strict=True)]) for pair in pairs])
+    return pa.array([json.dumps([[name(t), _rounded(w)] for t, w in zip(*pair, strict=True)]) for pair in pairs])
+
+
+def _rounded(weight: float) -> float:
+    """Four decimals, or four digits where these would be zeros."""
+    return round(weight, 4) or float(f"{weight:.4g}")
 
 
 def _bos_activations(atlas: Atlas, key: int, found: SparseActivations) -> None:

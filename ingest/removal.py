@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from ingest.contrasts.selection import select_documents
 from ingest.contrasts.stale import mark_stale
 from ingest.runs import RunRecord
-from ingest.statistics.sums import sum_pending
+from ingest.statistics.sums import rank_tokens, sum_pending
 from schema import tables
 from schema.store import Atlas
 
@@ -75,11 +75,14 @@ def remove_documents(atlas: Atlas, documents: Sequence[int]) -> None:
 
 def _take_back_sums(atlas: Atlas) -> None:
     """Drop what is summed of the affected corpora, and mark their documents as not summed."""
+    saes = atlas.rows("SELECT DISTINCT sae FROM sae_corpus WHERE corpus IN (FROM affected) ORDER BY sae")
     for table in SUMMED:
         atlas.rows(f"DELETE FROM {table.name} WHERE corpus IN (FROM affected)")
     theirs = "document IN (SELECT document FROM document WHERE corpus IN (FROM affected))"
     atlas.rows(f"DELETE FROM feature_document WHERE {theirs}")
     atlas.rows(f"UPDATE coverage SET summed = false WHERE {theirs}")
+    for (sae,) in saes:
+        rank_tokens(atlas, sae)
 
 
 def _delete(atlas: Atlas, table: Table) -> None:

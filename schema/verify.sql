@@ -130,45 +130,74 @@ WHERE held.active_tokens IS DISTINCT FROM stored.active_tokens
   OR NOT COALESCE(ABS(held.sum_activation - stored.sum_activation) <= 1e-9 * held.sum_activation, false);
 
 -- feature_corpus equals what the activations give
+WITH placed AS (
+  SELECT coverage.sae, context, document, corpus
+  FROM coverage
+  JOIN sae USING (sae)
+  JOIN document USING (document)
+  JOIN context USING (document, tokenization)
+  WHERE summed
+),
+centre AS (
+  SELECT sae, corpus, feature, FAVG(activation) AS mean_active
+  FROM activation
+  JOIN placed USING (sae, context)
+  GROUP BY ALL
+),
+deviation AS (
+  SELECT sae, corpus, feature, document, activation, mean_active, CAST(activation AS DOUBLE) - mean_active AS d
+  FROM activation
+  JOIN placed USING (sae, context)
+  JOIN centre USING (sae, corpus, feature)
+)
 SELECT COUNT(*)
 FROM feature_corpus AS stored
 FULL JOIN (
   SELECT
-    activation.sae,
-    document.corpus,
+    sae,
+    corpus,
     feature,
-    COUNT(DISTINCT document.document) AS documents,
+    COUNT(DISTINCT document) AS documents,
     COUNT(*) AS active_tokens,
-    SUM(CAST(activation AS DOUBLE)) AS sum_1,
-    SUM(POWER(CAST(activation AS DOUBLE), 2)) AS sum_2,
-    SUM(POWER(CAST(activation AS DOUBLE), 3)) AS sum_3,
-    SUM(POWER(CAST(activation AS DOUBLE), 4)) AS sum_4,
-    MAX(activation) AS max_activation
-  FROM activation
-  JOIN context USING (context)
-  JOIN document USING (document)
-  JOIN coverage ON coverage.sae = activation.sae AND coverage.document = context.document AND summed
+    MAX(activation) AS max_activation,
+    ANY_VALUE(mean_active) AS mean_active,
+    SUM(d * d) AS m2,
+    SUM(d * d * d) AS m3,
+    SUM(d * d * d * d) AS m4
+  FROM deviation
   GROUP BY ALL
 ) AS held ON held.sae = stored.sae AND held.corpus = stored.corpus AND held.feature = stored.feature
 WHERE held.documents IS DISTINCT FROM stored.documents
   OR held.active_tokens IS DISTINCT FROM stored.active_tokens
   OR held.max_activation IS DISTINCT FROM stored.max_activation
-  OR NOT COALESCE(ABS(held.sum_1 - stored.sum_1) <= 1e-9 * held.sum_1, false)
-  OR NOT COALESCE(ABS(held.sum_2 - stored.sum_2) <= 1e-9 * held.sum_2, false)
-  OR NOT COALESCE(ABS(held.sum_3 - stored.sum_3) <= 1e-9 * held.sum_3, false)
-  OR NOT COALESCE(ABS(held.sum_4 - stored.sum_4) <= 1e-9 * held.sum_4, false);
+  OR NOT COALESCE(ABS(held.mean_active - stored.mean_active) <= 1e-9 * held.mean_active, false)
+  OR NOT COALESCE(ABS(m2 - m2_active) <= 1e-6 * m2, false)
+  OR NOT COALESCE(ABS(m3 - m3_active) <= 1e-6 * SQRT(m2 * m4), false)
+  OR NOT COALESCE(ABS(m4 - m4_active) <= 1e-6 * m4, false);
 
--- the moments of feature_corpus follow from its sums
+-- the moments of feature_corpus follow from its sums, and can be
 SELECT COUNT(*)
-FROM feature_corpus
-JOIN sae_corpus USING (sae, corpus)
-WHERE NOT COALESCE(ABS(density - 1.0 * active_tokens / tokens) <= 1e-9, false)
-  OR NOT COALESCE(ABS(mean - sum_1 / tokens) <= 1e-9 * mean, false)
-  OR NOT COALESCE(ABS(POWER(std, 2) + POWER(mean, 2) - sum_2 / tokens) <= 1e-9 * sum_2 / tokens, false)
-  OR NOT COALESCE(ABS(mean_active - sum_1 / active_tokens) <= 1e-9 * mean_active, false)
-  OR NOT COALESCE(
-    ABS(POWER(std_active, 2) + POWER(mean_active, 2) - sum_2 / active_tokens) <= 1e-9 * sum_2 / active_tokens, false
-  );
+FROM (
+  SELECT
+    stored.*,
+    CAST(tokens AS DOUBLE) AS n,
+    m2_active + n * density * (1 - density) * POWER(mean_active, 2) AS m2,
+    mean_active * (1 - density) AS below,
+    m3_active + 3 * below * m2_active + active_tokens * POWER(below, 3) - (n - active_tokens) * POWER(mean, 3) AS m3,
+    m4_active + 4 * below * m3_active + 6 * POWER(below, 2) * m2_active + active_tokens * POWER(below, 4)
+      + (n - active_tokens) * POWER(mean, 4) AS m4
+  FROM feature_corpus AS stored
+  JOIN sae_corpus USING (sae, corpus)
+)
+WHERE NOT COALESCE(ABS(density - active_tokens / n) <= 1e-9, false)
+  OR NOT COALESCE(ABS(mean - density * mean_active) <= 1e-9 * mean, false)
+  OR NOT COALESCE(ABS(n * POWER(std, 2) - m2) <= 1e-6 * m2, false)
+  OR NOT COALESCE(ABS(active_tokens * POWER(std_active, 2) - m2_active) <= 1e-6 * m2_active, false)
+  OR (skewness IS NULL) <> (std = 0)
+  OR (kurtosis IS NULL) <> (std = 0)
+  OR NOT COALESCE(ABS(n * skewness * POWER(std, 3) - m3) <= 1e-6 * SQRT(m2 * m4), std = 0)
+  OR NOT COALESCE(ABS(n * kurtosis * POWER(std, 4) - m4) <= 1e-6 * m4, std = 0)
+  OR kurtosis < (1 + POWER(skewness, 2)) * (1 - 1e-6);
 
 -- feature_histogram and feature_token count the tokens that feature_corpus counts
 SELECT COUNT(*)
@@ -185,12 +214,51 @@ FULL JOIN (
 ) AS held ON held.sae = stored.sae AND held.corpus = stored.corpus AND held.feature = stored.feature
 WHERE binned.tokens IS DISTINCT FROM stored.active_tokens
   OR held.tokens IS DISTINCT FROM stored.active_tokens
-  OR NOT COALESCE(ABS(held.total - stored.sum_1) <= 1e-9 * stored.sum_1, false);
+  OR NOT COALESCE(ABS(held.total - stored.active_tokens * mean_active) <= 1e-9 * held.total, false);
 
 -- no bin and no token of a feature is stored twice
 SELECT
   (SELECT COUNT(*) FROM (SELECT 1 FROM feature_histogram GROUP BY sae, corpus, feature, bin HAVING COUNT(*) > 1))
   + (SELECT COUNT(*) FROM (SELECT 1 FROM feature_token GROUP BY sae, corpus, feature, token_id HAVING COUNT(*) > 1));
+
+-- feature_top_token ranks the ten tokens that feature_token has most of, over all corpora
+WITH counted AS (
+  SELECT
+    sae,
+    feature,
+    token_id,
+    SUM(active_tokens) AS times,
+    SUM(sum_activation) AS total,
+    COUNT(*) OVER (PARTITION BY sae, feature) AS tokens,
+    RANK() OVER (PARTITION BY sae, feature ORDER BY SUM(active_tokens) DESC) AS place
+  FROM feature_token
+  GROUP BY sae, feature, token_id
+)
+SELECT
+  (
+    SELECT COUNT(*)
+    FROM feature_top_token AS stored
+    LEFT JOIN counted USING (sae, feature, token_id)
+    LEFT JOIN feature_top_token AS following
+      ON following.sae = stored.sae AND following.feature = stored.feature AND following.rank = stored.rank + 1
+    WHERE times IS DISTINCT FROM stored.active_tokens
+      OR place > stored.rank
+      OR ABS(total - stored.sum_activation) > 1e-9 * total
+      OR following.active_tokens > stored.active_tokens
+      OR (following.active_tokens = stored.active_tokens AND following.sum_activation > stored.sum_activation)
+  )
+  + (
+    SELECT COUNT(*)
+    FROM (SELECT sae, feature, ANY_VALUE(tokens) AS tokens FROM counted GROUP BY ALL)
+    FULL JOIN (
+      SELECT sae, feature, COUNT(*) AS stored, COUNT(DISTINCT rank) AS ranks, MAX(rank) AS last
+      FROM feature_top_token
+      GROUP BY ALL
+    ) USING (sae, feature)
+    WHERE stored IS DISTINCT FROM LEAST(tokens, 10)
+      OR ranks <> stored
+      OR last <> stored
+  );
 
 -- every example shows the activation it says, and the first of them the maximum
 SELECT COUNT(*)

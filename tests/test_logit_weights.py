@@ -30,6 +30,17 @@ def test_moments_equal_scipy(mode: Mode) -> None:
     np.testing.assert_allclose(found.kurtosis, stats.kurtosis(whole, axis=1, fisher=False), rtol=1e-4)
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e-12, 1e10, 1e20])
+def test_moments_do_not_depend_on_the_length_of_a_row(size: float) -> None:
+    plain, scaled = (logit_weights(torch.tensor(W_DEC * np.float32(by)), torch.tensor(W_U)) for by in (1, size))
+    np.testing.assert_allclose(scaled.skewness, plain.skewness, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scaled.kurtosis, plain.kurtosis, rtol=1e-5)
+    np.testing.assert_allclose(scaled.std, plain.std * size, rtol=1e-5)
+    np.testing.assert_allclose(scaled.mean, plain.mean * size, rtol=1e-4, atol=1e-6 * size)
+    np.testing.assert_allclose(scaled.top_weights, plain.top_weights * size, rtol=1e-4)
+    assert (scaled.top_tokens[:, 0] == plain.top_tokens[:, 0]).all()
+
+
 @pytest.mark.parametrize("mode", ["plain", "cosine"])
 def test_extremes_equal_a_sort(mode: Mode) -> None:
     found, whole = logit_weights(torch.tensor(W_DEC), torch.tensor(W_U), mode=mode, extremes=7), matrix(mode)

@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 from sqlalchemy import URL, create_engine
 
 from schema import AtlasVersionError, open_atlas
 from schema.ddl import statements
-from schema.migrations import MIGRATIONS, VERSION, m001_create_tables
+from schema.migrations import MIGRATIONS, VERSION, m001_create_tables, m005_moments
 from schema.tables import metadata
+from schema.verify import verify
+from tests.older_atlas import build_older_atlas
+from tests.tiny_atlas import build_tiny_atlas
 
 DECLARED = {
     "tables": "SELECT table_name, comment FROM duckdb_tables() ORDER BY ALL",
@@ -105,3 +109,19 @@ def test_a_migration_that_fails_leaves_no_trace(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM duckdb_tables()").scalar() == 0
     engine.dispose()
     open_atlas(path).close()
+
+
+def test_moments_of_cancelled_sums_are_computed_anew_and_tokens_ranked(tmp_path: Path) -> None:
+    today, path = tmp_path / "today.duckdb", tmp_path / "older.duckdb"
+    build_tiny_atlas(today)
+    build_older_atlas(today, path, MIGRATIONS.index(m005_moments))
+    with duckdb.connect(str(path)) as file:
+        file.execute("UPDATE feature SET logit_std = 1e-9, logit_kurtosis = 0 WHERE feature = 1")
+    with open_atlas(path) as migrated, open_atlas(today, read_only=True) as expected:
+        assert not any(finding.violations for finding in verify(migrated))
+        for table in ("feature_corpus", "feature_top_token"):
+            found, wanted = (atlas.arrow(f"FROM {table} ORDER BY ALL").to_pandas() for atlas in (migrated, expected))
+            pd.testing.assert_frame_equal(found, wanted, rtol=1e-9, atol=1e-9)
+        shapes = "SELECT DISTINCT logit_skewness, logit_kurtosis FROM feature WHERE feature = 1"
+        assert migrated.rows(shapes) == [(None, None)]
+        assert migrated.rows("SELECT COUNT(*) FROM feature WHERE logit_kurtosis IS NULL") == [(4,)]

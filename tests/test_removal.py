@@ -25,7 +25,7 @@ KEYLESS = {
         FROM activation JOIN context USING (context)
     """,
     "feature_corpus": """
-        SELECT corpus.name, feature, documents, active_tokens, sum_1, max_activation
+        SELECT corpus.name, feature, documents, active_tokens, mean_active, max_activation
         FROM feature_corpus JOIN corpus USING (corpus)
     """,
     "feature_document": """
@@ -41,6 +41,7 @@ KEYLESS = {
         SELECT corpus.name, feature, token_id, active_tokens
         FROM feature_token JOIN corpus USING (corpus)
     """,
+    "feature_top_token": "SELECT sae, feature, rank, active_tokens FROM feature_top_token",
     "feature_example": """
         SELECT corpus.name, feature, sampling, octave, rank, activation,
           CASE sampling WHEN 'octave' THEN content_hash END

@@ -87,7 +87,7 @@ def holds(path: Path) -> bool:
 
 def sums(path: Path) -> list[tuple[Any, ...]]:
     """What is summed of each corpus, by name and without keys."""
-    columns = "name, feature, feature_corpus.documents, active_tokens, max_activation, sum_1"
+    columns = "name, feature, feature_corpus.documents, active_tokens, max_activation, mean_active"
     return select(path, f"SELECT {columns} FROM feature_corpus JOIN corpus USING (corpus) ORDER BY name, feature")
 
 

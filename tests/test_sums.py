@@ -1,6 +1,9 @@
 """Sums, histograms, tokens and examples against pandas and scipy on the raw rows, at once and bit by bit."""
 
+import math
 import shutil
+from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,15 @@ from ingest.statistics.sums import pending, sum_pending
 from schema import Atlas, open_atlas
 from tests.tiny_atlas import build_tiny_atlas
 
-SUMS = ("feature_document", "feature_corpus", "feature_histogram", "feature_token", "feature_example", "sae_corpus")
+SUMS = (
+    "feature_document",
+    "feature_corpus",
+    "feature_histogram",
+    "feature_token",
+    "feature_top_token",
+    "feature_example",
+    "sae_corpus",
+)
 RAW = """
     SELECT activation.*, document, corpus, sampled, content_hash, token_id
     FROM activation
@@ -130,8 +141,10 @@ def test_feature_corpus_holds_the_moments_over_all_tokens(summed: Summed) -> Non
         assert row["documents"] == rows["document"].nunique()
         assert row["active_tokens"] == len(active)
         assert row["max_activation"] == active.max()
-        for power in (1, 2, 3, 4):
-            assert row[f"sum_{power}"] == pytest.approx((active**power).sum(), rel=1e-9)
+        for power in (2, 3, 4):
+            assert row[f"m{power}_active"] == pytest.approx(
+                ((active - active.mean()) ** power).sum(), rel=1e-6, abs=1e-20
+            )
         expected = {
             "density": (every > 0).mean(),
             "mean": every.mean(),
@@ -159,6 +172,16 @@ def test_feature_token(summed: Summed) -> None:
     assert_equal(found["feature_token"], expected, keys)
 
 
+def test_feature_top_token_counts_over_all_corpora(summed: Summed) -> None:
+    found, raw = summed
+    keys = ["sae", "feature", "token_id"]
+    counted = raw.groupby(keys)["activation"].agg(active_tokens="size", sum_activation="sum").reset_index()
+    order = ["active_tokens", "sum_activation", "token_id"]
+    ranked = counted.sort_values(order, ascending=[False, False, True])
+    ranked["rank"] = ranked.groupby(["sae", "feature"]).cumcount() + 1
+    assert_equal(found["feature_top_token"], ranked[ranked["rank"] <= sums.TOP_TOKENS], ["sae", "feature", "rank"])
+
+
 def test_feature_example_has_the_top_windows_and_a_sample_of_every_octave(summed: Summed) -> None:
     found, raw = summed
     strongest = raw.sort_values(["activation", "position"], ascending=[False, True])
@@ -173,13 +196,62 @@ def test_feature_example_has_the_top_windows_and_a_sample_of_every_octave(summed
     assert_equal(found["feature_example"], expected[[*keys, "context", "position", "activation"]], keys)
 
 
+MAGNITUDES = (1e-20, 1e-9, 1.0, 100.0, 1e10)
+SHAPES = {
+    "spread": lambda draw, n: draw.gamma(0.5, size=n) + 0.01,
+    "narrow": lambda draw, n: 1 + 1e-6 * draw.normal(size=n),
+    "one other": lambda draw, n: 1 + 1e-6 * (np.arange(n) == draw.integers(n)),
+    "constant": lambda draw, n: np.full(n, 0.71),
+}
+
+
+def exact_moments(values: np.ndarray) -> tuple[float | None, ...]:
+    """Mean, std, skewness and kurtosis in fractions, rounded at the end."""
+    n, numbers = len(values), list(map(Fraction, values.tolist()))
+    mean = sum(numbers) / n
+    second, third, fourth = (sum((value - mean) ** power for value in numbers) / n for power in (2, 3, 4))
+    if not second:
+        return float(mean), 0.0, None, None
+    return float(mean), math.sqrt(second), third / second / math.sqrt(second), float(fourth / second**2)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), sum_tokens=st.integers(1, 80), active=st.floats(0.05, 1))
+def test_moments_hold_at_any_magnitude_and_split(
+    emptied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, sum_tokens: int, active: float
+) -> None:
+    monkeypatch.setattr(sums, "SUM_TOKENS", sum_tokens)
+    draw = np.random.default_rng(seed)
+    with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+        places = atlas.arrow(
+            "SELECT corpus, context, position FROM token JOIN context USING (context) JOIN document USING (document)"
+        ).to_pandas()
+        drawn = []
+        for feature, (magnitude, shape) in enumerate(product(MAGNITUDES, SHAPES)):
+            values = (magnitude * SHAPES[shape](draw, len(places))).astype(np.float32)
+            fires = draw.permutation(len(places)) < active * len(places)
+            drawn.append(places.assign(sae=0, feature=feature, activation=np.where(fires, values, 0)))
+        every = pd.concat(drawn)
+        rows = every[every["activation"] > 0].drop(columns="corpus").sample(frac=1, random_state=seed)
+        with atlas.registered(rows=pa.Table.from_pandas(rows, preserve_index=False)):
+            atlas.rows("INSERT INTO activation BY NAME SELECT * FROM rows")
+        list(sum_pending(atlas))
+        found = atlas.arrow("SELECT * FROM feature_corpus").to_pandas().set_index(["corpus", "feature"])
+    for key, group in every.groupby(["corpus", "feature"])["activation"]:
+        values = group.to_numpy(dtype=np.float64)
+        if values.any():
+            moments = [None if np.isnan(x) else x for x in found.loc[key, ["mean", "std", "skewness", "kurtosis"]]]
+            assert moments == [x if x is None else pytest.approx(x, rel=1e-7, abs=1e-7) for x in exact_moments(values)]
+            assert found.loc[key, "mean"] == pytest.approx(values.mean(), rel=1e-12, abs=0)
+            assert found.loc[key, "std"] == pytest.approx(exact_moments(values)[1], rel=1e-7, abs=0)
+
+
 def test_a_feature_that_never_varies_has_no_shape(emptied: Path, tmp_path: Path) -> None:
     with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
         constants = "range(12) AS constants (f)"
         atlas.rows(f"INSERT INTO activation SELECT 0, f, context, position, 0.1 + 0.3 * f FROM token, {constants}")
         list(sum_pending(atlas))
-        assert set(atlas.rows("SELECT skewness, kurtosis FROM feature_corpus")) == {(None, None)}
-        assert max(atlas.rows("SELECT std, std_active FROM feature_corpus")) < (1e-6, 1e-6)
+        assert set(atlas.rows("SELECT std, std_active, skewness, kurtosis FROM feature_corpus")) == {(0, 0, None, None)}
 
 
 def test_summing_again_changes_nothing(atlas_copy: Path) -> None:

@@ -69,12 +69,26 @@ DAMAGES = [
     ),
     ("feature_document equals what the activations give", "DELETE FROM feature_document WHERE document = 0"),
     ("feature_document equals what the activations give", "UPDATE feature_document SET window_max = window_max + 1"),
-    ("feature_corpus equals what the activations give", "UPDATE feature_corpus SET sum_4 = sum_4 * 2"),
+    ("feature_corpus equals what the activations give", "UPDATE feature_corpus SET m4_active = m4_active * 2"),
     ("feature_corpus equals what the activations give", "UPDATE feature_corpus SET documents = documents + 1"),
     ("feature_corpus equals what the activations give", "DELETE FROM feature_corpus WHERE corpus = 0"),
-    ("the moments of feature_corpus follow from its sums", "UPDATE feature_corpus SET density = density * 2"),
-    ("the moments of feature_corpus follow from its sums", "UPDATE feature_corpus SET std = std + 1"),
-    ("the moments of feature_corpus follow from its sums", "UPDATE feature_corpus SET std_active = NULL"),
+    (
+        "the moments of feature_corpus follow from its sums, and can be",
+        "UPDATE feature_corpus SET density = density * 2",
+    ),
+    ("the moments of feature_corpus follow from its sums, and can be", "UPDATE feature_corpus SET std = std + 1"),
+    ("the moments of feature_corpus follow from its sums, and can be", "UPDATE feature_corpus SET std_active = NULL"),
+    *(
+        ("the moments of feature_corpus follow from its sums, and can be", f"UPDATE feature_corpus SET {change}")
+        for change in (
+            "mean = mean * 2",
+            "skewness = -skewness",
+            "skewness = NULL",
+            "kurtosis = kurtosis + 1",
+            "kurtosis = 'NaN'",
+            "kurtosis = NULL",
+        )
+    ),
     (
         "feature_histogram and feature_token count the tokens that feature_corpus counts",
         "DELETE FROM feature_histogram WHERE corpus = 0",
@@ -82,6 +96,19 @@ DAMAGES = [
     (
         "feature_histogram and feature_token count the tokens that feature_corpus counts",
         "UPDATE feature_token SET sum_activation = sum_activation + 1",
+    ),
+    *(
+        ("feature_top_token ranks the ten tokens that feature_token has most of, over all corpora", statement)
+        for statement in (
+            "UPDATE feature_top_token SET active_tokens = active_tokens + 1 WHERE rank = 1",
+            "UPDATE feature_top_token SET sum_activation = sum_activation + 1",
+            "UPDATE feature_top_token SET rank = 3 - rank WHERE rank < 3",
+            "UPDATE feature_top_token SET rank = rank + 1",
+            "UPDATE feature_top_token SET token_id = 999 WHERE rank = 1",
+            "DELETE FROM feature_top_token WHERE feature = 0",
+            "DELETE FROM feature_top_token WHERE rank = 10",
+            "INSERT INTO feature_top_token FROM feature_top_token",
+        )
     ),
     (
         "no bin and no token of a feature is stored twice",
@@ -208,7 +235,7 @@ def test_damage_is_found(invariant: str, statement: str, copy: Path) -> None:
 
 def test_the_command_names_what_is_broken_and_fails(copy: Path) -> None:
     assert CliRunner().invoke(cli, ["verify", str(copy)]).output.endswith(f"{copy} holds\n")
-    damage(copy, "UPDATE feature_corpus SET sum_1 = sum_1 * 2")
+    damage(copy, "UPDATE feature_corpus SET mean_active = mean_active * 2")
     result = CliRunner().invoke(cli, ["verify", str(copy)])
     assert "BROKEN  feature_corpus equals what the activations give (" in result.output
     assert isinstance(result.exception, AtlasDamagedError)

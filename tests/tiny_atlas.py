@@ -10,7 +10,7 @@ the feature for diseases, and one document is long enough for two windows.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import count, product
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 WINDOW = 11
 FEATURES = 12
-TOP, PER_OCTAVE = 5, 2
+TOP, PER_OCTAVE, TOP_TOKENS = 5, 2, 10
 BOS_ACTIVATIONS = {0: 12.5, 9: 30.0}
 SAES = ("blocks.1.hook_resid_pre", "blocks.2.hook_resid_pre")
 CORPORA = (("notes/medical", "medicine"), ("notes/control", "everyday"), ("travel/places", "geography"))
@@ -298,6 +298,7 @@ def _fill_statistics(
     _fill(atlas, "feature_document", (_on_document(*group, sampled) for group in on_document.items()))
     _fill(atlas, "feature_corpus", (_on_corpus(*group, read, document_of) for group in on_corpus.items()))
     _fill(atlas, "feature_token", (_on_token(*group) for group in on_token.items()))
+    _fill(atlas, "feature_top_token", _top_tokens(on_token))
     _fill(atlas, "feature_histogram", (row for group in on_corpus.items() for row in _histogram(*group)))
     _fill(atlas, "feature_example", (row for group in on_corpus.items() for row in _examples(*group, contexts)))
 
@@ -350,14 +351,14 @@ def _on_corpus(
         **dict(zip(("sae", "corpus", "feature"), key, strict=True)),
         "documents": len({document_of[row["context"]] for row in rows}),
         "active_tokens": active,
-        **{f"sum_{power}": sum(value**power for value in values) for power in (1, 2, 3, 4)},
         "max_activation": max(values),
+        "mean_active": mean_active,
+        **{f"m{power}_active": sum((value - mean_active) ** power for value in values) for power in (2, 3, 4)},
         "density": active / tokens,
         "mean": mean,
         "std": math.sqrt(second),
         "skewness": third / second**1.5,
         "kurtosis": fourth / second**2,
-        "mean_active": mean_active,
         "std_active": math.sqrt(sum((value - mean_active) ** 2 for value in values) / active),
     }
 
@@ -365,6 +366,17 @@ def _on_corpus(
 def _on_token(key: tuple[int, ...], rows: list[Row]) -> Row:
     named = dict(zip(("sae", "corpus", "feature", "token_id"), key, strict=True))
     return {**named, "active_tokens": len(rows), "sum_activation": sum(row["activation"] for row in rows)}
+
+
+def _top_tokens(on_token: Mapping[tuple[int, ...], list[Row]]) -> Iterable[Row]:
+    fired = defaultdict[tuple[int, int], defaultdict[int, list[float]]](lambda: defaultdict(list))
+    for (sae, _, feature, token_id), rows in on_token.items():
+        fired[sae, feature][token_id].extend(row["activation"] for row in rows)
+    for (sae, feature), tokens in fired.items():
+        ranked = sorted(tokens.items(), key=lambda token: (-len(token[1]), -sum(token[1]), token[0]))
+        for rank, (token_id, values) in enumerate(ranked[:TOP_TOKENS], start=1):
+            counts = {"token_id": token_id, "active_tokens": len(values), "sum_activation": sum(values)}
+            yield {"sae": sae, "feature": feature, "rank": rank, **counts}
 
 
 def _histogram(key: tuple[int, ...], rows: list[Row]) -> Iterable[Row]:

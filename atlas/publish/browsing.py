@@ -116,6 +116,7 @@ BROWSING = {
         indexes=(("token_id",),),
         note=f"Here are the {TOP_TOKENS} most frequent of each feature and corpus; the atlas file holds all.",
     ),
+    "feature_top_token": Browsing(facets=("sae", "rank"), indexes=(("token_id",),)),
     "ingest_run": Browsing(sort_desc="ingest_run", facets=("command", "status"), label="command"),
     "migration": Browsing(hidden=True),
     "model": Browsing(label="name"),

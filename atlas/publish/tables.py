@@ -37,6 +37,7 @@ LOGICAL_KEYS = {
     "feature_neighbour": ("sae", "feature", "rank"),
     "token": ("context", "position"),
     "feature_token": ("sae", "feature", "corpus", "token_id"),
+    "feature_top_token": ("sae", "feature", "rank"),
     "feature_histogram": ("sae", "feature", "corpus", "bin"),
     "feature_example": ("sae", "feature", "corpus", "sampling", "octave", "rank"),
 }

@@ -118,7 +118,7 @@ def corpus_mean(atlas: Atlas, sae: int, d_sae: int) -> Float[np.ndarray, " d_sae
     """Each feature's mean activation over all that the SAE has read, BOS left out."""
     rows = atlas.arrow(
         """
-        SELECT feature, SUM(sum_1) / (SELECT SUM(tokens) FROM sae_corpus WHERE sae = $sae) AS mean
+        SELECT feature, SUM(active_tokens * mean_active) / (SELECT SUM(tokens) FROM sae_corpus WHERE sae = $sae) AS mean
         FROM feature_corpus
         WHERE sae = $sae
         GROUP BY feature

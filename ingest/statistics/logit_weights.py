@@ -60,17 +60,29 @@ def _row_chunks(W_dec: torch.Tensor, d_vocab: int) -> Iterator[torch.Tensor]:
 
 
 def _chunk(rows: torch.Tensor, W_U: torch.Tensor, extremes: int) -> tuple[np.ndarray, ...]:
-    logits = rows @ W_U  # (row, d_vocab)
+    """Rows are scaled to a largest weight of 1, and their logits again: powers of small numbers would underflow."""
+    size = _magnitude(rows)
+    logits = (rows / size) @ W_U  # (row, d_vocab)
     top = logits.topk(extremes, dim=1)
     bottom = logits.topk(extremes, dim=1, largest=False)
     mean = logits.mean(dim=1, dtype=torch.float64)
     centred = logits.sub_(mean.to(logits.dtype)[:, None])
+    spread = _magnitude(centred)
+    centred /= spread
     square = centred * centred
     m2, m3, m4 = (_mean_product(a, b) for a, b in ((centred, centred), (centred, square), (square, square)))
     m2 = torch.where(m2 > 0, m2, torch.nan)
-    moments = (mean, m2.sqrt().nan_to_num(0.0), m3 / m2**1.5, m4 / m2**2)
-    tensors = (*moments, top.indices, top.values, bottom.indices, bottom.values)
+    unit = size.double()[:, 0]
+    std = (m2.sqrt() * spread[:, 0] * unit).nan_to_num(0.0)
+    moments = (mean * unit, std, m3 / m2**1.5, m4 / m2**2)
+    tensors = (*moments, top.indices, top.values * size, bottom.indices, bottom.values * size)
     return tuple(tensor.cpu().numpy() for tensor in tensors)
+
+
+def _magnitude(rows: torch.Tensor) -> torch.Tensor:
+    """The power of two just above each row's largest value, which scales it without rounding; 1 for zeros."""
+    exponent = torch.frexp(rows.abs().amax(dim=1, keepdim=True)).exponent
+    return torch.ldexp(torch.ones_like(rows[:, :1]), exponent.clamp(-126, 127))
 
 
 def _mean_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

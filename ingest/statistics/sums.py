@@ -19,6 +19,7 @@ SUM_TOKENS = 500_000
 """Tokens summed in one transaction: bounds memory, and what a kill can undo."""
 
 TOP_EXAMPLES = 20
+TOP_TOKENS = 10
 OCTAVE_EXAMPLES = 3
 
 STEPS = (
@@ -26,6 +27,7 @@ STEPS = (
     "feature_corpus",
     "feature_histogram",
     "feature_token",
+    "feature_top_token",
     "feature_example",
     "sae_corpus",
     "moments",
@@ -70,6 +72,7 @@ def _sum_some(atlas: Atlas, sae: int, corpus: int) -> bool:
         "corpus": corpus,
         "sum_tokens": SUM_TOKENS,
         "top_examples": TOP_EXAMPLES,
+        "top_tokens": TOP_TOKENS,
         "octave_examples": OCTAVE_EXAMPLES,
     }
     with atlas.transaction():
@@ -80,9 +83,16 @@ def _sum_some(atlas: Atlas, sae: int, corpus: int) -> bool:
         atlas.rows(
             "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
         )
-        atlas.rows("DROP TABLE unsummed")
-        atlas.rows("DROP TABLE fresh")
+        for table in ("unsummed", "fresh", "touched"):
+            atlas.rows(f"DROP TABLE {table}")
     return anything
+
+
+def rank_tokens(atlas: Atlas, sae: int) -> None:
+    """Rank an SAE's tokens anew, after sums were taken back; to be called inside a transaction."""
+    atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM feature_top_token WHERE sae = ?", [sae])
+    _run(atlas, "feature_top_token", {"sae": sae, "top_tokens": TOP_TOKENS})
+    atlas.rows("DROP TABLE touched")
 
 
 def _run(atlas: Atlas, step: str, values: dict[str, int]) -> None:

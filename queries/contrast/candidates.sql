@@ -47,49 +47,22 @@ fired AS (
         AND k.feature = r.feature
     GROUP BY r.sae, r.feature
 ),
-counted AS (
-    SELECT
-        t.sae,
-        t.feature,
-        t.token_id,
-        t.active_tokens,
-        t.sum_activation,
-        ROW_NUMBER() OVER (
-            PARTITION BY t.sae, t.feature, t.token_id
-            ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.corpus
-        ) AS place
-    FROM ranked AS r
-    CROSS JOIN feature_token AS t
-    WHERE t.sae = r.sae
-        AND t.feature = r.feature
-),
-placed AS (
-    SELECT
-        sae,
-        feature,
-        token_id,
-        ROW_NUMBER() OVER (
-            PARTITION BY sae, feature
-            ORDER BY active_tokens DESC, sum_activation DESC, token_id
-        ) AS place
-    FROM counted
-    WHERE place = 1
-),
 spelled AS (
     SELECT
-        p.sae,
-        p.feature,
-        MAX(CASE WHEN p.place = 1 THEN v.text END) AS first,
-        MAX(CASE WHEN p.place = 2 THEN v.text END) AS second,
-        MAX(CASE WHEN p.place = 3 THEN v.text END) AS third
-    FROM placed AS p
-    CROSS JOIN sae AS s
+        r.sae,
+        r.feature,
+        MAX(CASE WHEN t.rank = 1 THEN v.text END) AS first,
+        MAX(CASE WHEN t.rank = 2 THEN v.text END) AS second,
+        MAX(CASE WHEN t.rank = 3 THEN v.text END) AS third
+    FROM ranked AS r
+    CROSS JOIN feature_top_token AS t
     CROSS JOIN vocabulary AS v
-    WHERE p.place <= 3
-        AND s.sae = p.sae
-        AND v.tokenization = s.tokenization
-        AND v.token_id = p.token_id
-    GROUP BY p.sae, p.feature
+    WHERE t.sae = r.sae
+        AND t.feature = r.feature
+        AND t.rank <= 3
+        AND v.tokenization = r.tokenization
+        AND v.token_id = t.token_id
+    GROUP BY r.sae, r.feature
 ),
 example AS (
     SELECT

@@ -1,5 +1,5 @@
 -- title: Two features side by side
--- description: Two features of one SAE or of two, a fact a row: their weights, the corpora, the token that each fires most on in any one corpus, and the contrasts.
+-- description: Two features of one SAE or of two, a fact a row: their weights, the corpora, the token that each fires most on, and the contrasts.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
 -- param other_feature: INTEGER  -- zero-based index of the feature beside it
@@ -45,20 +45,17 @@ pair AS (
     JOIN feature AS f ON f.sae = other_chosen.sae
     WHERE f.feature = :other_feature
 ),
-token_count AS (
+top_token AS (
     SELECT
         f.side,
         v.text,
-        t.active_tokens,
-        ROW_NUMBER() OVER (
-            PARTITION BY f.side
-            ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id, t.corpus
-        ) AS place
+        t.active_tokens
     FROM pair AS f
-    CROSS JOIN feature_token AS t
+    CROSS JOIN feature_top_token AS t
     JOIN vocabulary AS v ON v.tokenization = f.tokenization AND v.token_id = t.token_id
     WHERE t.sae = f.sae
         AND t.feature = f.feature
+        AND t.rank = 1
 ),
 by_corpus AS (
     SELECT
@@ -133,8 +130,7 @@ fact(side, place, part, number, section, fact, value, text) AS (
     FROM by_corpus AS c
     UNION ALL
     SELECT t.side, 4, 0, 1, 'fires most on', 'active_tokens', t.active_tokens, t.text
-    FROM token_count AS t
-    WHERE t.place = 1
+    FROM top_token AS t
     UNION ALL
     SELECT c.side, 5, c.contrast, 1, 'contrast ' || c.name, 'auroc', c.auroc, NULL
     FROM by_contrast AS c

@@ -1,5 +1,5 @@
 -- title: One feature's card
--- description: Everything stored about one feature, a fact a row: what it is, its weights, the corpora it was run on, the tokens it fires most on in any one corpus, and the contrasts it takes part in.
+-- description: Everything stored about one feature, a fact a row: what it is, its weights, the corpora it was run on, the tokens it fires most on, and the contrasts it takes part in.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
@@ -43,29 +43,17 @@ by_corpus AS (
     JOIN corpus AS k ON k.corpus = sc.corpus
     LEFT JOIN feature_corpus AS c ON c.sae = f.sae AND c.feature = f.feature AND c.corpus = sc.corpus
 ),
-counted AS (
-    SELECT
-        f.tokenization,
-        t.token_id,
-        t.active_tokens,
-        t.sum_activation,
-        ROW_NUMBER() OVER (
-            PARTITION BY t.token_id
-            ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.corpus
-        ) AS place
-    FROM card AS f
-    CROSS JOIN feature_token AS t
-    WHERE t.sae = f.sae
-        AND t.feature = f.feature
-),
 top_token AS (
     SELECT
         v.text,
-        c.active_tokens,
-        ROW_NUMBER() OVER (ORDER BY c.active_tokens DESC, c.sum_activation DESC, c.token_id) AS place
-    FROM counted AS c
-    JOIN vocabulary AS v ON v.tokenization = c.tokenization AND v.token_id = c.token_id
-    WHERE c.place = 1
+        t.active_tokens,
+        t.rank AS place
+    FROM card AS f
+    CROSS JOIN feature_top_token AS t
+    JOIN vocabulary AS v ON v.tokenization = f.tokenization AND v.token_id = t.token_id
+    WHERE t.sae = f.sae
+        AND t.feature = f.feature
+        AND t.rank <= 5
 ),
 by_contrast AS (
     SELECT
@@ -150,7 +138,6 @@ fact(place, part, number, section, fact, value, text) AS (
     UNION ALL
     SELECT 4, 0, t.place, 'fires most on', 'active_tokens', t.active_tokens, t.text
     FROM top_token AS t
-    WHERE t.place <= 5
     UNION ALL
     SELECT 5, c.contrast, 1, 'contrast ' || c.name, 'auroc', c.auroc, NULL
     FROM by_contrast AS c

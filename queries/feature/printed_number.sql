@@ -40,12 +40,11 @@ SELECT
     f.logit_kurtosis,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = s.tokenization AND v.token_id = t.token_id
         WHERE t.sae = f.sae
             AND t.feature = f.feature
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
-        LIMIT 1
+            AND t.rank = 1
     ) AS top_token,
     (f.top_logits ->> '$[0][0]')
         || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')

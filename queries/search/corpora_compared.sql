@@ -75,13 +75,11 @@ SELECT
     r.other_documents,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = chosen.tokenization AND v.token_id = t.token_id
         WHERE t.sae = r.sae
             AND t.feature = r.feature
-            AND t.corpus IN (here.key, there.key)
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
-        LIMIT 1
+            AND t.rank = 1
     ) AS top_token
 FROM ranked AS r
 CROSS JOIN chosen

@@ -19,7 +19,7 @@ fired AS (
         c.feature,
         CAST(SUM(c.documents) AS BIGINT) AS documents,
         CAST(SUM(c.active_tokens) AS BIGINT) AS active_tokens,
-        SUM(c.sum_1) AS sum_activation,
+        SUM(c.active_tokens * c.mean_active) AS sum_activation,
         MAX(c.max_activation) AS max_activation
     FROM feature_corpus AS c
     JOIN corpus AS k ON k.corpus = c.corpus
@@ -52,12 +52,11 @@ SELECT
     f.log_sparsity,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
         WHERE t.sae = r.sae
             AND t.feature = r.feature
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
-        LIMIT 1
+            AND t.rank = 1
     ) AS top_token
 FROM ranked AS r
 JOIN feature AS f ON f.sae = r.sae AND f.feature = r.feature

@@ -1,5 +1,5 @@
 -- title: Features specific to a corpus
--- description: Features that fire in one corpus rather than in the others. Specificity is the density in the corpus over the sum of the densities in it and in all the others: 1 is only here, 0.5 is alike.
+-- description: Features that fire in one corpus rather than in the others. Specificity is the density in the corpus over the sum of the densities in it and in all the others: 1 is only here, 0.5 is alike. The token is the one it fires on most in this corpus.
 -- database: atlas
 -- param corpus: VARCHAR = ''  -- corpus; empty: the first in the atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
@@ -77,7 +77,7 @@ SELECT
             AND t.corpus = target.key
         ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
         LIMIT 1
-    ) AS top_token
+    ) AS top_token_in_corpus
 FROM ranked AS r
 CROSS JOIN target
 ORDER BY r.specificity DESC NULLS LAST, r.density DESC, r.sae, r.feature

@@ -68,13 +68,11 @@ SELECT
     r.documents_elsewhere,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
         WHERE t.sae = r.sae
             AND t.feature = r.feature
-            AND t.corpus IN (SELECT k.corpus FROM corpus AS k WHERE k.domain = target.domain)
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
-        LIMIT 1
+            AND t.rank = 1
     ) AS top_token
 FROM ranked AS r
 CROSS JOIN target

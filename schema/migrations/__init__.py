@@ -17,7 +17,13 @@ from sqlalchemy.exc import DBAPIError
 
 from schema.copying import Run, copy_database, draft_for, put
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
-from schema.migrations import m001_create_tables, m002_quality_schedule, m003_groups, m004_sae_identity
+from schema.migrations import (
+    m001_create_tables,
+    m002_quality_schedule,
+    m003_groups,
+    m004_sae_identity,
+    m005_moments,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +37,13 @@ class Migration(Protocol):
         """Change the file; runs inside a transaction."""
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_create_tables, m002_quality_schedule, m003_groups, m004_sae_identity)
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_create_tables,
+    m002_quality_schedule,
+    m003_groups,
+    m004_sae_identity,
+    m005_moments,
+)
 VERSION = len(MIGRATIONS)
 CONTENT = """
     SELECT table_name || '.' || column_name

@@ -9,6 +9,7 @@ from schema.tables.activations import (
     feature_example,
     feature_histogram,
     feature_token,
+    feature_top_token,
     sae_corpus,
 )
 from schema.tables.attributions import explanation, feature_attribution, prompt_filter, token_attribution
@@ -56,6 +57,7 @@ __all__ = [
     "feature_neighbour",
     "feature_pair",
     "feature_token",
+    "feature_top_token",
     "ingest_run",
     "metadata",
     "migration",

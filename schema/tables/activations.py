@@ -87,20 +87,19 @@ feature_corpus = Table(
     Column("feature", Integer, nullable=False, autoincrement=False, comment=FEATURE),
     Column("documents", Integer, nullable=False, comment="Documents it fires in"),
     Column("active_tokens", BigInteger, nullable=False, comment="Tokens it fires on"),
-    Column("sum_1", Double, nullable=False, comment="Sum of activations"),
-    Column("sum_2", Double, nullable=False, comment="Sum of squares"),
-    Column("sum_3", Double, nullable=False, comment="Sum of cubes"),
-    Column("sum_4", Double, nullable=False, comment="Sum of fourth powers"),
     Column("max_activation", REAL, nullable=False, comment="Maximum"),
+    Column("mean_active", Double, nullable=False, comment="Mean over the tokens it fires on"),
+    Column("m2_active", Double, nullable=False, comment="Sum of squared deviations from mean_active over these tokens"),
+    Column("m3_active", Double, nullable=False, comment="Sum of the deviations' cubes"),
+    Column("m4_active", Double, nullable=False, comment="Sum of the deviations' fourth powers"),
     Column("density", Double, comment="Share of tokens it fires on"),
     Column("mean", Double, comment="Mean over all tokens, zeros included"),
     Column("std", Double, comment="Population standard deviation over all tokens"),
-    Column("skewness", Double, comment="Skewness over all tokens"),
-    Column("kurtosis", Double, comment="Kurtosis over all tokens (3 for a normal)"),
-    Column("mean_active", Double, comment="Mean over the tokens it fires on"),
+    Column("skewness", Double, comment="Skewness over all tokens; NULL where it does not vary"),
+    Column("kurtosis", Double, comment="Kurtosis over all tokens (3 for a normal); NULL where it does not vary"),
     Column("std_active", Double, comment="Population standard deviation over the tokens it fires on"),
     PrimaryKeyConstraint("sae", "corpus", "feature"),
-    comment="A feature on a corpus, where it fires at all: sums, and the moments that follow",
+    comment="A feature on a corpus, where it fires at all: centred sums, and the moments that follow",
 )
 
 feature_histogram = Table(
@@ -124,6 +123,22 @@ feature_token = Table(
     Column("active_tokens", BigInteger, nullable=False, comment="Times it fires on the token"),
     Column("sum_activation", Double, nullable=False, comment="Sum of its activations on the token"),
     comment="Which tokens a feature fires on",
+)
+
+feature_top_token = Table(
+    "feature_top_token",
+    metadata,
+    pointer("sae", SAE),
+    pointer("feature", FEATURE),
+    Column(
+        "rank", SmallInteger, nullable=False, comment="1 is the token it fires on most often, in all corpora together"
+    ),
+    Column("token_id", Integer, nullable=False, comment="Token id, in the vocabulary of the SAE's tokenization"),
+    Column("active_tokens", BigInteger, nullable=False, comment="Times it fires on the token"),
+    Column(
+        "sum_activation", Double, nullable=False, comment="Sum of its activations on the token; the larger is first"
+    ),
+    comment="A feature's top tokens: the ten it fires on most, over all corpora",
 )
 
 feature_example = Table(

@@ -6,36 +6,17 @@ WITH ranked AS (
     ORDER BY auroc DESC, p, feature
     LIMIT :limit
 ),
-counted AS (
-    SELECT
-        t.feature,
-        t.token_id,
-        SUM(t.active_tokens) AS active_tokens,
-        SUM(t.sum_activation) AS sum_activation
-    FROM ranked AS r
-    CROSS JOIN feature_token AS t ON t.sae = :sae AND t.feature = r.feature
-    GROUP BY t.feature, t.token_id
-),
-placed AS (
-    SELECT
-        feature,
-        token_id,
-        ROW_NUMBER() OVER (
-            PARTITION BY feature
-            ORDER BY active_tokens DESC, sum_activation DESC, token_id
-        ) AS place
-    FROM counted
-),
 spelled AS (
     SELECT
-        p.feature,
-        MAX(CASE WHEN p.place = 1 THEN v.text END) AS token_1,
-        MAX(CASE WHEN p.place = 2 THEN v.text END) AS token_2,
-        MAX(CASE WHEN p.place = 3 THEN v.text END) AS token_3
-    FROM placed AS p
-    JOIN vocabulary AS v ON v.tokenization = :tokenization AND v.token_id = p.token_id
-    WHERE p.place <= 3
-    GROUP BY p.feature
+        r.feature,
+        MAX(CASE WHEN t.rank = 1 THEN v.text END) AS token_1,
+        MAX(CASE WHEN t.rank = 2 THEN v.text END) AS token_2,
+        MAX(CASE WHEN t.rank = 3 THEN v.text END) AS token_3
+    FROM ranked AS r
+    CROSS JOIN feature_top_token AS t ON t.sae = :sae AND t.feature = r.feature
+    JOIN vocabulary AS v ON v.tokenization = :tokenization AND v.token_id = t.token_id
+    WHERE t.rank <= 3
+    GROUP BY r.feature
 )
 SELECT
     r.feature,

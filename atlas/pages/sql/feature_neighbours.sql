@@ -4,12 +4,11 @@ SELECT
     n.cosine,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = :tokenization AND v.token_id = t.token_id
         WHERE t.sae = n.sae
             AND t.feature = n.other_feature
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id, t.corpus
-        LIMIT 1
+            AND t.rank = 1
     ) AS token,
     f.top_logits ->> '$[0][0]' AS raises
 FROM feature_neighbour AS n

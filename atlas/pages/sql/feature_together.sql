@@ -30,12 +30,11 @@ SELECT
     s.max_activation,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = :tokenization AND v.token_id = t.token_id
         WHERE t.sae = :sae
             AND t.feature = s.feature
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id, t.corpus
-        LIMIT 1
+            AND t.rank = 1
     ) AS token
 FROM shared AS s
 ORDER BY s.windows DESC, s.max_activation DESC, s.feature

@@ -15,13 +15,11 @@ SELECT
     d.*,
     (
         SELECT v.text
-        FROM feature_token AS t
+        FROM feature_top_token AS t
         JOIN vocabulary AS v ON v.tokenization = :tokenization AND v.token_id = t.token_id
         WHERE t.sae = :sae
-            AND t.corpus = :corpus
             AND t.feature = d.feature
-        ORDER BY t.active_tokens DESC, t.sum_activation DESC, t.token_id
-        LIMIT 1
+            AND t.rank = 1
     ) AS top_token
 FROM dense AS d
 ORDER BY d.density DESC, d.feature

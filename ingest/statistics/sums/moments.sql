@@ -1,25 +1,36 @@
--- Population moments over all tokens that are not BOS, zeros included, from the sums.
+-- Population moments over all tokens that are not BOS: the centred sums of the tokens a feature fires on, merged with
+-- zeros for the silent ones. The mean over all lies `above` the zeros and `below` the mean of the active ones.
+-- NULL where a feature does not vary.
 UPDATE feature_corpus
 SET
-  density = 1.0 * active_tokens / n,
-  mean = sum_1 / n,
-  std = SQRT(GREATEST(0, sum_2 / n - POWER(sum_1 / n, 2))),
-  skewness = CASE
-    WHEN sum_2 / n > POWER(sum_1 / n, 2)
-    THEN (sum_3 / n - 3 * (sum_1 / n) * (sum_2 / n) + 2 * POWER(sum_1 / n, 3)) / POWER(sum_2 / n - POWER(sum_1 / n, 2), 1.5)
-  END,
-  kurtosis = CASE
-    WHEN sum_2 / n > POWER(sum_1 / n, 2)
-    THEN (sum_4 / n - 4 * (sum_1 / n) * (sum_3 / n) + 6 * POWER(sum_1 / n, 2) * (sum_2 / n) - 3 * POWER(sum_1 / n, 4))
-      / POWER(sum_2 / n - POWER(sum_1 / n, 2), 2)
-  END,
-  mean_active = sum_1 / active_tokens,
-  std_active = SQRT(GREATEST(0, sum_2 / active_tokens - POWER(sum_1 / active_tokens, 2)))
+  density = active_tokens / n,
+  mean = above,
+  std = SQRT(m2 / n),
+  skewness = CASE WHEN m2 > 0 THEN (m3 / n) / POWER(m2 / n, 1.5) END,
+  kurtosis = CASE WHEN m2 > 0 THEN (m4 / n) / POWER(m2 / n, 2) END,
+  std_active = SQRT(m2_active / active_tokens)
 FROM (
-  SELECT CAST(tokens AS DOUBLE) AS n
-  FROM sae_corpus
-  WHERE sae = $sae
-    AND corpus = $corpus
-) AS total
-WHERE sae = $sae
-  AND corpus = $corpus;
+  SELECT
+    feature,
+    n,
+    above,
+    m2_active + active_tokens * POWER(below, 2) + silent * POWER(above, 2) AS m2,
+    m3_active + 3 * below * m2_active + active_tokens * POWER(below, 3) - silent * POWER(above, 3) AS m3,
+    m4_active + 4 * below * m3_active + 6 * POWER(below, 2) * m2_active + active_tokens * POWER(below, 4)
+      + silent * POWER(above, 4) AS m4
+  FROM (
+    SELECT
+      stored.*,
+      CAST(tokens AS DOUBLE) AS n,
+      tokens - active_tokens AS silent,
+      mean_active * (active_tokens / n) AS above,
+      mean_active * (silent / n) AS below
+    FROM feature_corpus AS stored
+    JOIN sae_corpus USING (sae, corpus)
+    WHERE sae = $sae
+      AND corpus = $corpus
+  )
+) AS merged
+WHERE feature_corpus.sae = $sae
+  AND feature_corpus.corpus = $corpus
+  AND feature_corpus.feature = merged.feature;

@@ -1,5 +1,5 @@
 -- The next documents of a corpus that an SAE has encoded but whose activations are in no sum,
--- in order, within a number of tokens (always at least one); and their activations.
+-- in order, within a number of tokens (always at least one); their activations, and the features that fire.
 CREATE TEMP TABLE unsummed AS
 WITH ordered AS (
   SELECT document, coverage.contexts, coverage.tokens, SUM(coverage.tokens) OVER (ORDER BY document) - coverage.tokens AS before
@@ -25,3 +25,7 @@ FROM activation
 JOIN wanted USING (context)
 WHERE sae = $sae
   AND context BETWEEN (SELECT MIN(context) FROM wanted) AND (SELECT MAX(context) FROM wanted);
+
+CREATE TEMP TABLE touched AS
+SELECT DISTINCT feature
+FROM fresh;
