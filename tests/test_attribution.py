@@ -225,3 +225,22 @@ def tiny_writer() -> tuple[torch.nn.Module, object, GPT2]:
     model.config.task_specific_params = {"text-generation": {"do_sample": False, "max_length": 50}}
     bridge = build_bridge_from_module(model, "GPT2LMHeadModel", hf_config=config, model_name="writer")
     return model, tokenizer, GPT2.of(bridge)
+
+
+def test_standard_errors_of_features_of_pocket_cover_their_values(subject: Subject) -> None:
+    """Ten tokens, all 1,024 coalitions: 8 pairs of orders against the exact values of the features that fire."""
+    gpt2, sae = subject
+    tokens = np.array([33, 319, 6159, 948, 5, 712, 90, 1801, 44, 2020])
+    every = feature_readout(sae, range(sae.d_sae), largest=True)
+    full = TokenGame(gpt2, every, tokens, BOS, "end_of_text")(np.ones((1, len(tokens)), dtype=bool))[0]
+    firing = np.argsort(-full)[:20].tolist()
+    game = TokenGame(gpt2, feature_readout(sae, firing, largest=True), tokens, BOS, "end_of_text")
+    table, powers = game(every_coalition(len(tokens))), 2 ** np.arange(len(tokens))[::-1]
+    exact = exact_values(lambda rows: table[rows @ powers], len(tokens)).values
+    within = []
+    for seed in range(40):
+        estimate = permutation_values(lambda rows: table[rows @ powers], len(tokens), 8, seed)
+        assert estimate.standard_error is not None
+        assert (estimate.standard_error > 0).all()
+        within.append(np.abs(estimate.values - exact) <= 2 * estimate.standard_error)
+    assert np.mean(within) >= 0.95

@@ -85,6 +85,24 @@ def test_what_is_stored_is_not_computed_again(explained: Path) -> None:
     assert counts(explained) == before
 
 
+def test_errors_that_a_migration_forgot_are_computed_again(explained: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(explained, tmp_path / "atlas.duckdb"))
+    sampled = "JOIN explanation USING (explanation) WHERE estimator = 'permutation' AND question = 'token'"
+    sql = f"SELECT explanation, position, value, standard_error FROM token_attribution {sampled} ORDER BY ALL"
+    with open_atlas(path) as atlas:
+        before = atlas.rows(sql)
+        atlas.rows("UPDATE token_attribution SET standard_error = NULL")
+    request = ExplainRequest(path, "token", TOKENS, documents=("medical",), limit=3)
+    result = explain(request)
+    assert set(result.new) == {row[0] for row in before}
+    with open_atlas(path, read_only=True) as atlas:
+        after = atlas.rows(sql)
+        assert not any(finding.violations for finding in verify(atlas))
+    np.testing.assert_allclose(np.array(after, float), np.array(before, float), rtol=1e-4, atol=1e-4)
+    assert counts(path)["explanation"] == counts(explained)["explanation"]
+    assert explain(request).new == []
+
+
 def test_prompts_shared_between_threads_give_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
     """Also where a prompt is given twice: its second answer is known by then."""
     found, threads = [], torch.get_num_threads()

@@ -115,6 +115,38 @@ def test_permutations_converge_within_their_standard_error() -> None:
     assert permutation_values(game, 8, 1).standard_error is None
 
 
+def threshold_game(players: int, seed: int, outputs: int = 10) -> Game:
+    """What features do: the largest of a few sums over some of the players, where it comes over a threshold."""
+    draw, coalitions = np.random.default_rng(seed), every_coalition(players).astype(float)
+    table = np.zeros((2**players, outputs))
+    for output in range(outputs):
+        for _ in range(draw.integers(1, 4)):
+            weight = draw.normal(size=players) * (draw.random(players) < 0.5)
+            threshold = draw.uniform(0, 0.8) * weight.clip(0).sum()
+            table[:, output] = np.maximum(table[:, output], coalitions @ weight - threshold)
+    powers = 2 ** np.arange(players)[::-1]
+    return lambda rows: table[rows @ powers]
+
+
+@pytest.mark.parametrize("pairs", [4, 8, 16])
+def test_standard_errors_cover_rare_and_large_rises(pairs: int) -> None:
+    """Nominal: 0.95 within 2 errors. Players that owe something are counted apart: the others are easily right."""
+    within, owing = [], []
+    for seed in range(12):
+        game = threshold_game(9, seed)
+        exact = exact_values(game, 9).values
+        for draw in range(12):
+            estimate = permutation_values(game, 9, pairs, draw)
+            assert estimate.standard_error is not None
+            off = np.abs(estimate.values - exact)
+            within.append(off <= 2 * estimate.standard_error + 1e-12)
+            owing.append(np.abs(exact) > 1e-9)
+            assert (estimate.standard_error[:, np.ptp(estimate.values, axis=0) > 0] > 0).all()
+    hits, counted = np.stack(within), np.stack(owing)
+    assert hits.mean() >= 0.95
+    assert hits[counted].mean() >= 0.93
+
+
 def test_permutations_are_exact_where_players_only_meet_in_pairs() -> None:
     weights = np.random.default_rng(0).normal(size=(9, 9))
 

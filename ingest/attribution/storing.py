@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from sqlalchemy import Table
 
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.questions import Answer, Asked
@@ -62,26 +63,65 @@ class Asking:
 
 
 def stored(atlas: Atlas, identities: Iterable[str]) -> dict[str, int]:
-    """The explanations among these that the atlas holds: identity -> key."""
-    sql = "SELECT identity, explanation FROM explanation WHERE identity IN (SELECT UNNEST($1))"
-    return dict(atlas.rows(sql, [list(identities)]))
+    """The explanations among these that the atlas holds, with their errors: identity -> key."""
+    return dict(atlas.rows(f"{_KNOWN} AND NOT {_FORGOTTEN}", [list(identities)]))
+
+
+_KNOWN = "SELECT identity, explanation FROM explanation AS e WHERE identity IN (SELECT UNNEST($1))"
+_FORGOTTEN = """(
+    estimator = 'permutation'
+    AND evaluations > 2 * players
+    AND (
+        EXISTS (FROM token_attribution AS t WHERE t.explanation = e.explanation AND t.standard_error IS NULL)
+        OR EXISTS (FROM feature_attribution AS f WHERE f.explanation = e.explanation AND f.standard_error IS NULL)
+    )
+)"""
+"""Values of several pairs whose errors, by an older rule, a migration has set to NULL. A single pair has none."""
 
 
 def store(atlas: Atlas, asking: Asking, explained: Sequence[Explained], run: int) -> list[int]:
-    """Append explanations with their values; to be called inside a transaction. Their keys."""
+    """Append explanations with their values, or renew their errors; to be called inside a transaction. Their keys."""
+    known = dict(atlas.rows(_KNOWN, [[one.identity for one in explained]]))
+    fresh = [one for one in explained if one.identity not in known]
     first = atlas.next_key(tables.explanation)
-    keys = list(range(first, first + len(explained)))
+    keys = known | {one.identity: first + number for number, one in enumerate(fresh)}
     rows: dict[str, list[Row]] = {name: [] for name in _TABLES}
-    for key, one in zip(keys, explained, strict=True):
+    for one in explained:
+        key, (table, players) = keys[one.identity], _players(asking, one)
+        if one.identity in known:
+            _renew_errors(atlas, _TABLES[table], key, list(players))
+            continue
         rows["explanation"].append({"explanation": key, "ingest_run": run} | _explanation(asking, one))
-        players = _feature_rows(asking, one) if one.answer.parts is not None else _token_rows(asking, one)
-        table = "feature_attribution" if one.answer.parts is not None else "token_attribution"
         rows[table] += [{"explanation": key} | player for player in players]
         rows["prompt_filter"] += [{"explanation": key} | row for row in _filter_rows(asking, one)]
     for name, found in rows.items():
         if found:
             atlas.append(_TABLES[name], pa.Table.from_pylist(found))
-    return keys
+    return [keys[one.identity] for one in explained]
+
+
+def _players(asking: Asking, one: Explained) -> tuple[str, Iterable[Row]]:
+    """The table of an explanation's players, and their rows."""
+    if one.answer.parts is not None:
+        return "feature_attribution", _feature_rows(asking, one)
+    return "token_attribution", _token_rows(asking, one)
+
+
+def _renew_errors(atlas: Atlas, table: Table, key: int, players: Sequence[Row]) -> None:
+    """Give the values of an explanation their standard errors."""
+    place = list(table.primary_key.columns)[1].name
+    errors = pa.table({name: [player[name] for player in players] for name in (place, "standard_error")})
+    with atlas.registered(renewed=errors):
+        atlas.rows(
+            f"""
+            UPDATE {table.name}
+            SET standard_error = renewed.standard_error
+            FROM renewed
+            WHERE {table.name}.explanation = $1
+              AND {table.name}.{place} = renewed.{place}
+            """,
+            [key],
+        )
 
 
 _TABLES = {
