@@ -15,6 +15,7 @@ from ingest.attribution.questions import Answer, Asked
 from ingest.attribution.request import Method, Question
 from ingest.attribution.study_filter import term_rank, value_ranks
 from ingest.attribution.subject import Subject
+from ingest.models.identity import canonical, model_config, sae_config
 from ingest.sae_keys import Keys
 from schema import tables
 from schema.store import Atlas
@@ -52,7 +53,9 @@ class Asking:
             self.question,
             subject.model.weights_sha256,
             asdict(subject.model.processing),
+            canonical(model_config(subject.model)),
             subject.sae.weights_sha256 if self.question != "token" else None,
+            canonical(sae_config(subject.sae, subject.model)) if self.question != "token" else None,
             [subject.bos, *prompt.token_ids.tolist()],
             [prompt.document, prompt.ordinal],
             asdict(asked),
