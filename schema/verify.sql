@@ -338,6 +338,8 @@ FROM (
   SELECT contrast, sae, feature FROM feature_domain
   UNION
   SELECT contrast, sae, feature FROM feature_evidence
+  UNION
+  SELECT contrast, sae, feature FROM feature_lift
 )
 ANTI JOIN feature_contrast USING (contrast, sae, feature);
 

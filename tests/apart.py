@@ -58,7 +58,8 @@ def scores_of(rng: np.random.Generator, documents: Documents, n_features: int, l
     feature, document = np.nonzero(fires)
     score = np.exp(rng.normal(size=len(feature)) + about[feature, document])
     zeros = np.zeros(n_features)
-    return Scores(documents, range(n_features), feature, document, score, score * 2, zeros)
+    once = np.ones(len(feature), dtype=int)
+    return Scores(documents, range(n_features), feature, document, score, score * 2, once, zeros)
 
 
 def relabelled(rng: np.random.Generator, scores: Scores) -> Scores:

@@ -198,6 +198,123 @@ def test_entropies_and_shares_equal_scipy_on_the_raw_rows(atlas: Atlas) -> None:
         assert row["document_entropy"] == pytest.approx(stats.entropy(own["context"].value_counts(), base=2), abs=1e-9)
 
 
+def test_lifts_equal_sums_over_the_raw_tokens(atlas: Atlas) -> None:
+    tokens = atlas.arrow(
+        """
+        SELECT document, token_id, positive, split = 'confirmation' AS later, feature, activation
+        FROM token
+        JOIN contrast_document ON document = context
+        LEFT JOIN activation USING (context, position)
+        """
+    ).to_pandas()
+    all_tokens = atlas.arrow(
+        """
+        SELECT token_id, positive, split = 'confirmation' AS later
+        FROM token
+        JOIN contrast_document ON document = context
+        """
+    ).to_pandas()
+    for part, inside in (("all", all_tokens["later"] >= 0), ("discovery", ~all_tokens["later"])):
+        chosen = all_tokens[inside]
+        sizes = chosen["positive"].sum(), (~chosen["positive"]).sum()
+        rows = atlas.arrow(f"SELECT * FROM feature_lift WHERE part = '{part}'").to_pandas().set_index("feature")
+        for feature in (0, 1, 3, 4):
+            own = tokens[tokens["feature"] == feature]
+            chance = own["token_id"].value_counts() / all_tokens["token_id"].value_counts()
+            expected = chosen["token_id"].map(chance).fillna(0)
+            sided = list(zip((True, False), sizes, strict=True))
+            words = [expected[chosen["positive"] == side].sum() / size for side, size in sided]
+            own = own if part == "all" else own[~own["later"]]
+            fires = [(own["positive"] == side).sum() / size for side, size in sided]
+            mass = [own["activation"][own["positive"] == side].sum() for side in (True, False)]
+            found = rows.loc[feature]
+            assert found["density_positive"] == pytest.approx(fires[0])
+            assert found["density_control"] == pytest.approx(fires[1])
+            assert found["mass_share"] == pytest.approx(mass[0] / sum(mass), rel=1e-6)
+            if fires[1]:
+                assert found["lift"] == pytest.approx(fires[0] / fires[1])
+                assert found["word_lift"] == pytest.approx(words[0] / words[1])
+                assert found["mass_lift"] == pytest.approx(mass[0] / sizes[0] / (mass[1] / sizes[1]), rel=1e-6)
+            else:
+                assert np.isnan(found[["lift", "lift_high", "mass_lift"]].astype(float)).all()
+                assert found["lift_low"] > 3
+            assert found["density_positive_low"] <= found["density_positive"] <= found["density_positive_high"]
+
+
+def test_different_tokens_are_counted_and_their_interval_leaves_out_a_group_at_a_time(atlas: Atlas) -> None:
+    raw = atlas.arrow(
+        """
+        SELECT feature, token_id, COALESCE(template, external_id) AS member
+        FROM activation
+        JOIN token USING (context, position)
+        JOIN document ON document = context
+        """
+    ).to_pandas()
+    rows = atlas.arrow("SELECT * FROM feature_evidence JOIN feature_confirmation USING (contrast, sae, feature)")
+    counted = [row for row in rows.to_pylist() if row["auroc_discovery"] >= 0.6]
+    assert {row["feature"] for row in counted} >= {0, 1}
+    assert all(row["types"] is None for row in rows.to_pylist() if row["auroc_discovery"] < 0.6)
+    for row in counted:
+        own = raw[raw["feature"] == row["feature"]]
+        assert row["types"] == own["token_id"].nunique()
+        assert row["type_share"] == pytest.approx(row["types"] / len(own))
+        members = own["member"].unique()
+        if len(members) < 5:
+            assert row["type_share_low"] is None
+            continue
+        left = [own[own["member"] != member] for member in members]
+        shares = np.array([part["token_id"].nunique() / len(part) for part in left])
+        error = np.sqrt((len(shares) - 1) * shares.var())
+        reach = stats.t.ppf(0.975, len(shares) - 1) * error
+        assert row["type_share_low"] == pytest.approx(max(row["type_share"] - reach, 0))
+        assert row["type_share_high"] == pytest.approx(min(row["type_share"] + reach, 1))
+
+
+def test_candidates_stand_in_an_order_that_the_discovery_half_gives(atlas: Atlas) -> None:
+    rows = atlas.arrow(
+        """
+        SELECT n.*, l.word_lift_low AS words, p
+        FROM feature_confirmation AS n
+        JOIN feature_contrast USING (contrast, sae, feature)
+        LEFT JOIN (SELECT * FROM feature_lift WHERE part = 'discovery') AS l USING (contrast, sae, feature)
+        ORDER BY place_discovery
+        """
+    ).to_pylist()
+    assert [row["place_discovery"] for row in rows] == list(range(1, len(rows) + 1))
+    keys = [
+        (
+            -(row["words"] or 0) if row["auroc_discovery"] >= 0.65 else 0,
+            -row["auroc_discovery"],
+            row["p"],
+            row["feature"],
+        )
+        for row in rows
+    ]
+    assert keys == sorted(keys)
+    listed = [row["feature"] for row in run_query(atlas, "candidates", {"limit": 1000}).to_pylist()]
+    assert listed == [row["feature"] for row in rows]
+    assert listed.index(0) < listed.index(3), "punctuation, which only follows length, stands behind"
+
+
+def test_the_funnel_ends_with_what_is_listed(atlas: Atlas) -> None:
+    for values in ({}, {"min_coverage": 0}, {"max_top_token": 1, "min_lift": 1, "max_control": 1, "min_word_lift": 0}):
+        funnel = [row["features"] for row in run_query(atlas, "funnel", values).to_pylist()]
+        assert funnel == sorted(funnel, reverse=True)
+        assert funnel[-1] == run_query(atlas, "monosemantic", {**values, "limit": 1000}).num_rows
+        assert funnel[-1] >= 1
+
+
+def test_terms_that_are_not_marked_empty_nothing(planted_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "unmarked.duckdb"
+    path.write_bytes(planted_path.read_bytes())
+    with open_atlas(path) as opened:
+        opened.rows("UPDATE document SET term = NULL, term_start = NULL, term_end = NULL")
+        compute_contrast(opened, "unmarked", ["domain=medicine"], [f"domain={d}" for d in CONTROLS])
+        assert opened.rows("SELECT terms FROM sae_contrast ORDER BY contrast") == [(12,), (0,)]
+        found = run_query(opened, "monosemantic", {"contrast": "unmarked"}).to_pylist()
+        assert [(row["feature"], row["term_coverage"]) for row in found] == [(0, None)]
+
+
 def test_pairs_equal_scipy(atlas: Atlas) -> None:
     for feature in (0, 3, 4):
         score, positive, _ = scores_of(atlas, feature)
@@ -215,7 +332,7 @@ def test_ranges_of_features_change_nothing(atlas: Atlas, tmp_path: Path) -> None
     with open_atlas(tmp_path / "whole.duckdb") as whole:
         compute_contrast(whole, "medical", ["domain=medicine"], [f"domain={d}" for d in CONTROLS], shuffles=40)
         tables = ("feature_contrast", "feature_confirmation", "feature_pair", "feature_domain", "feature_evidence")
-        for name in (*tables, "contrast_null", "contrast_correlation", "sae_contrast"):
+        for name in (*tables, "feature_lift", "contrast_null", "contrast_correlation", "sae_contrast"):
             sql = f"SELECT * FROM {name} ORDER BY ALL"
             for mine, theirs in zip(whole.rows(sql), atlas.rows(sql), strict=True):
                 assert list(mine) == [pytest.approx(c, rel=1e-9) if isinstance(c, float) else c for c in theirs]

@@ -52,6 +52,7 @@ CASES: dict[str, list[dict[str, str | int | float]]] = {
     "features_for_word": [{"word": "Cancer"}, {"word": "lung cancer", "limit": 3}, {"word": "eat"}],
     "features_that_move": [{}, {"min_prompts": 2, "limit": 3}],
     "features_together": [{"feature": 1}],
+    "funnel": [{}, {"sae": SECOND_SAE, "min_lift": 1, "max_control": 1}],
     "gradient_agreement": [{}],
     "hypothesis": [{}, {"sae": SECOND_SAE}],
     "ingest_runs": [{}, {"status": "failed"}],
@@ -59,7 +60,7 @@ CASES: dict[str, list[dict[str, str | int | float]]] = {
     "matched_controls": [{"max_q": 0.9}, {"limit": 2}],
     "monosemantic": [
         {"sae": "tiny/blocks.1.hook_resid_pre"},
-        {"max_q": 1, "min_f1": 0.4, "min_auroc": 0.5, "min_coverage": 0, "min_domain_auroc": 0.5},
+        {"max_q": 1, "min_f1": 0.4, "min_auroc": 0.5, "min_confirmed": 0.5, "min_coverage": 0, "max_control": 1},
     ],
     "nearest_features": [{"feature": 1}, {"feature": 11, "sae": SECOND_SAE, "limit": 2}],
     "printed_number": [{"number": 6}, {"number": 12}],

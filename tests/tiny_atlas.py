@@ -28,6 +28,8 @@ Row = dict[str, Any]
 WINDOW = 11
 FEATURES = 12
 TOP, PER_OCTAVE, TOP_TOKENS = 5, 2, 10
+PARTS = {"all": 1.0, "discovery": 0.75, "confirmation": 1.25}
+"""Of a contrast's documents, and how far a figure of each is from that of all."""
 BOS_ACTIVATIONS = {0: 12.5, 9: 30.0}
 SAES = ("blocks.1.hook_resid_pre", "blocks.2.hook_resid_pre")
 CORPORA = (("notes/medical", "medicine"), ("notes/control", "everyday"), ("travel/places", "geography"))
@@ -425,10 +427,17 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
         _fill(atlas, "sae_contrast", [{"contrast": 0, "sae": sae, **counts, **_fms(sae), "documents_hash": "c" * 32}])
         _fill(atlas, "contrast_document", _compared(sae, positive, control, discovery))
         _fill(atlas, "feature_contrast", rows)
-        _fill(atlas, "feature_confirmation", (_confirmed(row) for row in rows))
+        ranked = sorted(rows, key=lambda row: (-row["auroc"], row["p"], row["feature"]))
+        _fill(
+            atlas,
+            "feature_confirmation",
+            (_confirmed(row) | {"place_discovery": ranked.index(row) + 1} for row in rows),
+        )
         _fill(atlas, "feature_pair", filter(None, (_paired(atlas, row) for row in rows)))
         _fill(atlas, "feature_domain", (_against_domain(row) for row in rows if row["q"] is not None))
         _fill(atlas, "feature_evidence", (_evidence(atlas, row) for row in rows))
+        lifted = (_lifted(atlas, row, part) for row in rows if row["q"] is not None for part in PARTS)
+        _fill(atlas, "feature_lift", lifted)
         _fill(atlas, "contrast_null", (_shuffled(sae, shuffle) for shuffle in range(1, 25)))
         _fill(atlas, "contrast_correlation", _correlations(sae))
 
@@ -522,7 +531,35 @@ def _evidence(atlas: Atlas, row: Row) -> Row:
         "document_entropy": math.log2(row["fires_positive"] + row["fires_control"]),
         "terms": terms,
         "term_coverage": terms / 6,
+        "types": len(counted),
+        "type_share": len(counted) / total,
+        "type_share_low": None,
+        "type_share_high": None,
     }
+
+
+def _lifted(atlas: Atlas, row: Row, part: str) -> Row:
+    """Lifts over all documents, and as each half might have shown them."""
+    sql = "SELECT document, active_tokens, sum_activation FROM feature_document WHERE sae = ? AND feature = ?"
+    fired = {key: held for key, *held in atlas.duckdb.execute(sql, [row["sae"], row["feature"]]).fetchall()}
+    tokens = [sum(len(text.split(" ")) for corpus, text, *_ in DOCUMENTS if corpus == side) for side in (0, 1)]
+    active, mass = (
+        [sum(held[n] for key, held in fired.items() if DOCUMENTS[key][0] == side) for side in (0, 1)] for n in (0, 1)
+    )
+    density = [n / size for n, size in zip(active, tokens, strict=True)]
+    rates = [n / size for n, size in zip(mass, tokens, strict=True)]
+    lift = density[0] / density[1] if density[1] else None
+    figures = {
+        "density_positive": density[0],
+        "density_control": density[1],
+        "lift": lift,
+        "word_lift": lift and lift * PARTS[part],
+        "mass_lift": rates[0] / rates[1] if rates[1] else None,
+        "mass_share": mass[0] / sum(mass),
+    }
+    low = {f"{name}_low": 4.0 if value is None else value / 2 for name, value in figures.items()}
+    high = {f"{name}_high": value and value * 2 for name, value in figures.items() if name != "mass_share"}
+    return _named(row) | {"part": part, "mass_share_high": 1.0} | figures | low | high
 
 
 def _shuffled(sae: int, shuffle: int) -> Row:

@@ -40,6 +40,7 @@ def command(
     """
     if not name.strip():
         raise click.UsageError("a contrast needs a name, such as medical")
+    from atlas.funnel import funnel_lines
     from ingest.contrasts.comparison import comparison
     from ingest.contrasts.job import compute_contrast
     from ingest.contrasts.scores import Unit
@@ -48,9 +49,10 @@ def command(
     with open_atlas(atlas) as opened:
         computed = compute_contrast(opened, name, positive, control, cast(Unit | None, unit), shuffles)
         compared = comparison(opened, name)
+        told = funnel_lines(opened, {"contrast": name})
     if computed:
         click.echo(f"{atlas}: contrast {name} computed for {', '.join(computed)}")
     else:
         click.echo(f"{atlas}: nothing new; contrast {name} stands as it was", err=True)
-    for sentence in compared:
+    for sentence in [*compared, *told]:
         click.echo(sentence, err=True)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from atlas.funnel import LISTS, funnel_lines
 from queries import GROUPS, SavedQuery, find_query, run_query, saved_queries
 from queries.formats import TEXTS
 from schema import QueryError, open_atlas
@@ -70,9 +71,10 @@ def command(
     else:
         with open_atlas(atlas, read_only=True) as opened:
             rows = _chosen(run_query(opened, name, values), columns)
+            told = funnel_lines(opened, values) if name == LISTS else []
         _write(rows, format_, output)
-        if not rows.num_rows:
-            click.echo(f"{name}: no rows", err=True)
+        for line in [f"{name}: no rows"] * (not rows.num_rows) + told:
+            click.echo(line, err=True)
 
 
 def _values(pairs: tuple[str, ...]) -> dict[str, str | int | float]:

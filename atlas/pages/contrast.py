@@ -10,7 +10,7 @@ from atlas.pages.charts.means import Means, draw_means, tell_means
 from atlas.pages.charts.null import Null, draw_null, tell_null
 from atlas.pages.charts.style import SMALL
 from atlas.pages.contrast_evidence import Evidence, speaks_against, speaks_for
-from atlas.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, means, null
+from atlas.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, funnel, means, null
 from atlas.pages.further import asked_further
 from atlas.pages.memory import Memory, kept
 from atlas.pages.page import Asked, Page, PageError
@@ -32,6 +32,7 @@ QUERIES = (
     "matched_controls",
     "domain_specificity",
     "monosemantic",
+    "funnel",
     "bos_effect",
     "concept_feature",
     "hypothesis",
@@ -78,6 +79,7 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "charts": await _charts(datasette, contrast, shuffled),
         "candidates": [_candidate(datasette, contrast, place, feature) for place, feature in enumerate(best, 1)],
         "survivors": _survivors(evidence),
+        "funnel": await funnel(datasette, contrast),
         "shown": SHOWN,
         "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
         "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),

@@ -10,7 +10,7 @@ from atlas.pages.charts.means import Means
 from atlas.pages.charts.null import Null
 from atlas.pages.memory import Memory, kept
 from atlas.pages.page import Asked, PageError
-from atlas.pages.reading import Row, row, rows
+from atlas.pages.reading import Row, row, rows, saved_rows
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -68,7 +68,7 @@ async def chosen(asked: Asked) -> Contrast:
 
 
 async def features(datasette: "Datasette", contrast: Contrast) -> list[Row]:
-    """The best features by AUROC, with what is known of each."""
+    """The first candidates, with what is known of each."""
     found = await rows(
         datasette, "contrast_features", **contrast.keys, tokenization=contrast.row["tokenization"], limit=SHOWN
     )
@@ -76,6 +76,12 @@ async def features(datasette: "Datasette", contrast: Contrast) -> list[Row]:
         spelled = (feature.pop(f"token_{place}") for place in (1, 2, 3))
         feature["top_tokens"] = [token for token in spelled if token is not None]
     return found
+
+
+async def funnel(datasette: "Datasette", contrast: Contrast) -> list[Row]:
+    """How many features are left after each test of meaning one thing; none where nothing fires."""
+    steps = await saved_rows(datasette, "funnel", contrast=contrast.row["name"], sae=contrast.row["sae_name"])
+    return [{**step, "of": steps[0]["features"]} for step in steps]
 
 
 async def means(datasette: "Datasette", contrast: Contrast) -> Means:

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from datasette.database import QueryInterrupted
 
 from atlas.pages.addresses import ACTIVATIONS, DATABASE
 from atlas.pages.page import PageError
+from queries import find_query
+from queries.parameters import Value
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -31,11 +34,18 @@ async def rows(datasette: "Datasette", name: str, /, **values: object) -> list[R
     Raises:
         PageError: it took longer than the server allows.
     """
-    try:
-        found = await datasette.get_database(DATABASE).execute(sql(name), values)
-    except QueryInterrupted as error:
-        raise PageError("the server is too busy to read this page; try again in a moment", 503) from error
-    return [dict(row) for row in found.rows]
+    return await _executed(datasette, sql(name), values)
+
+
+async def saved_rows(datasette: "Datasette", query: str, /, **values: Value) -> list[Row]:
+    """The rows of a saved query on the database `atlas`, with the defaults of what is not given.
+
+    Raises:
+        PageError: it took longer than the server allows.
+    """
+    saved = find_query(query)
+    defaults = {parameter.name: parameter.default for parameter in saved.parameters}
+    return await _executed(datasette, saved.sql, {**defaults, **values})
 
 
 async def row(datasette: "Datasette", name: str, /, **values: object) -> Row | None:
@@ -65,6 +75,14 @@ async def activation_rows(datasette: "Datasette", name: str, /, **values: object
         log.warning("%s: the database of activations does not answer: %s", name, error)
         return None
     return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+async def _executed(datasette: "Datasette", statement: str, values: Mapping[str, object]) -> list[Row]:
+    try:
+        found = await datasette.get_database(DATABASE).execute(statement, values)
+    except QueryInterrupted as error:
+        raise PageError("the server is too busy to read this page; try again in a moment", 503) from error
+    return [dict(row) for row in found.rows]
 
 
 async def sae_named(datasette: "Datasette", name: str) -> Row:

@@ -84,7 +84,9 @@ BROWSING = {
     ),
     "feature_attribution": Browsing(facets=("sae",), indexes=(("sae", "feature"),)),
     "feature_confirmation": Browsing(
-        sort_desc="auroc", facets=("contrast", "sae"), indexes=(("auroc",), ("sae", "feature"))
+        sort="place_discovery",
+        facets=("contrast", "sae"),
+        indexes=(("auroc",), ("contrast", "sae", "place_discovery"), ("sae", "feature")),
     ),
     "feature_contrast": Browsing(
         sort_desc="auroc",
@@ -108,6 +110,11 @@ BROWSING = {
         hidden=True, note="The table example shows these with their text; the atlas file holds all."
     ),
     "feature_histogram": Browsing(),
+    "feature_lift": Browsing(
+        sort_desc="word_lift",
+        facets=("contrast", "sae", "part"),
+        indexes=(("lift",), ("word_lift",), ("sae", "feature")),
+    ),
     "feature_neighbour": Browsing(sort_desc="cosine", facets=("sae",), indexes=(("cosine",), ("sae", "other_feature"))),
     "feature_pair": Browsing(
         sort_desc="share_higher", facets=("contrast", "sae"), indexes=(("share_higher",), ("sae", "feature"))

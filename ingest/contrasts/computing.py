@@ -11,12 +11,17 @@ from ingest.contrasts.concept import EVIDENCE, MOMENTS, BestSplits, correlation_
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
 from ingest.contrasts.evidence import evidence_rows
 from ingest.contrasts.figures import MIN_DOCUMENTS, Columns, contrast_columns, q_values, seen, tested
+from ingest.contrasts.lifts import Lifts
 from ingest.contrasts.matched import MIN_DIFFERENCES, domain_columns, pair_columns
+from ingest.contrasts.ordering import places
 from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks
 from ingest.statistics.lengths import difference_p, lengths_of
 from ingest.statistics.paired import pair_numbers
 from ingest.statistics.study import study_kept
 from schema.store import Atlas
+
+FAVOURED = 0.6
+"""AUROC from which on a feature's different tokens are counted."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,13 @@ class Figures:
 
 def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit) -> Figures:
     """Every figure of a contrast for an SAE but its null."""
-    best, weights = BestSplits(documents), bootstrap_weights(documents)
+    best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), Lifts(atlas, sae, documents)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
     for scores in read_chunks(atlas, sae, d_sae, documents, unit):
         best.add(scores)
         for name, columns in _chunk(scores, weights).items():
             parts[name].append(columns)
+        parts["feature_lift"].append(lifts.columns(scores))
     found = {name: _joined(columns) for name, columns in parts.items()}
     contrast, pair = found["feature_contrast"], found["feature_pair"]
     chosen = contrast["fires_positive"] + contrast["fires_control"] >= MIN_DOCUMENTS
@@ -42,13 +48,22 @@ def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, un
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
     found["feature_confirmation"] |= discovered(found["feature_confirmation"])
     pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
+    confirmation = found["feature_confirmation"]
+    confirmation["place_discovery"] = places(contrast, confirmation, found["feature_lift"])
     tables = {name: _table(columns) for name, columns in found.items()}
-    tables["feature_evidence"], n_terms = evidence_rows(atlas, sae, documents)
+    tables["feature_evidence"], n_terms = evidence_rows(atlas, sae, documents, _favoured(found))
     aligned = _aligned(atlas, sae, d_sae, tables, contrast["feature"][chosen])
     tables["contrast_document"] = document_rows(documents)
     tables["contrast_correlation"] = correlation_rows(aligned)
     counts = _counts(documents) | {"features_tested": int(chosen.sum()), "terms": n_terms}
     return Figures(tables, counts | fms_columns(best.monosemanticity()))
+
+
+def _favoured(found: dict[str, Columns]) -> np.ndarray:
+    """Features that tell the sides apart on the discovery half, or on all documents where it is too small."""
+    discovered = found["feature_confirmation"]["auroc_discovery"]
+    auroc = np.where(np.isfinite(discovered), discovered, found["feature_contrast"]["auroc"])
+    return np.asarray(found["feature_contrast"]["feature"][auroc >= FAVOURED])
 
 
 def _chunk(scores: Scores, weights: np.ndarray) -> dict[str, Columns]:

@@ -73,8 +73,9 @@ class Documents:
 class Scores:
     """What a range of features gives on the documents; a feature that is silent on a document has no row.
 
-    Shapes: feature, document, score, total (row,), where feature counts from the first of the range and document is
-    a place among the documents, score the maximum over the unit, total the sum over the document; bos (n_features,).
+    Shapes: feature, document, score, total, active (row,), where feature counts from the first of the range and
+    document is a place among the documents, score the maximum over the unit, total the sum over the document, active
+    the document's tokens it fires on; bos (n_features,).
     """
 
     documents: Documents
@@ -83,6 +84,7 @@ class Scores:
     document: Int[np.ndarray, " row"]
     score: Float[np.ndarray, " row"]
     total: Float[np.ndarray, " row"]
+    active: Int[np.ndarray, " row"]
     bos: Float[np.ndarray, " n_features"]
 
     def __len__(self) -> int:
@@ -108,6 +110,7 @@ class Scores:
             document=self.document[rows],
             score=self.score[rows],
             total=self.total[rows],
+            active=self.active[rows],
         )
 
     @property
@@ -208,7 +211,7 @@ def read_scores(atlas: Atlas, sae: int, documents: Documents, unit: Unit, featur
     with atlas.registered(chosen=chosen):
         rows = atlas.arrow(
             f"""
-            SELECT feature - $first AS feature, place, {score} AS score, sum_activation
+            SELECT feature - $first AS feature, place, {score} AS score, sum_activation, active_tokens
             FROM feature_document
             JOIN chosen USING (document)
             WHERE sae = $sae
@@ -228,6 +231,7 @@ def read_scores(atlas: Atlas, sae: int, documents: Documents, unit: Unit, featur
         document=rows["place"].to_numpy(),
         score=rows["score"].to_numpy(),
         total=rows["sum_activation"].to_numpy(),
+        active=rows["active_tokens"].to_numpy(),
         bos=bos,
     )
 

@@ -135,11 +135,11 @@ def best_features(atlas: Atlas, contrast: str, sae: int, best: int) -> Sequence[
     rows = atlas.rows(
         """
         SELECT feature
-        FROM feature_contrast
+        FROM feature_confirmation
         JOIN contrast USING (contrast)
         WHERE name = ?
           AND sae = ?
-        ORDER BY auroc DESC, p, feature
+        ORDER BY place_discovery
         LIMIT ?
         """,
         [contrast, sae, best],

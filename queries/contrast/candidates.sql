@@ -1,5 +1,5 @@
--- title: Candidates of a contrast, by AUROC
--- description: Features that fire on the positive documents rather than on the control ones, best first. AUROC is the chance that a positive document outranks a control one (0.5 is chance, 1 is perfect); q is the share of false discoveries to expect down to this feature. The example is the beginning of the document on which the feature is strongest.
+-- title: Candidates of a contrast
+-- description: Features that fire on the positive documents rather than on the control ones, ordered by the discovery half: those that tell documents apart come first (AUROC from 0.65), the most surely positive words ahead (word_lift). auroc and q are of all documents, auroc_confirmed and lift (density on positive over control tokens, NULL if silent there) of the other half; the example is its strongest.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
@@ -11,21 +11,24 @@ WITH best AS (
         sc.documents_positive,
         sc.documents_control,
         s.tokenization,
-        s.label AS name
+        s.label AS name,
+        n.auroc AS auroc_confirmed,
+        n.place_discovery
     FROM feature_contrast AS fc
     JOIN contrast AS c ON c.contrast = fc.contrast
     JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
     JOIN sae AS s ON s.sae = fc.sae
+    JOIN feature_confirmation AS n ON n.contrast = fc.contrast AND n.sae = fc.sae AND n.feature = fc.feature
     WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
         AND :sae IN ('', s.label, s.pinned)
         AND COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
-    ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature
+    ORDER BY n.place_discovery, fc.sae
     LIMIT :limit
 ),
 ranked AS (
     SELECT
         best.*,
-        ROW_NUMBER() OVER (ORDER BY auroc DESC, p, sae, feature) AS place
+        ROW_NUMBER() OVER (ORDER BY place_discovery, sae) AS place
     FROM best
 ),
 seen AS (
@@ -85,7 +88,9 @@ SELECT
     r.name AS sae,
     r.feature,
     r.auroc,
+    r.auroc_confirmed,
     r.q,
+    j.lift,
     w.first || COALESCE(' | ' || w.second, '') || COALESCE(' | ' || w.third, '') AS top_tokens,
     CASE WHEN LENGTH(d.text) <= 160 THEN d.text ELSE SUBSTR(d.text, 1, 157) || '...' END AS example,
     r.p,
@@ -94,10 +99,17 @@ SELECT
     r.fires_control,
     r.documents_control,
     r.mean_difference,
+    j.lift_low,
+    j.lift_high,
+    j.word_lift,
+    j.density_control,
+    j.mass_share,
     1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
     k.name AS example_corpus,
     d.external_id AS example_document
 FROM ranked AS r
+LEFT JOIN feature_lift AS j
+    ON j.contrast = r.contrast AND j.sae = r.sae AND j.feature = r.feature AND j.part = 'confirmation'
 LEFT JOIN seen ON seen.sae = r.sae
 LEFT JOIN fired ON fired.sae = r.sae AND fired.feature = r.feature
 LEFT JOIN spelled AS w ON w.sae = r.sae AND w.feature = r.feature

@@ -23,6 +23,7 @@ from schema.migrations import (
     m003_groups,
     m004_sae_identity,
     m005_moments,
+    m006_questions,
 )
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m003_groups,
     m004_sae_identity,
     m005_moments,
+    m006_questions,
 )
 VERSION = len(MIGRATIONS)
 CONTENT = """

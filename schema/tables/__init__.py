@@ -23,6 +23,7 @@ from schema.tables.contrasts import (
     feature_contrast,
     feature_domain,
     feature_evidence,
+    feature_lift,
     feature_pair,
     sae_contrast,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "feature_evidence",
     "feature_example",
     "feature_histogram",
+    "feature_lift",
     "feature_neighbour",
     "feature_pair",
     "feature_token",

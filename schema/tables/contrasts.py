@@ -15,6 +15,12 @@ from sqlalchemy import (
 
 from schema.tables.base import key, metadata, pointer
 
+
+def _interval(name: str, unknown: str = "") -> tuple[Column[float], Column[float]]:
+    low = Column(f"{name}_low", Double, comment=f"Lower end of the interval of {name}")
+    return low, Column(f"{name}_high", Double, comment=f"Upper end{unknown}")
+
+
 contrast = Table(
     "contrast",
     metadata,
@@ -170,6 +176,11 @@ feature_confirmation = Table(
     Column("study_positive_discovery", Double, comment="study_positive over the discovery half alone"),
     Column("study_control_discovery", Double, comment="study_control over the discovery half alone"),
     Column("study_kept_discovery", Boolean, comment="Whether the study's filter keeps it on the discovery half alone"),
+    Column(
+        "place_discovery",
+        Integer,
+        comment="Its place among the candidates, by discovery: AUROC of at least 0.65 by word_lift_low, then by AUROC",
+    ),
     PrimaryKeyConstraint("contrast", "sae", "feature"),
     comment="A feature in a contrast, chosen on one half of the documents and judged on the other; "
     "NULL where a half has fewer than 5 groups of a side",
@@ -224,8 +235,44 @@ feature_evidence = Table(
     Column("document_entropy", Double, nullable=False, comment="Entropy of its active tokens over documents, bits"),
     Column("terms", Integer, nullable=False, comment="Terms on which it fires, on a token that overlaps the term"),
     Column("term_coverage", Double, comment="terms over all distinct terms of the positive documents; NULL without"),
+    Column(
+        "types",
+        Integer,
+        comment="Different tokens it fires on in the documents compared; NULL where AUROC is below 0.6",
+    ),
+    Column("type_share", Double, comment="types over its active tokens there: falls as the texts grow"),
+    Column("type_share_low", Double, comment="Lower end of its interval at level 0.95, jackknife over groups"),
+    Column("type_share_high", Double, comment="Upper end; NULL if it fires in fewer than 5 groups"),
     PrimaryKeyConstraint("contrast", "sae", "feature"),
     comment="How concentrated a feature is: one token, a few documents, or all the terms of the concept",
+)
+
+feature_lift = Table(
+    "feature_lift",
+    metadata,
+    pointer("contrast", "Contrast"),
+    pointer("sae", "SAE of the feature"),
+    Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
+    Column("part", String, nullable=False, comment="Documents: discovery (what chooses), confirmation, or all"),
+    Column("density_positive", Double, comment="Share of the positive documents' tokens on which it fires"),
+    *_interval("density_positive"),
+    Column("density_control", Double, comment="The same of the control documents' tokens"),
+    *_interval("density_control"),
+    Column("lift", Double, comment="density_positive / density_control; NULL where it is silent on control tokens"),
+    *_interval("lift", "; NULL where nothing bounds it"),
+    Column(
+        "word_lift",
+        Double,
+        comment="The lift that follows from which words it fires on, were it to fire on each as often on both sides",
+    ),
+    *_interval("word_lift"),
+    Column("mass_lift", Double, comment="Mean activation of a positive token over that of a control token"),
+    *_interval("mass_lift"),
+    Column("mass_share", Double, comment="Share of the sum of its activations that is on positive documents"),
+    *_interval("mass_share"),
+    PrimaryKeyConstraint("contrast", "sae", "feature", "part"),
+    CheckConstraint("part IN ('all', 'discovery', 'confirmation')", name="feature_lift_part"),
+    comment="A tested feature on the tokens of both sides; intervals by group at level 0.95, NULL for fewer than 5",
 )
 
 contrast_null = Table(

@@ -1,9 +1,12 @@
 WITH ranked AS (
-    SELECT *
-    FROM feature_contrast
-    WHERE contrast = :contrast
-        AND sae = :sae
-    ORDER BY auroc DESC, p, feature
+    SELECT
+        c.*,
+        n.place_discovery
+    FROM feature_confirmation AS n
+    JOIN feature_contrast AS c ON c.contrast = n.contrast AND c.sae = n.sae AND c.feature = n.feature
+    WHERE n.contrast = :contrast
+        AND n.sae = :sae
+    ORDER BY n.place_discovery
     LIMIT :limit
 ),
 spelled AS (
@@ -37,6 +40,10 @@ SELECT
     m.q AS matched_q,
     e.top_token_share,
     e.term_coverage,
+    j.lift,
+    j.lift_low,
+    j.lift_high,
+    j.density_control,
     w.token_1,
     w.token_2,
     w.token_3
@@ -44,5 +51,7 @@ FROM ranked AS r
 LEFT JOIN feature_confirmation AS n ON n.contrast = r.contrast AND n.sae = r.sae AND n.feature = r.feature
 LEFT JOIN feature_pair AS m ON m.contrast = r.contrast AND m.sae = r.sae AND m.feature = r.feature
 LEFT JOIN feature_evidence AS e ON e.contrast = r.contrast AND e.sae = r.sae AND e.feature = r.feature
+LEFT JOIN feature_lift AS j
+    ON j.contrast = r.contrast AND j.sae = r.sae AND j.feature = r.feature AND j.part = 'confirmation'
 LEFT JOIN spelled AS w ON w.feature = r.feature
-ORDER BY r.auroc DESC, r.p, r.feature
+ORDER BY r.place_discovery
