@@ -412,7 +412,8 @@ WHERE NOT COALESCE(q.documents BETWEEN 1 AND held.documents, false)
   OR NOT COALESCE(isfinite(q.ce_clean + q.ce_sae + q.ce_zero + COALESCE(q.explained_variance, 0)), false)
   OR ABS(q.ce_rise - (q.ce_sae - q.ce_clean)) > 1e-9
   OR (q.ce_recovered IS NULL) <> (q.ce_zero = q.ce_clean)
-  OR ABS(q.ce_recovered * (q.ce_zero - q.ce_clean) - (q.ce_zero - q.ce_sae)) > 1e-9;
+  OR ABS(q.ce_recovered * (q.ce_zero - q.ce_clean) - (q.ce_zero - q.ce_sae)) > 1e-9
+  OR ABS(q.ce_recovered_uniform * (q.ce_uniform - q.ce_clean) - (q.ce_uniform - q.ce_sae)) > 1e-9;
 
 -- every feature has its neighbours once each, the nearest first
 SELECT

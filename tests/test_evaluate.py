@@ -57,7 +57,7 @@ def measured(model: LanguageModel, sae: LoadedSAE, texts: list[str]) -> Quality:
     reconstruction, losses = sums[0]
     for one, other in sums[1:]:
         reconstruction, losses = reconstruction + one, losses + other
-    return quality(reconstruction, losses)
+    return quality(reconstruction, losses, model.config.d_vocab)
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +148,7 @@ def independent(plain: Any, model: LanguageModel, sae: LoadedSAE, texts: list[st
         ce_clean=entropies["clean"].mean(),
         ce_sae=entropies["sae"].mean(),
         ce_zero=entropies["zero"].mean(),
+        ce_uniform=float(np.log(model.bridge.cfg.d_vocab)),
     )
 
 
@@ -180,6 +181,9 @@ def test_figures_equal_an_independent_computation(pocket: Pocket, plain: Any, ca
     recovered = (ours.ce_zero - ours.ce_sae) / (ours.ce_zero - ours.ce_clean)
     assert ours.ce_recovered == pytest.approx(recovered, rel=1e-9)
     assert ours.ce_recovered == pytest.approx(theirs.ce_recovered, rel=2e-3, abs=2e-3)
+    guess = np.log(plain.config.vocab_size)
+    recovered = (guess - theirs.ce_sae) / (guess - theirs.ce_clean)
+    assert ours.ce_recovered_uniform == pytest.approx(recovered, rel=2e-3, abs=2e-3)
 
 
 def test_windows_without_bos_are_replaced_whole(pocket: Pocket, plain: Any) -> None:
@@ -263,8 +267,9 @@ def test_sums_of_parts_are_those_of_the_whole(seed: int, sizes: list[int], offse
 
 def test_what_does_not_vary_has_no_explained_variance() -> None:
     rows = torch.ones(4, 2)
-    found = quality(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 1.0, 1.0, 1.0))
+    found = quality(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 1.0, 1.0, 1.0), 2)
     assert (found.explained_variance, found.ce_recovered, found.dead_share) == (None, None, 1.0)
+    assert found.ce_recovered_uniform is None, "the model does worse than a guess between two"
 
 
 def test_a_transcoder_is_refused(pocket: Pocket) -> None:

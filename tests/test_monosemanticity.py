@@ -1,12 +1,17 @@
 """FMS against a literal transcription of the paper's equations, and single splits against scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from sklearn.metrics import accuracy_score
 from sklearn.tree import DecisionTreeClassifier
 
-from ingest.statistics.monosemanticity import LOCAL, TOGETHER, monosemanticity, split_gain
+from ingest.contrasts.concept import BestSplits, fms_columns
+from ingest.contrasts.confirmation import bootstrap_weights
+from ingest.contrasts.scores import Documents, Scores
+from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain
 from tests.sparse_cases import Case, cases, random_case
 
 
@@ -72,3 +77,66 @@ def test_one_perfect_feature_among_noise_scores_one() -> None:
     assert found.root == 0
     assert found.accuracy == found.distributed == 1
     assert found.score(1) == pytest.approx(1, abs=0.06)
+
+
+def planted_ties(order: np.ndarray) -> Scores:
+    """Forty features in the given order: three perfect ones, two of them alike, and many that tie at nothing."""
+    rng = np.random.default_rng(2)
+    dense = (rng.random((40, 80)) < 0.1) * 1.0
+    positive = np.arange(80) % 2 == 0
+    dense[:3] = np.where(positive, rng.gamma(3.0, size=(3, 80)) + 1, 0)
+    dense[1] = dense[0]
+    documents = Documents(
+        key=np.arange(80),
+        positive=positive,
+        confirmation=np.arange(80) % 4 < 2,
+        group=np.arange(80),
+        template=np.full(80, -1),
+        domain=np.where(positive, -1, 0),
+        tokens=np.ones(80, dtype=int),
+        bos_tokens=np.zeros(80, dtype=int),
+        length=np.ones(80, dtype=int),
+        domains=("one",),
+    )
+    feature, document = np.nonzero(dense[order])
+    value = dense[order][feature, document]
+    active = np.ones(len(value), dtype=int)
+    return Scores(documents, range(40), feature, document, value, value, active, np.zeros(40))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_features_and_of_ranges_does_not_decide_ties(seed: int) -> None:
+    expected = BestSplits(planted_ties(np.arange(40)).documents)
+    expected.add(planted_ties(np.arange(40)))
+    order = np.random.default_rng(seed).permutation(40)
+    scores = planted_ties(order)
+    found = BestSplits(scores.documents)
+    for start in range(0, 40, 8):
+        inside = (scores.feature >= start) & (scores.feature < start + 8)
+        part = scores.where(inside)
+        found.add(replace(part, feature=part.feature - start, features=range(start, start + 8), bos=np.zeros(8)))
+    one, other = expected.monosemanticity(), found.monosemanticity()
+    assert one is not None
+    assert other is not None
+    assert (one.right == other.right).all()
+    twins = {0: 0, 1: 0}
+    assert twins.get(int(order[other.root]), int(order[other.root])) == twins.get(one.root, one.root)
+
+
+def test_the_interval_is_that_of_documents_drawn_again_and_chance_that_of_the_half() -> None:
+    scores = planted_ties(np.arange(40))
+    documents = scores.documents
+    best = BestSplits(documents)
+    best.add(scores)
+    found, weights = best.monosemanticity(), bootstrap_weights(documents)
+    assert found is not None
+    columns = fms_columns(found, documents, weights)
+    drawn = [
+        Monosemanticity.of(0, np.repeat(found.right, weight, axis=1)).score(LOCAL)
+        for weight in weights.T[:200].tolist()
+    ]
+    np.testing.assert_allclose(drawn, found.drawn(weights.astype(float)).score(LOCAL)[:200], atol=1e-12)
+    low, score, high = (columns[name] or 0.0 for name in ("fms_5_low", "fms_5", "fms_5_high"))
+    assert low <= score <= high
+    assert columns["fms_chance"] == 0.5
+    assert columns["fms_accuracy_low"] == columns["fms_accuracy"] == 1

@@ -465,8 +465,14 @@ def _named(row: Row) -> Row:
 
 def _fms(sae: int) -> Row:
     """FMS of the first SAE with round parts; the second one is without."""
-    names = ("fms_root", "fms_accuracy", "fms_local_1", "fms_local_5", "fms_global", "fms_1", "fms_5")
-    return dict.fromkeys(names) if sae else dict(zip(names, (1, 0.75, 0.25, 0.5, 1.0, 0.46875, 0.5625), strict=True))
+    names = ["fms_root", "fms_accuracy", "fms_local_1", "fms_local_5", "fms_global", "fms_1", "fms_5", "fms_chance"]
+    names += [f"fms_{name}_{end}" for name in ("accuracy", "1", "5") for end in ("low", "high")]
+    values = (1, 0.75, 0.25, 0.5, 1.0, 0.46875, 0.5625)
+    return (
+        dict.fromkeys(names)
+        if sae
+        else dict(zip(names, (*values, 0.5, 0.5, 1.0, 0.25, 0.75, 0.25, 0.875), strict=True))
+    )
 
 
 def _confirmed(row: Row) -> Row:

@@ -1,5 +1,6 @@
 """Planted figures of the tiny atlas' SAEs: counts as its rows give them, entropies and cosines round."""
 
+import math
 from typing import Any
 
 Row = dict[str, Any]
@@ -36,6 +37,8 @@ def _quality(sae: int, corpus: int, read: int, tokens: int) -> Row:
         "ce_zero": zero,
         "ce_recovered": (zero - clean - lost) / (zero - clean),
         "ce_rise": lost,
+        "ce_uniform": math.log(200),
+        "ce_recovered_uniform": (math.log(200) - clean - lost) / (math.log(200) - clean),
     }
 
 

@@ -45,6 +45,8 @@ def _in_words(one: "Evaluated") -> str:
     figures, rise = one.quality, one.quality.ce_rise
     variance = "input that never varies" if (kept := figures.explained_variance) is None else f"{kept:.1%} of variance"
     share = "" if (back := figures.ce_recovered) is None else f"{back:.1%} of the cross-entropy recovered, "
+    if (back := figures.ce_recovered_uniform) is not None:
+        share += f"{back:.1%} against a uniform guess, "
     known = " (known before)" if one.known else ""
     return (
         f"{one.corpus.name}: {variance} explained by {figures.l0:.1f} features a token; {share}"

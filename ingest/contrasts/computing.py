@@ -56,7 +56,7 @@ def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, un
     tables["contrast_document"] = document_rows(documents)
     tables["contrast_correlation"] = correlation_rows(aligned)
     counts = _counts(documents) | {"features_tested": int(chosen.sum()), "terms": n_terms}
-    return Figures(tables, counts | fms_columns(best.monosemanticity()))
+    return Figures(tables, counts | fms_columns(best.monosemanticity(), documents, weights))
 
 
 def _favoured(found: dict[str, Columns]) -> np.ndarray:

@@ -7,17 +7,29 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
-from ingest.contrasts.confirmation import judges
+from ingest.contrasts.confirmation import Weights, judges
 from ingest.contrasts.figures import Columns
 from ingest.contrasts.scores import Documents, Scores
+from ingest.statistics.bootstrap import LEVEL
 from ingest.statistics.correlation import partial_rank_correlation, rank_correlation
-from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain
+from ingest.statistics.monosemanticity import (
+    LOCAL,
+    TOGETHER,
+    Monosemanticity,
+    monosemanticity,
+    split_gain,
+    tie_key,
+)
+from ingest.statistics.rank_sum import rank_sum
 
 BEST = max(LOCAL + 1, TOGETHER)
 MOMENTS = ("logit_std", "logit_skewness", "logit_kurtosis")
 EVIDENCE = ("token_entropy", "document_entropy", "top_token_share", "auroc", "f1")
 
-Best = tuple[float, int, Float[np.ndarray, " document"]]
+ROUNDED = 12
+"""Decimals to which splits are equally good."""
+
+Best = tuple[float, float, str, int, Float[np.ndarray, " document"]]
 
 
 @dataclass(frozen=True)
@@ -28,17 +40,30 @@ class BestSplits:
     best: list[Best] = field(default_factory=list)
 
     def add(self, scores: Scores) -> None:
-        """Take in a range of features; of equally good ones the lower index is better."""
+        """Take in a range of features, the best first: by gain, by AUROC of the means, then by a hash of the values."""
         if not judges(self.documents, confirmation=False):
             return
         sizes = self.documents.half_sizes(confirmation=False)
         half = scores.half(confirmation=False)
-        gain = split_gain(half.feature, half.mean, half.positive, sizes, len(scores))
-        for place in np.lexsort((np.arange(len(gain)), -gain))[:BEST]:
-            entry = (float(gain[place]), -scores.features[int(place)], _mean_activations(scores, int(place)))
-            heapq.heappush(self.best, entry)
-            if len(self.best) > BEST:
-                heapq.heappop(self.best)
+        gain = split_gain(half.feature, half.mean, half.positive, sizes, len(scores)).round(ROUNDED)
+        least = np.sort(gain)[::-1][: max(BEST, len(self.best))][-1:]
+        chosen = np.flatnonzero((gain >= least) & (gain >= self._least))
+        half = half.where(np.isin(half.feature, chosen))
+        auroc = rank_sum(half.feature, half.mean, half.positive, sizes, len(scores)).auroc.round(ROUNDED)
+        for place in chosen[np.lexsort((-auroc[chosen], -gain[chosen]))].tolist():
+            values = _mean_activations(scores, place)
+            entry = (float(gain[place]), float(auroc[place]), tie_key(values), -scores.features[place], values)
+            if len(self.best) < BEST:
+                heapq.heappush(self.best, entry)
+            elif entry[:4] > self.best[0][:4]:
+                heapq.heapreplace(self.best, entry)
+            elif entry[:2] < self.best[0][:2]:
+                break
+
+    @property
+    def _least(self) -> float:
+        """The gain below which nothing is taken in any more."""
+        return self.best[0][0] if len(self.best) == BEST else 0.0
 
     def monosemanticity(self) -> Monosemanticity | None:
         """FMS; None where a half has too few groups of a side, or the SAE too few features."""
@@ -46,26 +71,32 @@ class BestSplits:
         judged = judges(self.documents, confirmation=True) and judges(self.documents, confirmation=False)
         if not judged or len(self.best) < BEST:
             return None
-        ranked = sorted(self.best, key=lambda entry: entry[:2], reverse=True)
-        columns = np.stack([values for _, _, values in ranked], axis=1).astype(np.float32)  # (document, best)
-        features = np.array([-negative for _, negative, _ in ranked])
+        ranked = sorted(self.best, key=lambda entry: entry[:4], reverse=True)
+        columns = np.stack([entry[-1] for entry in ranked], axis=1).astype(np.float32)  # (document, best)
+        features = np.array([-entry[3] for entry in ranked])
         fitted = columns[~inside], positive[~inside]
         return monosemanticity(features, fitted, (columns[inside], positive[inside]))
 
 
-def fms_columns(found: Monosemanticity | None) -> dict[str, float | int | None]:
-    """FMS as columns of sae_contrast."""
+def fms_columns(found: Monosemanticity | None, documents: Documents, weights: Weights) -> dict[str, float | int | None]:
+    """FMS as columns of sae_contrast, its interval from the draws of the confirmation half, and what chance gives."""
     if found is None:
         return {}
-    return {
+    sizes, drawn = documents.half_sizes(confirmation=True), found.drawn(weights.astype(np.float32))
+    columns: dict[str, float | int | None] = {
         "fms_root": found.root,
-        "fms_accuracy": found.accuracy,
-        "fms_local_1": found.local(1),
-        "fms_local_5": found.local(LOCAL),
-        "fms_global": found.distributed,
-        "fms_1": found.score(1),
-        "fms_5": found.score(LOCAL),
+        "fms_accuracy": float(found.accuracy),
+        "fms_local_1": float(found.local(1)),
+        "fms_local_5": float(found.local(LOCAL)),
+        "fms_global": float(found.distributed),
+        "fms_1": float(found.score(1)),
+        "fms_5": float(found.score(LOCAL)),
+        "fms_chance": max(sizes) / sum(sizes),
     }
+    for name, draws in (("accuracy", drawn.accuracy), ("1", drawn.score(1)), ("5", drawn.score(LOCAL))):
+        low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        columns |= {f"fms_{name}_low": float(low), f"fms_{name}_high": float(high)}
+    return columns
 
 
 def correlation_rows(columns: Columns) -> pa.Table:

@@ -98,7 +98,7 @@ def evaluate_into(
                 for read, part in _parts(atlas, corpus, meter, encoder.tokenization):
                     sums = part if sums is None else (sums[0] + part[0], sums[1] + part[1])
                     report(done + read, total)
-                _store(record, key, corpus, figures := _figures(corpus, sums))
+                _store(record, key, corpus, figures := _figures(corpus, sums, model.config.d_vocab))
             else:
                 figures = known
                 record.add(known=corpus.documents)
@@ -169,11 +169,11 @@ def _documents(atlas: Atlas, corpus: Corpus) -> Iterator[tuple[list[str], list[s
         yield [row[1] for row in rows], [row[2] for row in rows]
 
 
-def _figures(corpus: Corpus, sums: Sums | None) -> Quality:
+def _figures(corpus: Corpus, sums: Sums | None, d_vocab: int) -> Quality:
     """Raises SelectionError where there is no token, or none that can be predicted."""
     if sums is None or not sums[1].predicted_tokens:
         raise SelectionError(f"corpus {corpus.name} holds no token that could be predicted; ingest longer texts")
-    figures = quality(*sums)
+    figures = quality(*sums, d_vocab)
     wrong = [name for name, value in asdict(figures).items() if value is not None and not math.isfinite(value)]
     if wrong:
         raise SelectionError(f"corpus {corpus.name}: {', '.join(wrong)} cannot be computed: not a finite number")
@@ -184,7 +184,7 @@ def _store(record: RunRecord, sae: int, corpus: Corpus, figures: Quality) -> Non
     """Replace the row of the SAE and the corpus, in a transaction."""
     table = tables.sae_quality
     row = {"sae": sae, "corpus": corpus.key, "documents": corpus.documents, **asdict(figures)}
-    row |= {"ce_recovered": figures.ce_recovered, "ce_rise": figures.ce_rise}
+    row |= {name: getattr(figures, name) for name in ("ce_recovered", "ce_recovered_uniform", "ce_rise")}
     with record.atlas.transaction() as connection:
         row["ingest_run"] = record.start()
         connection.execute(delete(table).where(table.c.sae == sae, table.c.corpus == corpus.key))

@@ -6,6 +6,7 @@ nothing large is ever taken from something large.
 Source: Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,12 +30,19 @@ class Quality:
     ce_clean: float
     ce_sae: float
     ce_zero: float
+    ce_uniform: float
 
     @property
     def ce_recovered(self) -> float | None:
         """Share of the cross-entropy lost to zeros that the reconstruction recovers; None where zeros cost nothing."""
         lost = self.ce_zero - self.ce_clean
         return (self.ce_zero - self.ce_sae) / lost if lost else None
+
+    @property
+    def ce_recovered_uniform(self) -> float | None:
+        """The same against a uniform guess over the vocabulary; None where the model is no better than that."""
+        gained = self.ce_uniform - self.ce_clean
+        return (self.ce_uniform - self.ce_sae) / gained if gained > 0 else None
 
     @property
     def ce_rise(self) -> float:
@@ -116,7 +124,7 @@ class Losses:
         )
 
 
-def quality(reconstruction: Reconstruction, losses: Losses) -> Quality:
+def quality(reconstruction: Reconstruction, losses: Losses, d_vocab: int) -> Quality:
     """The figures that follow from the sums of a corpus with at least one predicted token."""
     predicted = losses.predicted_tokens
     return Quality(
@@ -128,4 +136,5 @@ def quality(reconstruction: Reconstruction, losses: Losses) -> Quality:
         ce_clean=losses.clean / predicted,
         ce_sae=losses.sae / predicted,
         ce_zero=losses.zero / predicted,
+        ce_uniform=math.log(d_vocab),
     )

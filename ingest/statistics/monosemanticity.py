@@ -10,12 +10,15 @@ over the i best features together:
     FMS@p   = acc_0 (local@p + global) / 2
 
 Trees are fitted on one half of the documents and judged on the other. The scale
-supposes two groups of like size: local@p counts from an accuracy of one half.
+supposes two groups of like size: local@p counts from an accuracy of one half. Of
+splits that remove as much, the feature whose values rank the documents better is
+before the other; then a hash of the values decides, never the feature's number.
 
 Source: Härle et al. 2025, "Measuring and Guiding Monosemanticity", arXiv 2506.19382.
 """
 
-from typing import NamedTuple
+from hashlib import blake2b
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -29,30 +32,51 @@ TOGETHER = 10
 class Monosemanticity(NamedTuple):
     """FMS and its parts.
 
-    Shapes: removed (LOCAL + 1,), acc_i from i = 0; together (TOGETHER,), acc_cum_i from i = 1.
+    Shapes: removed (LOCAL + 1, *draw), acc_i from i = 0; together (TOGETHER, *draw), acc_cum_i from i = 1; right
+    (tree, document), which documents each tree of both calls rightly. A draw is a bootstrap resample.
     """
 
     root: int
-    removed: Float[np.ndarray, " removed"]
-    together: Float[np.ndarray, " together"]
+    removed: Float[np.ndarray, "removed *draw"]
+    together: Float[np.ndarray, "together *draw"]
+    right: Bool[np.ndarray, "tree document"]
+
+    @classmethod
+    def of(
+        cls,
+        root: int,
+        right: Bool[np.ndarray, "tree document"],
+        weights: Float[np.ndarray, "document *draw"] | None = None,
+    ) -> Self:
+        """From what the trees call rightly; documents count once, or as often as the weights say."""
+        shares = right.mean(axis=1) if weights is None else right.astype(np.float32) @ weights / weights.sum(axis=0)
+        return cls(root, shares[: LOCAL + 1], shares[LOCAL + 1 :], right)
 
     @property
-    def accuracy(self) -> float:
+    def accuracy(self) -> Float[np.ndarray, " *draw"]:
         """acc_0, the accuracy of the root alone."""
-        return float(self.removed[0])
+        accuracy: Float[np.ndarray, " *draw"] = self.removed[0]
+        return accuracy
 
     @property
-    def distributed(self) -> float:
+    def distributed(self) -> Float[np.ndarray, " *draw"]:
         """global: 1 where more features add nothing to the root."""
-        return float(1 - (self.together - self.removed[0]).sum() / len(self.together))
+        distributed: Float[np.ndarray, " *draw"] = 1 - (self.together - self.removed[0]).mean(axis=0)
+        return distributed
 
-    def local(self, p: int) -> float:
+    def local(self, p: int) -> Float[np.ndarray, " *draw"]:
         """local@p: 1 where without the p best features nothing is left but chance."""
-        return float(2 * (self.removed[0] - self.removed[p]))
+        local: Float[np.ndarray, " *draw"] = 2 * (self.removed[0] - self.removed[p])
+        return local
 
-    def score(self, p: int) -> float:
+    def score(self, p: int) -> Float[np.ndarray, " *draw"]:
         """FMS@p."""
-        return self.accuracy * (self.local(p) + self.distributed) / 2
+        score: Float[np.ndarray, " *draw"] = self.accuracy * (self.local(p) + self.distributed) / 2
+        return score
+
+    def drawn(self, weights: Float[np.ndarray, "document draw"]) -> Self:
+        """The same under a group bootstrap of the documents judged; the trees stay as they were fitted."""
+        return self.of(self.root, self.right, weights)
 
 
 def split_gain(
@@ -86,6 +110,11 @@ def split_gain(
     return gain
 
 
+def tie_key(values: Float[np.ndarray, " document"]) -> str:
+    """What orders features that are equally good: a hash of their values, whatever their numbers."""
+    return blake2b(np.ascontiguousarray(values, dtype="<f8").tobytes(), digest_size=16).hexdigest()
+
+
 def monosemanticity(
     columns: Int[np.ndarray, " best"],
     fitted: tuple[Float[np.ndarray, "document best"], Bool[np.ndarray, " document"]],
@@ -93,13 +122,14 @@ def monosemanticity(
 ) -> Monosemanticity:
     """FMS from the mean activations of the best features, best first, on the two halves."""
 
-    def accuracy(chosen: slice, depth: int) -> float:
+    def right(chosen: slice, depth: int) -> Bool[np.ndarray, " other"]:
         from sklearn.tree import DecisionTreeClassifier
 
         tree = DecisionTreeClassifier(criterion="gini", max_depth=depth, random_state=0)
         tree.fit(fitted[0][:, chosen], fitted[1])
-        return float((tree.predict(judged[0][:, chosen]) == judged[1]).mean())
+        called: Bool[np.ndarray, " other"] = tree.predict(judged[0][:, chosen]) == judged[1]
+        return called
 
-    removed = np.array([accuracy(slice(i, i + 1), 1) for i in range(LOCAL + 1)])
-    together = np.array([accuracy(slice(0, i), i) for i in range(1, TOGETHER + 1)])
-    return Monosemanticity(int(columns[0]), removed, together)
+    removed = [right(slice(i, i + 1), 1) for i in range(LOCAL + 1)]
+    together = [right(slice(0, i), i) for i in range(1, TOGETHER + 1)]
+    return Monosemanticity.of(int(columns[0]), np.array([*removed, *together]))

@@ -1,5 +1,5 @@
 -- title: FMS: does one feature hold the concept?
--- description: The feature monosemanticity score of each SAE for a contrast (Härle et al. 2025) with its parts: the root feature's accuracy alone, what is lost without it (local), what others add to it (global). The scale supposes groups of like size: chance is the larger group's share. Beside it, where the root stands by AUROC.
+-- description: The feature monosemanticity score of each SAE for a contrast (Härle et al. 2025) with its parts: the root feature's accuracy alone, what is lost without it (local), what others add to it (global). Measured on the confirmation half, intervals of 95 % over its groups; accuracy_by_chance is its larger side's share, and the scale supposes sides of like size. Beside it, where the root stands by AUROC.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 WITH placed AS (
@@ -12,17 +12,18 @@ SELECT
     s.label AS sae,
     sc.fms_root,
     sc.fms_1,
+    sc.fms_1_low,
+    sc.fms_1_high,
     sc.fms_5,
+    sc.fms_5_low,
+    sc.fms_5_high,
     sc.fms_accuracy,
+    sc.fms_accuracy_low,
+    sc.fms_accuracy_high,
     sc.fms_local_1,
     sc.fms_local_5,
     sc.fms_global,
-    1.0
-        * CASE
-            WHEN sc.documents_positive > sc.documents_control THEN sc.documents_positive
-            ELSE sc.documents_control
-        END
-        / (sc.documents_positive + sc.documents_control) AS accuracy_by_chance,
+    sc.fms_chance AS accuracy_by_chance,
     p.auroc AS root_auroc,
     p.place AS root_place_by_auroc
 FROM sae_contrast AS sc

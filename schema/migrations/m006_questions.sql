@@ -91,4 +91,44 @@ ALTER TABLE feature_confirmation ADD COLUMN place_discovery INTEGER;
 
 COMMENT ON COLUMN feature_confirmation.place_discovery IS 'Its place among the candidates, by discovery: AUROC of at least 0.65 by word_lift_low, then by AUROC';
 
+ALTER TABLE sae_contrast ADD COLUMN fms_chance DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_chance IS 'Accuracy of calling every confirmation document the larger side''s';
+
+ALTER TABLE sae_contrast ADD COLUMN fms_accuracy_low DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_accuracy_low IS 'Lower end of its interval at level 0.95, bootstrap over groups';
+
+ALTER TABLE sae_contrast ADD COLUMN fms_accuracy_high DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_accuracy_high IS 'Upper end';
+
+ALTER TABLE sae_contrast ADD COLUMN fms_1_low DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_1_low IS 'Lower end of the interval of FMS@1, the trees held fixed';
+
+ALTER TABLE sae_contrast ADD COLUMN fms_1_high DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_1_high IS 'Upper end';
+
+ALTER TABLE sae_contrast ADD COLUMN fms_5_low DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_5_low IS 'Lower end of the interval of FMS@5, the trees held fixed';
+
+ALTER TABLE sae_contrast ADD COLUMN fms_5_high DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_contrast.fms_5_high IS 'Upper end';
+
+ALTER TABLE sae_quality ADD COLUMN ce_uniform DOUBLE PRECISION;
+
+ALTER TABLE sae_quality ADD COLUMN ce_recovered_uniform DOUBLE PRECISION;
+
+COMMENT ON COLUMN sae_quality.ce_uniform IS 'Cross-entropy of a uniform guess: the logarithm of d_vocab (nats a token)';
+
+COMMENT ON COLUMN sae_quality.ce_recovered_uniform IS '(ce_uniform - ce_sae) / (ce_uniform - ce_clean); NULL where the model is no better than such a guess';
+
+UPDATE sae_quality SET ce_uniform = (SELECT ln(d_vocab) FROM sae JOIN model USING (model) WHERE sae.sae = sae_quality.sae);
+
+UPDATE sae_quality SET ce_recovered_uniform = (ce_uniform - ce_sae) / (ce_uniform - ce_clean) WHERE ce_uniform > ce_clean;
+
 UPDATE sae_contrast SET documents_hash = '';

@@ -72,6 +72,13 @@ sae_contrast = Table(
     Column("length_control_median", Double, comment="The same, median"),
     Column("length_control_q3", Double, comment="The same, upper quartile"),
     Column("length_p", Double, comment="Two-sided rank-sum p that both sides are of like length"),
+    Column("fms_chance", Double, comment="Accuracy of calling every confirmation document the larger side's"),
+    Column("fms_accuracy_low", Double, comment="Lower end of its interval at level 0.95, bootstrap over groups"),
+    Column("fms_accuracy_high", Double, comment="Upper end"),
+    Column("fms_1_low", Double, comment="Lower end of the interval of FMS@1, the trees held fixed"),
+    Column("fms_1_high", Double, comment="Upper end"),
+    Column("fms_5_low", Double, comment="Lower end of the interval of FMS@5, the trees held fixed"),
+    Column("fms_5_high", Double, comment="Upper end"),
     PrimaryKeyConstraint("contrast", "sae"),
     comment="A contrast computed for an SAE: how much it compared, and its feature monosemanticity score (FMS)",
 )

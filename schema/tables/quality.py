@@ -21,6 +21,12 @@ sae_quality = Table(
     Column("ce_zero", Double, nullable=False, comment="The same with zeros in its place (nats a token)"),
     Column("ce_recovered", Double, comment="(ce_zero - ce_sae) / (ce_zero - ce_clean); NULL where zeros cost nothing"),
     Column("ce_rise", Double, nullable=False, comment="ce_sae - ce_clean (nats a token)"),
+    Column("ce_uniform", Double, comment="Cross-entropy of a uniform guess: the logarithm of d_vocab (nats a token)"),
+    Column(
+        "ce_recovered_uniform",
+        Double,
+        comment="(ce_uniform - ce_sae) / (ce_uniform - ce_clean); NULL where the model is no better than such a guess",
+    ),
     PrimaryKeyConstraint("sae", "corpus"),
     comment="How well an SAE reconstructs a corpus, and what that costs the model's predictions",
 )

@@ -8,6 +8,7 @@ SELECT
     q.ce_sae,
     q.ce_zero,
     q.ce_recovered,
+    q.ce_recovered_uniform,
     q.ce_rise
 FROM sae_quality AS q
 JOIN corpus AS k ON k.corpus = q.corpus
