@@ -84,7 +84,7 @@ def test_the_core_works_without_torch(wheel: Path, tiny_built: Path, tmp_path: P
     shutil.copy(tiny_built, tmp_path / "a.duckdb")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [environment / "bin" / "python", "-m", "atlas", *arguments]
+        command = [str(environment / "bin" / "python"), "-m", "atlas", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     commands = (
