@@ -88,9 +88,10 @@ def test_what_is_stored_is_not_computed_again(explained: Path) -> None:
 def test_errors_that_a_migration_forgot_are_computed_again(explained: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(explained, tmp_path / "atlas.duckdb"))
     sampled = "JOIN explanation USING (explanation) WHERE estimator = 'permutation' AND question = 'token'"
-    sql = f"SELECT explanation, position, value, standard_error FROM token_attribution {sampled} ORDER BY ALL"
+    sql = f"SELECT explanation, t.position, value, standard_error FROM token_attribution AS t {sampled} ORDER BY ALL"
     with open_atlas(path) as atlas:
         before = atlas.rows(sql)
+        assert before
         atlas.rows("UPDATE token_attribution SET standard_error = NULL")
     request = ExplainRequest(path, "token", TOKENS, documents=("medical",), limit=3)
     result = explain(request)
