@@ -10,7 +10,7 @@ from jaxtyping import Float
 from ingest.contrasts.confirmation import Weights, judges
 from ingest.contrasts.figures import Columns
 from ingest.contrasts.scores import Documents, Scores
-from ingest.statistics.bootstrap import LEVEL
+from ingest.statistics.bootstrap import tail_share
 from ingest.statistics.correlation import partial_rank_correlation, rank_correlation
 from ingest.statistics.monosemanticity import (
     LOCAL,
@@ -82,7 +82,8 @@ def fms_columns(found: Monosemanticity | None, documents: Documents, weights: We
     """FMS as columns of sae_contrast, its interval from the draws of the confirmation half, and what chance gives."""
     if found is None:
         return {}
-    sizes, drawn = documents.half_sizes(confirmation=True), found.drawn(weights.astype(np.float32))
+    half, drawn = documents.half(confirmation=True), found.drawn(weights.astype(np.float32))
+    tail = tail_share(half.groups)
     columns: dict[str, float | int | None] = {
         "fms_root": found.root,
         "fms_accuracy": float(found.accuracy),
@@ -91,10 +92,10 @@ def fms_columns(found: Monosemanticity | None, documents: Documents, weights: We
         "fms_global": float(found.distributed),
         "fms_1": float(found.score(1)),
         "fms_5": float(found.score(LOCAL)),
-        "fms_chance": max(sizes) / sum(sizes),
+        "fms_chance": max(half.sizes) / len(half),
     }
     for name, draws in (("accuracy", drawn.accuracy), ("1", drawn.score(1)), ("5", drawn.score(LOCAL))):
-        low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = np.quantile(draws, [tail, 1 - tail])
         columns |= {f"fms_{name}_low": float(low), f"fms_{name}_high": float(high)}
     return columns
 
