@@ -269,7 +269,9 @@ def test_what_does_not_vary_has_no_explained_variance() -> None:
     rows = torch.ones(4, 2)
     found = quality(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 1.0, 1.0, 1.0), 2)
     assert (found.explained_variance, found.ce_recovered, found.dead_share) == (None, None, 1.0)
-    assert found.ce_recovered_uniform is None, "the model does worse than a guess between two"
+    assert found.ce_recovered_uniform == 1
+    worse = quality(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 4.0, 4.0, 4.0), 2)
+    assert worse.ce_recovered_uniform is None, "the model does worse than a guess between two"
 
 
 def test_a_transcoder_is_refused(pocket: Pocket) -> None:
@@ -416,7 +418,7 @@ def test_the_command_says_it_in_words(atlas_copy: Path) -> None:
     (line,) = done.stdout.splitlines()
     assert line.startswith("medical/medical: ")
     assert "of variance explained by" in line
-    assert "of the cross-entropy recovered, +" in line
+    assert "against a uniform guess, +" in line
     assert CliRunner().invoke(cli, arguments).stdout == f"{line} (known before)\n"
 
 
