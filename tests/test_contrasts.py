@@ -1,5 +1,6 @@
 """Contrasts: their sets, their figures against scipy on the raw rows, and when they are computed again."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,29 @@ def dense(atlas: Atlas, sae: int, score: str) -> tuple[pd.DataFrame, pd.DataFram
     return scores.reindex(documents["document"], fill_value=0.0).fillna(0.0), documents.set_index("document")
 
 
+def calibrated(atlas: Atlas, sae: int, q: np.ndarray) -> list[float]:
+    """Each q, or the share of shuffles with any as small if one has and that is more."""
+    smallest = [row[0] for row in atlas.rows("SELECT min_q FROM contrast_null WHERE sae = ?", [sae])]
+    reached = [sum(other <= value * (1 + 1e-9) for other in smallest) for value in q]
+    return [max(value, (1 + n) / (1 + len(smallest))) if n else value for value, n in zip(q, reached, strict=True)]
+
+
+def exact_p(score: np.ndarray, positive: np.ndarray, pairs: list[list[int]]) -> float:
+    """The share of all ways to choose as many positive documents, one of each pair, with as far a rank sum."""
+    rank, k = stats.rankdata(score), int(positive.sum())
+    ways = [way for way in combinations(range(len(rank)), k) if all(len({*way} & {*pair}) == 1 for pair in pairs)]
+    sums = np.array([rank[list(way)].sum() for way in ways])
+    return float((np.abs(sums - sums.mean()) >= abs(rank[positive].sum() - sums.mean()) - 1e-9).mean())
+
+
 WINDOW_MAX = "COALESCE(MAX(activation) FILTER (WHERE sampled), 0)"
 
 
 @pytest.mark.parametrize(("unit", "score"), [("document", "MAX(activation)"), ("window", WINDOW_MAX)])
 def test_figures_equal_scipy_on_the_raw_rows(tiny: Atlas, unit: Any, score: str) -> None:
-    compute_contrast(tiny, "c", ["notes/medical"], ["notes/control", "travel"], unit)
+    compute_contrast(tiny, "c", ["notes/medical"], ["notes/control", "travel"], unit, shuffles=40)
+    sql = "SELECT list(document) FROM document WHERE template IS NOT NULL GROUP BY template HAVING COUNT(*) > 1"
+    pairs = [row[0] for row in tiny.rows(sql)]
     for sae in (0, 1):
         found = figures(tiny, sae)
         scores, documents = dense(tiny, sae, score)
@@ -100,14 +118,15 @@ def test_figures_equal_scipy_on_the_raw_rows(tiny: Atlas, unit: Any, score: str)
                 "study_control": study[~positive].mean(),
                 "study_difference": study[positive].mean() - study[~positive].mean(),
                 "auroc": roc_auc_score(positive, column),
-                "p": stats.mannwhitneyu(column[positive], column[~positive], method="asymptotic").pvalue
-                if len(set(column)) > 1
-                else 1.0,
             }
             assert dict(row[list(expected)]) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+            assert row["p"] == pytest.approx(exact_p(column, positive, pairs), rel=0.05)
         tested = found["fires_positive"] + found["fires_control"] >= MIN_DOCUMENTS
         assert (found["q"].notna() == tested).all()
-        np.testing.assert_allclose(found[tested]["q"], stats.false_discovery_control(found[tested]["p"]), rtol=1e-9)
+        uncalibrated = stats.false_discovery_control(found[tested]["p"])
+        assert (found[tested]["q"] >= uncalibrated - 1e-12).all()
+        np.testing.assert_allclose(found[tested]["q"], calibrated(tiny, sae, uncalibrated), rtol=1e-9)
+        assert (found["family_p"].notna() == tested).all()
         sql = "SELECT documents_positive, documents_control, features_tested FROM sae_contrast WHERE sae = ?"
         assert tiny.rows(sql, [sae]) == [(positive.sum(), (~positive).sum(), tested.sum())]
 

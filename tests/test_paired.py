@@ -1,11 +1,13 @@
-"""The signed-rank test on pairs against scipy, and what a pair is."""
+"""The signed-rank test on pairs against every way to swap their sides and scipy, and what a pair is."""
+
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from scipy import stats
 
-from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
+from ingest.statistics.paired import Pairs, pair_differences, pair_numbers, signed_rank
 from tests.sparse_cases import Case, cases
 
 
@@ -21,7 +23,7 @@ def literal_differences(case: Case, feature: int) -> np.ndarray:
 
 @settings(max_examples=60, deadline=None)
 @given(case=cases())
-def test_it_equals_scipy(case: Case) -> None:
+def test_it_is_the_share_of_all_ways_to_swap(case: Case) -> None:
     feature, document, score = case.rows
     pair = pair_numbers(case.group, case.positive)
     found = signed_rank(pair_differences(feature, score, document, pair, case.positive), case.n_features)
@@ -32,8 +34,25 @@ def test_it_equals_scipy(case: Case) -> None:
         if not differences.any():
             assert found.p[number] == 1
             continue
-        expected = stats.wilcoxon(differences, correction=True, method="asymptotic").pvalue
-        assert found.p[number] == pytest.approx(min(1.0, expected), rel=1e-9)
+        assert found.p[number] == pytest.approx(literal_p(differences[differences != 0]), rel=1e-9)
+
+
+def literal_p(differences: np.ndarray) -> float:
+    """The share of all signs with a sum of ranks as far from its mean."""
+    rank = stats.rankdata(np.abs(differences))
+    signs = np.array(list(product((0, 1), repeat=len(rank))))
+    distance = np.abs(signs @ rank - rank.sum() / 2)
+    return float((distance >= abs(rank[differences > 0].sum() - rank.sum() / 2) - 1e-9).mean())
+
+
+@pytest.mark.parametrize("number", [5, 50, 51, 300])
+def test_p_is_exact_up_to_fifty_pairs_and_scipy_s_beyond(number: int) -> None:
+    rng = np.random.default_rng(number)
+    differences = rng.integers(1, 10**6, number) * rng.choice([-1, 1, 1], number)
+    found = signed_rank(Pairs(np.zeros(number, dtype=int), differences), 1)
+    method = "exact" if number <= 50 else "asymptotic"
+    expected = stats.wilcoxon(differences, correction=True, method=method).pvalue
+    assert found.p[0] == pytest.approx(expected, rel=1e-7)
 
 
 def test_pairs_are_templates_with_both_sides() -> None:

@@ -1,81 +1,103 @@
-"""Shuffles keep what must be kept, and the null is the rank-sum test under them."""
+"""What shuffles find: q, the family-wise p and the largest AUROC against the same computed one shuffle at a time."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
+from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.permutation import LEVEL, discoveries, exchange, null_of, shuffled_labels
-from ingest.statistics.rank_sum import rank_sum
-from tests.sparse_cases import Case, cases, random_case
-
-
-@settings(max_examples=60, deadline=None)
-@given(case=cases(), shuffle=st.integers(1, 1000))
-def test_a_shuffle_keeps_numbers_pairs_and_groups(case: Case, shuffle: int) -> None:
-    exchanged = exchange(case.group, case.positive)
-    labels = shuffled_labels(case.positive, exchanged, 20, shuffle)
-    assert labels.sum() == case.positive.sum()
-    assert (labels == shuffled_labels(case.positive, exchanged, 20, shuffle)).all()
-    for group in np.unique(case.group):
-        inside = case.group == group
-        sides = case.positive[inside].sum(), inside.sum()
-        if 0 < sides[0] < sides[1]:
-            assert labels[inside].sum() == sides[0], "a template on both sides stays on both"
-        else:
-            assert labels[inside].sum() in (0, inside.sum()), "a template on one side moves whole"
+from ingest.statistics.exchange import Lifts, Rows, Units, lifts_of, shuffled, units_of
+from ingest.statistics.permutation import (
+    LEVEL,
+    Tails,
+    aurocs,
+    chance_of,
+    family_wise,
+    not_below_chance,
+    observed_p,
+    shuffled_tails,
+)
+from tests.sparse_cases import Case, cases
 
 
-def test_every_exchange_that_may_happen_does() -> None:
-    group = np.array([0, 0, 1, 2, 3, 4, 4, 5, 5])
-    positive = np.array([True, False, True, False, False, True, True, False, False])
-    exchanged = exchange(group, positive)
-    drawn = {tuple(shuffled_labels(positive, exchanged, 1, n).tolist()) for n in range(300)}
-    assert len(drawn) == 2 * 3 * 2  # the pair; one positive among three alone; the two twins
-
-
-@settings(max_examples=30, deadline=None)
-@given(case=cases(), seed=st.integers(0, 100))
-def test_the_null_is_the_rank_sum_test_under_each_shuffle(case: Case, seed: int) -> None:
+def lifted(case: Case) -> tuple[Lifts, Units]:
     feature, document, score = case.rows
-    exchanged = exchange(np.arange(len(case.positive)), case.positive)
-    labels = np.stack([shuffled_labels(case.positive, exchanged, seed, n) for n in range(4)], axis=1)
+    units = units_of(np.arange(len(case.positive)), case.positive)
+    return lifts_of(Rows(feature, document, score), units, case.n_features), units
+
+
+@settings(max_examples=20, deadline=None)
+@given(case=cases(), seed=st.integers(0, 100))
+def test_the_null_is_the_test_under_each_shuffle(case: Case, seed: int) -> None:
+    lifts, units = lifted(case)
+    labels = np.stack([shuffled(units, seed, n) for n in range(4)], axis=1)
     tested = (case.dense > 0).sum(axis=1) >= 2
-    found = null_of(feature, score, document, labels, tested)
+    tails = shuffled_tails(lifts, units, labels, tested)
+    reached = aurocs(lifts, labels)
     for shuffle in range(4):
-        expected = rank_sum(feature, score, labels[document, shuffle], case.sizes, case.n_features)
-        p = expected.p[tested]
-        assert found.min_p[shuffle] == pytest.approx(p.min(initial=1), rel=1e-9)
-        assert found.max_auroc[shuffle] == pytest.approx(expected.auroc[tested].max(initial=0 if tested.any() else 0.5))
-        np.testing.assert_allclose(np.sort(found.small_p[shuffle]), np.sort(p[p <= LEVEL]), rtol=1e-9)
+        expected = observed_p(lifts, units._replace(positive=labels[:, shuffle]))
+        inside = tails.shuffle == shuffle
+        np.testing.assert_allclose(tails.p[inside], expected[tails.feature[inside]], rtol=1e-9)
+        for feature in range(case.n_features):
+            expected_auroc = roc_auc_score(labels[:, shuffle], case.dense[feature])
+            assert reached[feature, shuffle] == pytest.approx(expected_auroc, abs=1e-12)
+    assert tested[tails.feature].all()
+
+
+def small_p(draw: st.DrawFn, shuffles: int, n_features: int) -> np.ndarray:
+    cells = st.sampled_from([1e-6, 1e-4, 0.001, 0.004, 0.01, 0.02, 0.04, 1.0, 1.0, 1.0])
+    rows = st.lists(st.lists(cells, min_size=n_features, max_size=n_features), min_size=shuffles, max_size=shuffles)
+    return np.array(draw(rows))
+
+
+@st.composite
+def shuffled_p(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """p (shuffle, feature), and the observed p."""
+    n_features = draw(st.integers(1, 6))
+    return small_p(draw, draw(st.integers(1, 12)), n_features), small_p(draw, 1, n_features)[0]
+
+
+def tails_of(p: np.ndarray) -> Tails:
+    shuffle, feature = np.nonzero(p <= LEVEL)
+    return Tails(feature, shuffle, p[shuffle, feature])
 
 
 @settings(max_examples=60, deadline=None)
-@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=40))
-def test_discoveries_are_those_of_benjamini_and_hochberg(p: list[float]) -> None:
-    values = np.array(p)
-    q = false_discovery_control(values)
-    if np.abs(q - LEVEL).min() > 1e-12:
-        assert discoveries(values[values <= LEVEL], len(values)) == (q <= LEVEL).sum()
+@given(drawn=shuffled_p())
+def test_chance_is_benjamini_and_hochberg_in_each_shuffle(drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    p, _ = drawn
+    found = chance_of(tails_of(p), p.shape[1], len(p))
+    for shuffle, row in enumerate(p):
+        q = false_discovery_control(row)
+        assert found.min_p[shuffle] == row.min()
+        assert found.discoveries[shuffle] == (q <= LEVEL).sum()
+        if q.min() <= LEVEL:
+            assert found.min_q[shuffle] == pytest.approx(q.min())
 
 
-def test_shuffled_labels_find_nothing_more_often_than_they_may() -> None:
-    """Null truth: features that have nothing to do with the labels, 200 shuffles, q < 0.05."""
-    case = random_case(5, 400, 120)
-    dense = np.where(case.positive & (np.arange(400)[:, None] < 3), case.dense / 3, case.dense)
-    feature, document = np.nonzero(dense)
-    score = dense[feature, document]
-    exchanged = exchange(case.group, case.positive)
-    labels = np.stack([shuffled_labels(case.positive, exchanged, 20, n) for n in range(1, 201)], axis=1)
-    tested = (dense > 0).sum(axis=1) >= 5
-    found = null_of(feature, score, document, labels, tested)
-    runs = sum(discoveries(small, int(tested.sum())) > 0 for small in found.small_p)
-    assert runs <= at_most(200)
+@settings(max_examples=60, deadline=None)
+@given(drawn=shuffled_p())
+def test_the_family_wise_p_steps_down(drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    """From the smallest p on: the share of shuffles whose smallest p over the features left is no larger."""
+    p, observed = drawn
+    found = family_wise(observed, tails_of(p), len(p))
+    left, floor = np.ones(len(observed), dtype=bool), 0.0
+    for feature in np.argsort(observed, kind="stable"):
+        reached = (p[:, left].min(axis=1) <= observed[feature] * (1 + 1e-9)).sum()
+        floor = max(floor, (1 + reached) / (1 + len(p)))
+        assert found[feature] == pytest.approx(max(floor, observed[feature]))
+        left[feature] = False
 
 
-def at_most(runs: int) -> int:
-    """The most runs of so many with a discovery that a rate of 5 % explains, at one chance in a thousand."""
-    from scipy.stats import binom
+def test_q_is_not_below_what_shuffles_give() -> None:
+    min_q = np.array([0.01, 0.04, 0.2, *[1.0] * 16])
+    found = not_below_chance(np.array([0.001, 0.01, 0.03, 0.05, 0.5]), min_q)
+    assert found == pytest.approx([0.001, 0.1, 0.1, 0.15, 0.5])
 
-    return int(binom.ppf(0.999, runs, LEVEL))
+
+def test_without_anything_tested_there_is_no_chance() -> None:
+    nothing = Tails(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0))
+    found = chance_of(nothing, 0, 3)
+    assert found.min_p.tolist() == found.min_q.tolist() == [1, 1, 1]
+    assert found.discoveries.tolist() == [0, 0, 0]

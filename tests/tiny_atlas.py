@@ -570,6 +570,7 @@ def _lifted(atlas: Atlas, row: Row, part: str) -> Row:
 
 def _shuffled(sae: int, shuffle: int) -> Row:
     found = {"min_p": shuffle / 64, "max_auroc": 0.5 + shuffle / 64, "discoveries": int(shuffle == 8)}
+    found |= {"min_q": 0.03125 if shuffle == 8 else 0.25}
     return {"contrast": 0, "sae": sae, "shuffle": shuffle, "seed": 20, **found}
 
 
@@ -625,6 +626,7 @@ def _contrasted(atlas: Atlas, sae: int, feature: int, positive: list[int], contr
         "p_length": p,
         "p": p,
         "q": None,
+        "family_p": None,
         "fisher_p": _fisher(*(sum(value > 0 for value in group) for group in maxima)),
     }
 
@@ -655,6 +657,7 @@ def _correct(rows: list[Row]) -> int:
     for rank, row in zip(count(len(tested), -1), reversed(tested), strict=False):
         lowest = min(lowest, row["p"] * len(tested) / rank)
         row["q"] = lowest
+        row["family_p"] = (1 + sum(_shuffled(0, shuffle)["min_p"] <= row["p"] for shuffle in range(1, 25))) / 25
     return len(tested)
 
 

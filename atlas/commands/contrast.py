@@ -5,6 +5,8 @@ from typing import cast
 
 import click
 
+from ingest.contrasts import SHUFFLES
+
 
 @click.command()
 @click.argument("atlas", type=click.Path(path_type=Path))
@@ -26,9 +28,11 @@ import click
     "--null",
     "shuffles",
     type=click.IntRange(min=0),
-    default=0,
+    default=SHUFFLES,
+    show_default=True,
     metavar="N",
-    help="Also compute it under N shuffles of the labels: what is found by chance. Shuffles already stored are kept.",
+    help="Compute it under N shuffles of the labels too: what is found by chance, and the family-wise p. Never fewer "
+    "than are stored.",
 )
 def command(
     atlas: Path, name: str, positive: tuple[str, ...], control: tuple[str, ...], unit: str | None, shuffles: int

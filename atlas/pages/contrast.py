@@ -178,7 +178,7 @@ def _survivors(evidence: Evidence) -> list[dict[str, Any]]:
         ("printed", "printed by the study's method"),
         ("at_q", "q at most 0.05, over all features tested"),
         ("matched", "q at most 0.05 within pairs that differ in the concept only"),
-        ("family_wise", "better than the best of 95 % of shuffles"),
+        ("family_wise", "family-wise p at most 0.05: better than the best feature of 95 % of shuffles"),
     )
     steps = [
         {"test": name, "meaning": meaning, "features": numbers[name], "of": numbers["printed"]}

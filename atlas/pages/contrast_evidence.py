@@ -56,7 +56,11 @@ def speaks_for(evidence: Evidence) -> list[str]:
 def speaks_against(evidence: Evidence) -> list[str]:
     """Sentences that caution, and say what is missing."""
     said = [*_against_the_print(evidence), *_against_the_best(evidence), *_missing(evidence)]
-    if not evidence.found["favour_positive"]:
+    if evidence.contrast["stale"]:
+        said.insert(
+            0, "It is to be computed again, since its documents or the rules have changed: the next ingest does so."
+        )
+    elif not evidence.found["favour_positive"]:
         said.insert(0, "No feature favours the positive documents at a false-discovery rate of 5 %.")
     null = evidence.null
     if null is not None and (reached := int((null.shuffled >= null.found).sum())):

@@ -13,6 +13,7 @@ from ingest.contrasts.evidence import evidence_rows
 from ingest.contrasts.figures import MIN_DOCUMENTS, Columns, contrast_columns, q_values, seen, tested
 from ingest.contrasts.lifts import Lifts
 from ingest.contrasts.matched import MIN_DIFFERENCES, domain_columns, pair_columns
+from ingest.contrasts.null import Shuffles, shuffles_of
 from ingest.contrasts.ordering import places
 from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks
 from ingest.statistics.lengths import difference_p, lengths_of
@@ -32,27 +33,31 @@ class Figures:
     summary: dict[str, float | int | None]
 
 
-def compute_figures(atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit) -> Figures:
-    """Every figure of a contrast for an SAE but its null."""
-    best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), Lifts(atlas, sae, documents)
+def compute_figures(atlas: Atlas, sae: tuple[int, int], documents: Documents, unit: Unit, shuffles: int) -> Figures:
+    """Every figure of a contrast for an SAE, given with its number of features, and its null."""
+    key, d_sae = sae
+    best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), Lifts(atlas, key, documents)
+    null = shuffles_of(documents, shuffles)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
-    for scores in read_chunks(atlas, sae, d_sae, documents, unit):
+    for scores in read_chunks(atlas, key, d_sae, documents, unit):
         best.add(scores)
-        for name, columns in _chunk(scores, weights).items():
+        for name, columns in _chunk(scores, weights, null).items():
             parts[name].append(columns)
         parts["feature_lift"].append(lifts.columns(scores))
     found = {name: _joined(columns) for name, columns in parts.items()}
     contrast, pair = found["feature_contrast"], found["feature_pair"]
     chosen = contrast["fires_positive"] + contrast["fires_control"] >= MIN_DOCUMENTS
-    contrast["q"] = q_values(contrast["p"], chosen)
+    corrected, null_rows = null.corrected(contrast["feature"], contrast["p"], chosen)
+    contrast |= corrected
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
     found["feature_confirmation"] |= discovered(found["feature_confirmation"])
     pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
     confirmation = found["feature_confirmation"]
     confirmation["place_discovery"] = places(contrast, confirmation, found["feature_lift"])
     tables = {name: _table(columns) for name, columns in found.items()}
-    tables["feature_evidence"], n_terms = evidence_rows(atlas, sae, documents, _favoured(found))
-    aligned = _aligned(atlas, sae, d_sae, tables, contrast["feature"][chosen])
+    tables["contrast_null"] = null_rows
+    tables["feature_evidence"], n_terms = evidence_rows(atlas, key, documents, _favoured(found))
+    aligned = _aligned(atlas, key, d_sae, tables, contrast["feature"][chosen])
     tables["contrast_document"] = document_rows(documents)
     tables["contrast_correlation"] = correlation_rows(aligned)
     counts = _counts(documents) | {"features_tested": int(chosen.sum()), "terms": n_terms}
@@ -66,11 +71,12 @@ def _favoured(found: dict[str, Columns]) -> np.ndarray:
     return np.asarray(found["feature_contrast"]["feature"][auroc >= FAVOURED])
 
 
-def _chunk(scores: Scores, weights: np.ndarray) -> dict[str, Columns]:
+def _chunk(scores: Scores, weights: np.ndarray, null: Shuffles) -> dict[str, Columns]:
     kept = seen(scores)
+    contrast = {**contrast_columns(scores), "p": null.add(scores)}
     confirmation = confirmation_columns(scores, weights)
     return {
-        "feature_contrast": _rows(contrast_columns(scores), kept),
+        "feature_contrast": _rows(contrast, kept),
         "feature_confirmation": _rows(confirmation, kept),
         "feature_pair": pair_columns(scores),
         "feature_domain": domain_columns(scores, confirmation["threshold"], tested(scores)),

@@ -4,7 +4,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ingest.contrasts.scores import Scores
+from ingest.statistics.exchange import lifts_of, of_units, units_of
 from ingest.statistics.fisher import fisher_exact
+from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg, rank_sum
 from ingest.statistics.stratified import stratified_rank_sum
 from ingest.statistics.study import mean_with_bos
@@ -39,8 +41,7 @@ def contrast_columns(scores: Scores) -> Columns:
         **study_columns(scores),
         "auroc": ranks.auroc,
         "auroc_length": alike.auroc,
-        "p_length": alike.p,
-        "p": ranks.p,
+        "p_length": np.where(np.isfinite(alike.p), exchange_p(scores, scores.documents.stratum), np.nan),
         "fisher_p": fisher_exact(fires[0], fires[1], scores.documents.sizes),
     }
 
@@ -49,6 +50,14 @@ def study_columns(scores: Scores) -> Columns:
     """The study's means on both sides, and their difference."""
     positive, control = (_study_mean(scores, side) for side in (True, False))
     return {"study_positive": positive, "study_control": control, "study_difference": positive - control}
+
+
+def exchange_p(scores: Scores, stratum: Int[np.ndarray, " document"] | None = None) -> Float[np.ndarray, " n_features"]:
+    """The rank-sum p of each feature under exchanges of labels between groups, within strata where they are given."""
+    documents, firing = scores.documents, scores.firing
+    units = units_of(documents.group, documents.positive, stratum)
+    rows = of_units(firing.feature, firing.document, firing.score, units)
+    return observed_p(lifts_of(rows, units, len(scores)), units)
 
 
 def seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from ingest.contrasts import SHUFFLES
 from ingest.contrasts.computing import compute_figures
-from ingest.contrasts.null import null_rows
-from ingest.contrasts.scores import Unit, covered_documents, read_chunks, read_documents
+from ingest.contrasts.scores import Unit, covered_documents, read_documents
 from ingest.contrasts.selection import check_disjoint, normal_texts, select_documents
-from ingest.contrasts.storing import Definition, documents_hash, store_contrast, store_null, stored_shuffles
+from ingest.contrasts.storing import Definition, documents_hash, store_contrast, stored_shuffles
 from ingest.runs import RunRecord
 from schema.errors import SelectionError
 from schema.store import Atlas
@@ -18,12 +18,13 @@ def compute_contrast(
     positive: Sequence[str],
     control: Sequence[str],
     unit: Unit | None = None,
-    shuffles: int = 0,
+    shuffles: int = SHUFFLES,
 ) -> list[str]:
     """Compute a contrast for every SAE that has encoded its documents; the SAEs for which something was missing.
 
     Sets are spelled as in `ingest.contrasts.selection`. Without a unit it is the document where each
-    document is one window, else one window of each. `shuffles` is the least number of shuffles that its null holds.
+    document is one window, else one window of each. `shuffles` is the least number of shuffles that its null holds;
+    without any there is no family-wise p, and q rests on the single p alone.
 
     Raises:
         SelectionError: a set is empty, a text is on both sides, or no SAE has encoded documents of both.
@@ -51,23 +52,17 @@ def compute_contrast(
 def _bring_up(
     record: RunRecord, definition: Definition, sae: tuple[int, int], labels: dict[int, bool], shuffles: int
 ) -> bool:
-    """Compute what is not stored of a contrast for an SAE; false if nothing was missing."""
-    atlas, (key, d_sae) = record.atlas, sae
+    """Compute a contrast for an SAE that is not stored with so many shuffles; false if it is."""
+    atlas, (key, _) = record.atlas, sae
     content = documents_hash(atlas, key, labels)
     known = stored_shuffles(atlas, definition, key, content)
     if known is not None and known >= shuffles:
         return False
     documents = read_documents(atlas, key, labels, definition.unit)
-    figures = compute_figures(atlas, key, d_sae, documents, definition.unit) if known is None else None
-    missing = range((known or 0) + 1, shuffles + 1)
-    chunks = read_chunks(atlas, key, d_sae, documents, definition.unit)
-    null = null_rows(documents, chunks, missing) if missing else None
+    figures = compute_figures(atlas, sae, documents, definition.unit, shuffles)
     with atlas.transaction():
         record.start()
-        if figures is not None:
-            store_contrast(atlas, definition, key, figures, content)
-        if null is not None:
-            store_null(atlas, definition, key, null)
+        store_contrast(atlas, definition, key, figures, content)
     return True
 
 

@@ -1,38 +1,94 @@
-"""The rows of contrast_null: a contrast under shuffled labels."""
+"""A contrast under shuffled labels, taken in while ranges of features pass by: p, q, family-wise p, contrast_null."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Bool, Float
 
-from ingest.contrasts.figures import tested
+from ingest.contrasts.figures import Columns, q_values, tested
 from ingest.contrasts.scores import Documents, Scores
-from ingest.statistics.permutation import discoveries, exchange, null_of, shuffled_labels
+from ingest.statistics.exchange import Rows, Units, lifts_of, of_units, shuffled, units_of
+from ingest.statistics.permutation import (
+    Tails,
+    aurocs,
+    chance_of,
+    family_wise,
+    not_below_chance,
+    observed_p,
+    shuffled_tails,
+)
 
 SEED = 20
 """With the number of a shuffle it gives the labels: more shuffles leave the first ones as they are."""
 
 
-def null_rows(documents: Documents, chunks: Iterable[Scores], shuffles: range) -> pa.Table:
-    """What the rank-sum test finds under each of the numbered shuffles."""
-    exchanged = exchange(documents.group, documents.positive)
-    labels = np.stack([shuffled_labels(documents.positive, exchanged, SEED, n) for n in shuffles], axis=1)
-    min_p, max_auroc = np.ones(len(shuffles)), np.full(len(shuffles), 0.5)
-    small: list[list[np.ndarray]] = [[] for _ in shuffles]
-    n_tested = 0
-    for scores in chunks:
-        chosen, firing = tested(scores), scores.firing
-        found = null_of(firing.feature, firing.score, firing.document, labels, chosen)
-        min_p, max_auroc = np.minimum(min_p, found.min_p), np.maximum(max_auroc, found.max_auroc)
-        for kept, part in zip(small, found.small_p, strict=True):
-            kept.append(part)
-        n_tested += int(chosen.sum())
-    return pa.table(
-        {
-            "shuffle": np.asarray(shuffles, dtype=np.int32),
-            "seed": np.full(len(shuffles), SEED, dtype=np.int32),
-            "min_p": min_p,
-            "max_auroc": max_auroc,
-            "discoveries": pa.array([discoveries(np.concatenate(parts), n_tested) for parts in small], pa.int32()),
+@dataclass(frozen=True)
+class Shuffles:
+    """The shuffles of a contrast, and what they have found so far.
+
+    Shapes: labels (unit, shuffle); best, the largest AUROC so far, (shuffle,).
+    """
+
+    units: Units
+    labels: Bool[np.ndarray, "unit shuffle"]
+    best: Float[np.ndarray, " shuffle"]
+    tails: list[Tails] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return int(self.labels.shape[1])
+
+    def add(self, scores: Scores) -> Float[np.ndarray, " n_features"]:
+        """Take in a range of features; their p."""
+        firing, chosen = scores.firing, tested(scores)
+        rows = of_units(firing.feature, firing.document, firing.score, self.units)
+        lifts = lifts_of(rows, self.units, len(scores))
+        if chosen.any() and len(self):
+            found = shuffled_tails(lifts, self.units, self.labels, chosen)
+            self.tails.append(found._replace(feature=found.feature + scores.features.start))
+            if self.units.single:
+                by_document = lifts
+            else:
+                alone = units_of(np.arange(len(scores.documents)), scores.documents.positive)
+                by_document = lifts_of(Rows(firing.feature, firing.document, firing.score), alone, len(scores))
+            reached = aurocs(by_document, self.labels[self.units.unit])[chosen]
+            np.maximum(self.best, reached.max(axis=0), out=self.best)
+        return observed_p(lifts, self.units)
+
+    def corrected(
+        self, feature: np.ndarray, p: Float[np.ndarray, " seen"], chosen: Bool[np.ndarray, " seen"]
+    ) -> tuple[Columns, pa.Table]:
+        """q and the family-wise p of the chosen among the features seen, and the rows of contrast_null."""
+        tails = self._tails(feature[chosen])
+        found = chance_of(tails, int(chosen.sum()), len(self))
+        family = np.full(len(p), np.nan)
+        q = q_values(p, chosen)
+        if len(self):
+            family[chosen] = family_wise(p[chosen], tails, len(self))
+            q[chosen] = not_below_chance(q[chosen], found.min_q)
+        rows = {
+            "shuffle": np.arange(1, len(self) + 1, dtype=np.int32),
+            "seed": np.full(len(self), SEED, dtype=np.int32),
+            "min_p": found.min_p,
+            "min_q": found.min_q,
+            "max_auroc": self.best,
+            "discoveries": found.discoveries.astype(np.int32),
         }
-    )
+        return {"q": q, "family_p": family}, pa.table(rows)
+
+    def _tails(self, feature: np.ndarray) -> Tails:
+        """All tails, numbering the features as given."""
+        if not self.tails:
+            nothing = np.zeros(0, dtype=np.int64)
+            return Tails(nothing, nothing, np.zeros(0))
+        joined = Tails(*(np.concatenate(parts) for parts in zip(*self.tails, strict=True)))
+        return joined._replace(feature=np.searchsorted(feature, joined.feature))
+
+
+def shuffles_of(documents: Documents, number: int) -> Shuffles:
+    """The first shuffles of the labels of documents."""
+    units = units_of(documents.group, documents.positive)
+    labels = np.zeros((len(units.positive), number), dtype=bool)
+    for shuffle in range(number):
+        labels[:, shuffle] = shuffled(units, SEED, shuffle + 1)
+    return Shuffles(units, labels, np.full(number, 0.5))

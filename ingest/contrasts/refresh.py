@@ -2,6 +2,7 @@
 
 import json
 
+from ingest.contrasts import SHUFFLES
 from ingest.contrasts.job import compute_contrast
 from ingest.contrasts.stale import STALE
 from ingest.contrasts.storing import OF_CONTRAST, drop_contrast
@@ -29,7 +30,7 @@ def refresh_contrasts(atlas: Atlas) -> list[str]:
     )
     for name, positive, control, unit, shuffles in stale:
         try:
-            compute_contrast(atlas, name, json.loads(positive), json.loads(control), unit, shuffles)
+            compute_contrast(atlas, name, json.loads(positive), json.loads(control), unit, shuffles or SHUFFLES)
         except SelectionError:
             with atlas.transaction():
                 drop_contrast(atlas, name)

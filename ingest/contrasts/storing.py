@@ -13,7 +13,7 @@ from ingest.contrasts.scores import Unit
 from schema import tables
 from schema.store import Atlas
 
-REVISION = 4
+REVISION = 5
 """Raised when the figures change for the same documents, so that stored contrasts are computed again."""
 
 OF_CONTRAST = tuple(
@@ -92,11 +92,6 @@ def store_contrast(atlas: Atlas, definition: Definition, sae: int, figures: Figu
     atlas.connection.execute(insert(tables.sae_contrast), summary)
     for name, rows in figures.tables.items():
         _append(atlas, name, rows, contrast, sae)
-
-
-def store_null(atlas: Atlas, definition: Definition, sae: int, rows: pa.Table) -> None:
-    """Add shuffles to the null of a stored contrast; to be called inside a transaction."""
-    _append(atlas, "contrast_null", rows, _contrast_key(atlas, definition), sae)
 
 
 def drop_contrast(atlas: Atlas, name: str) -> None:

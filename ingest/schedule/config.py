@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from ingest.contrasts import SHUFFLES
 from ingest.contrasts.scores import Unit
 from ingest.schedule.timing import Timing
 
@@ -60,7 +61,7 @@ class Contrast:
     positive: tuple[str, ...]
     control: tuple[str, ...]
     unit: Unit | None = None
-    shuffles: int = 0
+    shuffles: int = SHUFFLES
     best: int = 0
     windows: int | None = None
 

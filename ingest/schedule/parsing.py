@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
+from ingest.contrasts import SHUFFLES
 from ingest.contrasts.scores import Unit
 from ingest.schedule.checking import disagreements
 from ingest.schedule.config import Contrast, Gone, Job, Notify, OnError, Reader, Retry, Schedule, Site, When
@@ -140,7 +141,7 @@ def _contrast(name: str, table: Fields) -> Contrast:
         positive=table.texts("positive"),
         control=table.texts("control"),
         unit=table.choice("unit", get_args(Unit)),
-        shuffles=table.number("null", 0, least=0),
+        shuffles=table.number("null", SHUFFLES, least=0),
         best=explain.number("best", 5) if table.has("explain") else 0,
         windows=explain.number("windows", None),
     )

@@ -1,105 +1,117 @@
 """What a contrast finds where there is nothing to find: the rank-sum test under shuffled labels.
 
-Labels move only where they could have fallen otherwise. Documents that share a
-template across the sides exchange labels among themselves; what is left (single
-documents, templates that are on one side only) exchanges labels with others of
-the same size, so that every shuffle has as many positive documents.
+Three figures rest on it. The smallest p of each shuffle gives p values that hold for all
+features together, whatever their dependence (step-down). The smallest q of each shuffle
+bounds q from below: a q as small as shuffles often give is never reported, whatever makes
+the p values depend on each other. The largest AUROC of each shuffle is what chance reaches.
 
-Source: Westfall & Young 1993: the smallest p over all features of each shuffle
-gives p values that hold for all features together, whatever their dependence.
+Source: Westfall & Young 1993, algorithm 2.8, as in Ge, Dudoit & Speed 2003 (step-down minP);
+Simes 1986: the smallest q of Benjamini & Hochberg is a p value of "nothing is to be found";
+Phipson & Smyth 2010: the labels as they are count as one of the shuffles.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_array
 
-from ingest.statistics.rank_sum import mid_ranks, normal_p
+from ingest.statistics.exchange import Asked, Lifts, Units, exchange_p
 
 LEVEL = 0.05
+FAR = 2.0
+"""Under shuffles only rank sums at least so many standard deviations out get a p: no nearer one is called."""
+
+SAME = 1e-9
+"""p values that differ by less, relatively, are equal: rounding is far below it."""
 
 
-class Exchange(NamedTuple):
-    """Which documents may exchange labels.
+class Tails(NamedTuple):
+    """The small p of shuffles.
 
-    Shapes: block (document,), documents that keep one label together; stratum (block,), blocks that exchange.
+    Shapes: feature, shuffle, p (tail,), where shuffle counts from 0.
     """
 
-    block: Int[np.ndarray, " document"]
-    stratum: Int[np.ndarray, " block"]
+    feature: Int[np.ndarray, " tail"]
+    shuffle: Int[np.ndarray, " tail"]
+    p: Float[np.ndarray, " tail"]
 
 
-class Null(NamedTuple):
-    """The features of one chunk under each shuffle.
+class Chance(NamedTuple):
+    """What each shuffle finds over all tested features.
 
-    Shapes: min_p, max_auroc (shuffle,); small_p one array a shuffle, the p values at or under LEVEL.
+    Shapes: each (shuffle,); min_q is the smallest q of Benjamini & Hochberg, discoveries counts those at LEVEL.
     """
 
     min_p: Float[np.ndarray, " shuffle"]
-    max_auroc: Float[np.ndarray, " shuffle"]
-    small_p: list[Float[np.ndarray, " small"]]
+    min_q: Float[np.ndarray, " shuffle"]
+    discoveries: Int[np.ndarray, " shuffle"]
 
 
-def exchange(group: Int[np.ndarray, " document"], positive: Bool[np.ndarray, " document"]) -> Exchange:
-    """The blocks and strata of documents by group."""
-    _, member = np.unique(group, return_inverse=True)
-    sizes = np.bincount(member)
-    positives = np.bincount(member, weights=positive)
-    mixed = (positives > 0) & (positives < sizes)
-    alone = mixed[member]
-    block_name = np.where(alone, len(sizes) + np.arange(len(group)), member)
-    names, block = np.unique(block_name, return_inverse=True)
-    first = np.zeros(len(names), dtype=np.int64)
-    first[block[::-1]] = np.arange(len(group))[::-1]
-    stratum = np.where(alone[first], len(group) + 1 + member[first], sizes[member[first]])
-    return Exchange(block, stratum)
+def observed_p(lifts: Lifts, units: Units) -> Float[np.ndarray, " n_features"]:
+    """The p of every feature under the labels as they are; 1 where every exchange gives the same rank sum."""
+    distance = np.abs(lifts.by_unit @ units.positive.astype(float) - lifts.mean)
+    moves = np.flatnonzero(lifts.varies)
+    p = np.ones(len(distance))
+    p[moves] = exchange_p(lifts, units, Asked(moves, distance[moves]))
+    return p
 
 
-def shuffled_labels(
-    positive: Bool[np.ndarray, " document"], exchanged: Exchange, seed: int, shuffle: int
-) -> Bool[np.ndarray, " document"]:
-    """The labels of a shuffle, the same in every run of the same seed and number."""
-    label = np.zeros(len(exchanged.stratum), dtype=bool)
-    label[exchanged.block] = positive
-    rng = np.random.default_rng([seed, shuffle])
-    ordered = np.argsort(exchanged.stratum, kind="stable")
-    drawn = np.lexsort((rng.random(len(label)), exchanged.stratum))
-    moved = np.empty_like(label)
-    moved[ordered] = label[drawn]
-    labels: Bool[np.ndarray, " document"] = moved[exchanged.block]
-    return labels
+def shuffled_tails(
+    lifts: Lifts, units: Units, labels: Bool[np.ndarray, "unit shuffle"], tested: Bool[np.ndarray, " n_features"]
+) -> Tails:
+    """The small p of the tested features under each column of labels."""
+    distance = np.abs(lifts.by_unit @ labels.astype(float) - lifts.mean[:, None])
+    far = distance >= FAR * np.sqrt(np.maximum(lifts.variance, 0))[:, None]
+    feature, shuffle = np.nonzero(far & (tested & lifts.varies)[:, None])
+    p = exchange_p(lifts, units, Asked(feature, distance[feature, shuffle]))
+    return Tails(feature, shuffle, p)
 
 
-def null_of(
-    feature: Int[np.ndarray, " row"],
-    score: Float[np.ndarray, " row"],
-    document: Int[np.ndarray, " row"],
-    labels: Bool[np.ndarray, "document shuffle"],
-    tested: Bool[np.ndarray, " n_features"],
-) -> Null:
-    """The rank-sum test of the tested features under each column of labels."""
-    n, shuffles = labels.shape
-    if not tested.any():
-        return Null(np.ones(shuffles), np.full(shuffles, 0.5), [np.zeros(0)] * shuffles)
-    chosen = tested[feature]
-    place = np.cumsum(tested) - 1
-    feature, score, document = place[feature[chosen]], score[chosen], document[chosen]
-    n_tested = int(tested.sum())
-    n_positive = int(labels[:, 0].sum())
-    zeros = n - np.bincount(feature, minlength=n_tested)
-    rank, cubes = mid_ranks(feature, score, n_tested)
-    above_silent = rank + (zeros[feature] - 1) / 2
-    lifts = csr_array((above_silent, (feature, document)), shape=(n_tested, n))
-    u = lifts @ labels.astype(float) + (n_positive * (zeros - n_positive) / 2)[:, None]
-    all_ties = (cubes + zeros.astype(float) ** 3 - zeros)[:, None]
-    p = normal_p(u, all_ties, n_positive, n - n_positive)
-    auroc = u.max(axis=0) / (n_positive * (n - n_positive))
-    return Null(p.min(axis=0), auroc, [column[column <= LEVEL] for column in p.T])
+def aurocs(lifts: Lifts, labels: Bool[np.ndarray, "document shuffle"]) -> Float[np.ndarray, "n_features shuffle"]:
+    """The AUROC of every feature under each column of labels."""
+    positives = labels.sum(axis=0).astype(float)
+    pairs = positives * (len(labels) - positives)
+    u = lifts.by_unit @ labels.astype(float) + positives * (lifts.tie_rank[:, None] - (positives + 1) / 2)
+    found: Float[np.ndarray, "n_features shuffle"] = u / pairs
+    return found
 
 
-def discoveries(small_p: Float[np.ndarray, " small"], n_tested: int) -> int:
-    """How many tests Benjamini & Hochberg call at LEVEL, from the p values at or under it."""
-    ascending = np.sort(small_p)
-    called = np.flatnonzero(ascending * n_tested <= LEVEL * np.arange(1, len(ascending) + 1))
-    return int(called[-1]) + 1 if len(called) else 0
+def chance_of(tails: Tails, n_tested: int, shuffles: int) -> Chance:
+    """The smallest p and q of each shuffle, and how many tests are called in it."""
+    order = np.lexsort((tails.p, tails.shuffle))
+    p, shuffle = tails.p[order], tails.shuffle[order]
+    first = np.searchsorted(shuffle, np.arange(shuffles))
+    rank = np.arange(len(p)) - first[shuffle] + 1
+    q = p * n_tested / rank
+    min_p, min_q = np.ones(shuffles), np.ones(shuffles)
+    np.minimum.at(min_p, shuffle, p)
+    np.minimum.at(min_q, shuffle, q)
+    discoveries = np.zeros(shuffles, dtype=np.int64)
+    called = q <= LEVEL
+    np.maximum.at(discoveries, shuffle[called], rank[called])
+    return Chance(min_p, min_q, discoveries)
+
+
+def family_wise(p: Float[np.ndarray, " tested"], tails: Tails, shuffles: int) -> Float[np.ndarray, " tested"]:
+    """The chance that any feature without an effect does as well, step-down; `tails` numbers the same features."""
+    order = np.argsort(p, kind="stable")
+    place = np.empty(len(p), dtype=np.int64)
+    place[order] = np.arange(len(p))
+    smallest = np.ones((len(p), shuffles))
+    smallest[place[tails.feature], tails.shuffle] = tails.p
+    smallest = np.minimum.accumulate(smallest[::-1], axis=0)[::-1]
+    reached = (smallest <= p[order, None] * (1 + SAME)).sum(axis=1)
+    stepped = np.maximum.accumulate((1 + reached) / (1 + shuffles))
+    family = np.empty(len(p))
+    family[order] = stepped
+    found: Float[np.ndarray, " tested"] = np.maximum(family, p)
+    return found
+
+
+def not_below_chance(
+    q: Float[np.ndarray, " tested"], min_q: Float[np.ndarray, " shuffle"]
+) -> Float[np.ndarray, " tested"]:
+    """q, raised to the share of shuffles in which any test has as small a one, where one has."""
+    reached = np.searchsorted(np.sort(min_q), q * (1 + SAME), side="right")
+    share = (1 + reached) / (1 + len(min_q))
+    return np.where(reached > 0, np.maximum(q, share), q)

@@ -94,6 +94,7 @@ SELECT
     w.first || COALESCE(' | ' || w.second, '') || COALESCE(' | ' || w.third, '') AS top_tokens,
     CASE WHEN LENGTH(d.text) <= 160 THEN d.text ELSE SUBSTR(d.text, 1, 157) || '...' END AS example,
     r.p,
+    r.family_p,
     r.fires_positive,
     r.documents_positive,
     r.fires_control,

@@ -1,5 +1,5 @@
 -- title: What a contrast finds under shuffled labels
--- description: The permutation null of each SAE beside what was found: features called at q <= 0.05, the smallest p and the largest AUROC, against the same under shuffles that keep pairs together. family_p is the chance that any feature at all does as well as the best one; with no null stored there is no row, run: atlas contrast --null 200.
+-- description: The permutation null of each SAE beside what was found: features called at q <= 0.05, the smallest p and the largest AUROC, against the same under shuffles of whole groups. family_p is the chance that any feature at all does as well as the best one (NULL: to be computed again); with no null stored there is no row; atlas contrast stores one.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
@@ -9,7 +9,8 @@ WITH found AS (
         fc.sae,
         SUM(CASE WHEN fc.q <= 0.05 THEN 1 ELSE 0 END) AS discoveries,
         MIN(CASE WHEN fc.q IS NOT NULL THEN fc.p END) AS min_p,
-        MAX(CASE WHEN fc.q IS NOT NULL THEN fc.auroc END) AS max_auroc
+        MAX(CASE WHEN fc.q IS NOT NULL THEN fc.auroc END) AS max_auroc,
+        MIN(fc.family_p) AS family_p
     FROM feature_contrast AS fc
     GROUP BY fc.contrast, fc.sae
 ),
@@ -32,7 +33,7 @@ SELECT
     MAX(CASE WHEN 20 * n.place_p <= n.shuffles + 1 THEN n.min_p END) AS min_p_by_chance,
     MAX(f.max_auroc) AS max_auroc,
     MIN(CASE WHEN 20 * n.place_auroc <= n.shuffles + 1 THEN n.max_auroc END) AS max_auroc_by_chance,
-    (1.0 + SUM(CASE WHEN n.min_p <= f.min_p THEN 1 ELSE 0 END)) / (1 + COUNT(*)) AS family_p,
+    MIN(f.family_p) AS family_p,
     MAX(n.seed) AS seed
 FROM placed AS n
 JOIN contrast AS c ON c.contrast = n.contrast

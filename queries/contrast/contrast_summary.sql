@@ -1,5 +1,5 @@
 -- title: The contrasts, and what each has found
--- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p that both sides are of like length, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC.
+-- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p that both sides are of like length, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC. State: whether it is to be computed again.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH placed AS (
@@ -44,7 +44,8 @@ SELECT
     COALESCE(found.favouring_positive, 0) AS favouring_positive,
     COALESCE(found.favouring_control, 0) AS favouring_control,
     found.best_feature,
-    found.best_auroc
+    found.best_auroc,
+    CASE WHEN sc.documents_hash = '' THEN 'to be computed again' ELSE 'up to date' END AS state
 FROM sae_contrast AS sc
 JOIN contrast AS c ON c.contrast = sc.contrast
 JOIN sae AS s ON s.sae = sc.sae

@@ -67,12 +67,7 @@ SELECT
     p.share_higher AS matched_share,
     p.q AS matched_q,
     c.q,
-    (
-        SELECT (1.0 + SUM(CASE WHEN u.min_p <= c.p THEN 1 ELSE 0 END)) / (1 + COUNT(*))
-        FROM contrast_null AS u
-        WHERE u.contrast = c.contrast
-            AND u.sae = c.sae
-    ) AS family_p,
+    c.family_p,
     f.logit_std,
     f.logit_skewness,
     f.logit_kurtosis

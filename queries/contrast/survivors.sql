@@ -1,5 +1,5 @@
 -- title: How many candidates survive each correction
--- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of these survive q, q on matched pairs, and a family-wise p under the permutation null. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is over one half. NULL where not computed.
+-- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of these survive q, q on matched pairs, and a family-wise p of at most 0.05. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is over one half. NULL where not computed.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
@@ -22,8 +22,8 @@ printed AS (
         fc.sae,
         fc.feature,
         fc.auroc,
-        fc.p,
         fc.q,
+        fc.family_p,
         ROW_NUMBER() OVER (
             PARTITION BY fc.sae
             ORDER BY fc.study_kept DESC, fc.study_difference DESC, fc.feature
@@ -42,21 +42,6 @@ discovery AS (
     FROM feature_confirmation AS n
     WHERE n.study_kept_discovery
 ),
-null_p AS (
-    SELECT
-        u.contrast,
-        u.sae,
-        COUNT(*) AS shuffles,
-        MAX(CASE WHEN 20 * u.place <= u.shuffles + 1 THEN u.min_p END) AS level
-    FROM (
-        SELECT
-            n.*,
-            ROW_NUMBER() OVER (PARTITION BY n.contrast, n.sae ORDER BY n.min_p, n.shuffle) AS place,
-            COUNT(*) OVER (PARTITION BY n.contrast, n.sae) AS shuffles
-        FROM contrast_null AS n
-    ) AS u
-    GROUP BY u.contrast, u.sae
-),
 judged AS (
     SELECT
         p.*,
@@ -64,12 +49,10 @@ judged AS (
         CASE WHEN d.place <= 40 THEN 1 ELSE 0 END AS in_discovery_print,
         d.auroc_low,
         r.q AS pair_q,
-        r.share_higher,
-        null_p.level
+        r.share_higher
     FROM printed AS p
     LEFT JOIN discovery AS d ON d.contrast = p.contrast AND d.sae = p.sae AND d.feature = p.feature
     LEFT JOIN feature_pair AS r ON r.contrast = p.contrast AND r.sae = p.sae AND r.feature = p.feature
-    LEFT JOIN null_p ON null_p.contrast = p.contrast AND null_p.sae = p.sae
 )
 SELECT
     chosen.name AS sae,
@@ -80,15 +63,10 @@ SELECT
     CAST(SUM(CASE WHEN j.in_print = 1 AND j.q <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT) AS printed_at_q,
     CAST(SUM(CASE WHEN j.in_print = 1 AND j.pair_q <= 0.05 AND j.share_higher > 0.5 THEN 1 ELSE 0 END) AS BIGINT)
         AS printed_matched,
-    CAST(
-        SUM(
-            CASE
-                WHEN j.level IS NULL THEN NULL
-                WHEN j.in_print = 1 AND j.auroc > 0.5 AND j.p < j.level THEN 1
-                ELSE 0
-            END
-        ) AS BIGINT
-    ) AS printed_family_wise,
+    CASE
+        WHEN MIN(j.family_p) IS NULL THEN NULL
+        ELSE CAST(SUM(CASE WHEN j.in_print = 1 AND j.family_p <= 0.05 AND j.auroc > 0.5 THEN 1 ELSE 0 END) AS BIGINT)
+    END AS printed_family_wise,
     CAST(SUM(j.in_discovery_print) AS BIGINT) AS discovery_printed,
     CAST(SUM(CASE WHEN j.in_discovery_print = 1 AND j.auroc_low > 0.5 THEN 1 ELSE 0 END) AS BIGINT)
         AS discovery_confirmed

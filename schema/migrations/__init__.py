@@ -24,6 +24,7 @@ from schema.migrations import (
     m004_sae_identity,
     m005_moments,
     m006_questions,
+    m007_false_discoveries,
 )
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m004_sae_identity,
     m005_moments,
     m006_questions,
+    m007_false_discoveries,
 )
 VERSION = len(MIGRATIONS)
 CONTENT = """

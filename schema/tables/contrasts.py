@@ -143,15 +143,38 @@ feature_contrast = Table(
         nullable=False,
         comment="Chance that a positive document outranks a control one; ties count half",
     ),
-    Column("p", Double, nullable=False, comment="Two-sided rank-sum p, asymptotic, with tie and continuity correction"),
-    Column("q", Double, comment="Benjamini-Hochberg q over the tested features; NULL if not tested"),
-    Column("fisher_p", Double, nullable=False, comment="Two-sided p of Fisher's exact test on fires / does not fire"),
+    Column(
+        "p",
+        Double,
+        nullable=False,
+        comment="Rank-sum p: share of all exchanges of labels between groups with a rank sum as far from its mean; "
+        "exact where 10 fire or fewer or a side has 8 or fewer, else exact in how many fire, normal given that",
+    ),
+    Column(
+        "q",
+        Double,
+        comment="Benjamini-Hochberg q of p over the tested features, raised to the share of shuffles in which any "
+        "feature has as small a q; NULL if not tested, or computed by an older version and to be computed again",
+    ),
+    Column(
+        "fisher_p",
+        Double,
+        nullable=False,
+        comment="Two-sided p of Fisher's exact test on fires / does not fire, documents taken as independent; "
+        "describes, nothing is called by it",
+    ),
     Column(
         "auroc_length",
         Double,
         comment="AUROC within fifths of like length, weighted as by van Elteren; NULL where none has both sides",
     ),
-    Column("p_length", Double, comment="Two-sided p of van Elteren's rank test within fifths of like length"),
+    Column("p_length", Double, comment="The same as p with exchanges of labels within fifths of like length only"),
+    Column(
+        "family_p",
+        Double,
+        comment="Chance that any feature does as well under shuffled labels: Westfall-Young step-down of the smallest "
+        "p; NULL if not tested or without shuffles",
+    ),
     PrimaryKeyConstraint("contrast", "sae", "feature"),
     comment="A feature in a contrast, where it fires at all",
 )
@@ -207,8 +230,12 @@ feature_pair = Table(
         nullable=False,
         comment="Chance that a positive document outranks its own matched control; ties count half",
     ),
-    Column("p", Double, nullable=False, comment="Wilcoxon signed-rank p, two-sided, asymptotic, corrected"),
-    Column("q", Double, comment="Benjamini-Hochberg q over features with 5 differences or more; NULL if fewer"),
+    Column("p", Double, nullable=False, comment="Wilcoxon signed-rank p, two-sided: exact up to 50 differences"),
+    Column(
+        "q",
+        Double,
+        comment="Benjamini-Hochberg q over features with 5 differences or more; NULL if fewer, or to be computed again",
+    ),
     PrimaryKeyConstraint("contrast", "sae", "feature"),
     comment="A feature on matched pairs: documents of both sides that share a template",
 )
@@ -289,9 +316,10 @@ contrast_null = Table(
     pointer("sae", "SAE"),
     Column("shuffle", Integer, nullable=False, autoincrement=False, comment="Number of the shuffle, from 1"),
     Column("seed", Integer, nullable=False, comment="Seed of the shuffles; with the number it gives the labels"),
-    Column("min_p", Double, nullable=False, comment="Smallest rank-sum p over the tested features"),
+    Column("min_p", Double, nullable=False, comment="Smallest p over the tested features"),
     Column("max_auroc", Double, nullable=False, comment="Largest AUROC over the tested features"),
     Column("discoveries", Integer, nullable=False, comment="Features called at q <= 0.05"),
+    Column("min_q", Double, comment="Smallest Benjamini-Hochberg q over them; NULL from an older version"),
     PrimaryKeyConstraint("contrast", "sae", "shuffle"),
     comment="A contrast under shuffled labels: what it finds where there is nothing to find",
 )

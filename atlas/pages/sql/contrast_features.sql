@@ -27,6 +27,7 @@ SELECT
     r.auroc_length,
     r.p,
     r.q,
+    r.family_p,
     r.fires_positive,
     r.fires_control,
     r.mean_positive,

@@ -27,7 +27,8 @@ SELECT
     sc.fms_root,
     sc.fms_accuracy,
     sc.fms_1,
-    sc.fms_5
+    sc.fms_5,
+    CASE WHEN sc.documents_hash = '' THEN 1 ELSE 0 END AS stale
 FROM contrast AS c
 JOIN sae_contrast AS sc ON sc.contrast = c.contrast
 JOIN sae AS s ON s.sae = sc.sae

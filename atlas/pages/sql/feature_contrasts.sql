@@ -18,6 +18,7 @@ SELECT
     fc.auroc,
     fc.p,
     fc.q,
+    fc.family_p,
     fc.fisher_p,
     fc.auroc_length,
     fc.p_length,
