@@ -1,7 +1,8 @@
 """Run the fault suites and print what came of each, a line of JSON each; on stderr, one line of all of it.
 
 python -m tests.faults                      all of it: make faults
-python -m tests.faults --kills 20 --stops 4 --steps 4 --disks 1 --memory 1 --inputs 300 --copies 0 --halves 2    a few
+python -m tests.faults --kills 20 --stops 4 --steps 4 --disks 1 --memory 1 --inputs 300 --copies 0
+    --halves 2 --discoveries 50    a few
 """
 
 import argparse
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=10_000, help="bad inputs")
     parser.add_argument("--lines", type=int, default=40, help="cron lines, each in all time zones over twenty years")
     parser.add_argument("--halves", type=int, default=60, help="relabellings of each kind of documents, cut in halves")
+    parser.add_argument("--discoveries", type=int, default=2000, help="relabellings of each size of the two sides")
     parser.add_argument("--kill", nargs="+", help="commands to kill and stop, instead of all")
     parser.add_argument("--squeeze", nargs="+", help="commands to run without room, instead of all")
     parser.add_argument("--seed", type=int, default=1)
@@ -63,6 +65,7 @@ def summary(reports: Sequence[Report]) -> str:
 
 def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[Report]:
     from tests.faults.crons import cron_lines
+    from tests.faults.discoveries import discoveries
     from tests.faults.disks import full, read_only
     from tests.faults.halves import halves
     from tests.faults.inputs import bad_inputs
@@ -94,6 +97,8 @@ def _reports(arguments: argparse.Namespace, folder: Path) -> Iterator[Report]:
         yield cron_lines(arguments.lines, seed)
     if arguments.halves:
         yield from halves(arguments.halves, seed)
+    if arguments.discoveries:
+        yield from discoveries(arguments.discoveries, seed)
 
 
 if __name__ == "__main__":
