@@ -58,7 +58,7 @@ class PagedDatabase(Database):  # type: ignore[misc]
             sqlite3.OperationalError: a saved query's value cannot be read, or the statement cannot be run.
         """
         with refusing():
-            params, truncate = prepared(sql, params, truncate)
+            params, truncate = await prepared(self, sql, params, truncate)
             sql = await self._keyed(sql)
             if asked_sql.get() is None:
                 return await super().execute(sql, params, truncate, **options)

@@ -13,7 +13,7 @@ from atlas.publish.canned import published_name
 from queries import Parameter, SavedQuery, saved_queries
 from queries.parameters import Value
 from queries.placeholders import replace_placeholders
-from queries.runner import read_values
+from queries.runner import missing_from, read_values
 from schema import QueryError
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
@@ -37,11 +37,12 @@ class Shared:
 
 @hookimpl
 def extra_template_vars(template: str, view_name: str, database: str | None, datasette: "Datasette") -> dict[str, Any]:
-    """`shared_query(name, values)` for the page of a query; and no list of saved queries above a person's own."""
+    """`shared_query` and `awaited` for the page of a query; and no list of saved queries above a person's own."""
     settings = datasette.plugin_config(PLUGIN)
     if template != PAGE or settings is None:
         return {}
-    found: dict[str, Any] = {"shared_query": partial(shared_query, settings.get("atlas", "atlas.duckdb"))}
+    shared = partial(shared_query, settings.get("atlas", "atlas.duckdb"))
+    found: dict[str, Any] = {"shared_query": shared, "awaited": awaited}
     if view_name == OWN_SQL and hasattr(datasette, "metadata"):  # Datasette 1.0 keeps it elsewhere
         described = (datasette.metadata("databases") or {}).get(database, {})
         found["metadata"] = {name: value for name, value in described.items() if name not in DESCRIPTIONS}
@@ -51,12 +52,11 @@ def extra_template_vars(template: str, view_name: str, database: str | None, dat
 def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | None:
     """The saved query published by that name, with the values of its page.
 
-    None where there is no such query, where a value cannot be read, so that there are no rows to share, or where one
-    holds a character that a terminal would obey.
+    None where there is no such query, where a value is missing or cannot be read, so that there are no rows to share,
+    or where one holds a character that a terminal would obey.
     """
-    query = next((query for query in saved_queries().values() if published_name(query) == name), None)
-    given = {key: str(value) for key, value in values.items() if value not in ("", None)}
-    if query is None or not all(value.isprintable() for value in given.values()):
+    query, given = _published(name), _given(values)
+    if query is None or missing_from(given, query) or not all(value.isprintable() for value in given.values()):
         return None
     try:
         read = read_values(query, given)
@@ -70,6 +70,12 @@ def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | N
     )
 
 
+def awaited(name: str, values: Mapping[str, Any]) -> list[str]:
+    """The parameters of the saved query published by that name that still need a value."""
+    query = _published(name)
+    return [] if query is None else missing_from(_given(values), query)
+
+
 def command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) -> str:
     """`atlas query` with these values, quoted for a POSIX shell."""
     taken = [(parameter.name, values[parameter.name]) for parameter in query.parameters if parameter.name in values]
@@ -81,6 +87,14 @@ def filled(query: SavedQuery, values: Mapping[str, Value]) -> str:
     """The SQL with a literal for each parameter: its value, its default, or NULL."""
     literals = {each.name: _literal(each, values.get(each.name, each.default)) for each in query.parameters}
     return replace_placeholders(query.sql, literals.__getitem__)
+
+
+def _published(name: str) -> SavedQuery | None:
+    return next((query for query in saved_queries().values() if published_name(query) == name), None)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if value not in ("", None)}
 
 
 def _literal(parameter: Parameter, value: Value | None) -> str:

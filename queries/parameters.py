@@ -79,13 +79,13 @@ class Parameter:
         try:
             converted = _CONVERSIONS[self.type](value)
         except OverflowError:
-            raise QueryError(f"{self.name} is out of range: {_told(value)}") from None
+            raise QueryError(f"{self.name} is out of range: {told(value)}") from None
         except (TypeError, ValueError):
-            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {_told(value)}") from None
+            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {told(value)}") from None
         if self.choices and converted not in self.choices:
-            raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {_told(value)}")
+            raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {told(value)}")
         if self.name == "limit" and isinstance(converted, int) and converted < 0:
-            raise QueryError(f"limit must be 0 or more, not {_told(value)}")
+            raise QueryError(f"limit must be 0 or more, not {told(value)}")
         return converted
 
 
@@ -134,10 +134,10 @@ def _double(value: Value) -> float:
     return number
 
 
-def _told(value: Value) -> str:
-    """A value as a message repeats it."""
+def told(value: Value, most: int = SHOWN) -> str:
+    """A value as a message repeats it: on one line, and in part where it is long."""
     text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 _CONVERSIONS: dict[str, Callable[[Value], Value]] = {"INTEGER": _integer, "DOUBLE": _double, "VARCHAR": str}

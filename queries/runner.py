@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import duckdb
 import pyarrow as pa
 
-from queries.parameters import Value
+from queries.parameters import Value, told
 from queries.saved import SavedQuery, find_query
-from queries.selection import check_selection
+from queries.selection import check_selection, looked_at
 from schema import Atlas, QueryError
 
 
@@ -21,7 +21,8 @@ def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None
     """
     query = find_query(name)
     bound = bind(query, values or {})
-    check_selection(atlas, query, bound)
+    held = {sql: atlas.duckdb.execute(sql).fetchall() for sql in looked_at(query, bound)}
+    check_selection(query, bound, held, str(atlas.path))
     try:
         return atlas.arrow(query.duckdb_sql, bound)
     except duckdb.Error as error:
@@ -35,12 +36,17 @@ def bind(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
         QueryError: an unknown parameter, a missing value, or one of the wrong type.
     """
     given = read_values(query, {name: value for name, value in values.items() if value is not None})
-    missing = [parameter.name for parameter in query.parameters if parameter.required and parameter.name not in given]
+    missing = missing_from(given, query)
     if missing:
         options = " ".join(f"-p {name}=..." for name in missing)
         raise QueryError(f"{query.name} needs {options}; {_declared(query)}")
     defaults = {each.name: each.default for each in query.parameters if each.default is not None}
     return defaults | given
+
+
+def missing_from(values: Mapping[str, Value], query: SavedQuery) -> list[str]:
+    """The parameters of a query that need a value and have none, or an empty text."""
+    return [each.name for each in query.parameters if each.required and values.get(each.name, "") == ""]
 
 
 def read_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -53,7 +59,7 @@ def read_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Val
     given: dict[str, Value] = {}
     for name, value in values.items():
         if name not in declared:
-            raise QueryError(f"{query.name} has no parameter '{name}'; {_nearest(name, query)}")
+            raise QueryError(f"{query.name} has no parameter {told(name)}; {_nearest(name, query)}")
         try:
             given[name] = declared[name].convert(value)
         except QueryError as error:

@@ -1,33 +1,43 @@
-"""Whether the names that a query is given are in the atlas, so that a misspelt one is no empty answer."""
+"""Whether the names that a query is given are in the atlas, so that a misspelt one is no empty answer.
+
+The check reads nothing itself: `looked_at` says which statements it judges by, and whoever has the atlas open, the
+command or a server, runs them.
+"""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from queries.parameters import Value
+from queries.parameters import Parameter, Value, told
 from queries.saved import SavedQuery
-from schema import Atlas, SelectionError
+from schema import SelectionError
+
+Held = Mapping[str, Sequence[Sequence[Any]]]
+"""The rows of each statement that was looked at."""
 
 SHOWN = 5
+LONGEST_NAME = 200
+"""Characters of a name that a message repeats."""
 NOTHING: tuple[Value, ...] = ("", -1)
 """Defaults that name nothing: the query chooses."""
+EVERY = "empty: all of them"
+"""What the help of a parameter says whose default is every SAE, not the first."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a parameter may name: the word for it, the names in the atlas, how to come by one, other spellings."""
+    """What a parameter may name: the word for it, each one's spellings in the atlas, how to come by one."""
 
     word: str
     sql: str
     advice: str
-    other_spellings: str = ""
 
 
 SAE = Kind(
     "SAE",
-    "SELECT label FROM sae ORDER BY ordinal",
+    "SELECT label, pinned FROM sae ORDER BY ordinal",
     "ingest something first: atlas ingest ATLAS SOURCE",
-    other_spellings="SELECT pinned FROM sae",
 )
 CORPUS = Kind("corpus", "SELECT name FROM corpus ORDER BY corpus", "ingest one: atlas ingest ATLAS SOURCE")
 DOMAIN = Kind("domain", "SELECT DISTINCT domain FROM corpus ORDER BY domain", "ingest one: atlas ingest ATLAS SOURCE")
@@ -50,46 +60,61 @@ KINDS = {
     "contrast": CONTRAST,
     "explanation": EXPLANATION,
 }
+SIZES = "SELECT label, pinned, d_sae FROM sae ORDER BY ordinal"
 FEATURES_OF = {"feature": ("sae",), "other_feature": ("other_sae", "sae")}
 
 
-def check_selection(atlas: Atlas, query: SavedQuery, values: Mapping[str, Value]) -> None:
+def looked_at(query: SavedQuery, values: Mapping[str, Value]) -> set[str]:
+    """The statements whose rows `check_selection` judges these values by; both DuckDB and SQLite run them."""
+    kinds = {KINDS[parameter.name].sql for parameter in _naming(query, values)}
+    return kinds | {SIZES for name in FEATURES_OF if name in values}
+
+
+def check_selection(query: SavedQuery, values: Mapping[str, Value], held: Held, atlas: str) -> None:
     """Check every value that names something in the atlas; a default that names nothing is left to the query.
+
+    `atlas` is what the messages call it.
 
     Raises:
         SelectionError: a name or an index that is not in the atlas.
     """
-    for parameter in query.parameters:
-        value = values[parameter.name]
-        if parameter.name in KINDS and not (value == parameter.default and value in NOTHING):
-            _check_name(atlas, KINDS[parameter.name], str(value))
+    for parameter in _naming(query, values):
+        kind = KINDS[parameter.name]
+        _check_name(kind, str(values[parameter.name]), held[kind.sql], atlas)
     for name, holders in FEATURES_OF.items():
         if name in values:
             sae = next((str(values[holder]) for holder in holders if values.get(holder)), "")
-            _check_feature(atlas, name, int(values[name]), sae)
+            every = any(each.name in holders and EVERY in each.help for each in query.parameters)
+            _check_feature(f"{name}={values[name]}", int(values[name]), _sizes(held[SIZES], sae, every), atlas)
 
 
-def _check_name(atlas: Atlas, kind: Kind, name: str) -> None:
-    names = _names(atlas, kind.sql)
-    if name in names or (kind.other_spellings and name in _names(atlas, kind.other_spellings)):
+def _naming(query: SavedQuery, values: Mapping[str, Value]) -> list[Parameter]:
+    """The parameters whose value names something."""
+    named = [parameter for parameter in query.parameters if parameter.name in KINDS and parameter.name in values]
+    return [each for each in named if not (values[each.name] == each.default and each.default in NOTHING)]
+
+
+def _check_name(kind: Kind, name: str, spellings: Sequence[Sequence[Any]], atlas: str) -> None:
+    if any(name == str(spelling) for row in spellings for spelling in row):
         return
+    names = [str(row[0]) for row in spellings]
     if not names:
-        raise SelectionError(f"{atlas.path} holds no {kind.word}; {kind.advice}")
+        raise SelectionError(f"{atlas} holds no {kind.word}; {kind.advice}")
     near = difflib.get_close_matches(name, names, n=3)
     more = ", ..." if len(names) > SHOWN else ""
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names[:SHOWN])}{more}"
-    raise SelectionError(f"{atlas.path} has no {kind.word} '{name}'; {hint}")
+    raise SelectionError(f"{atlas} has no {kind.word} {told(name, LONGEST_NAME)}; {hint}")
 
 
-def _names(atlas: Atlas, sql: str) -> list[str]:
-    return [str(row[0]) for row in atlas.duckdb.execute(sql).fetchall()]
+def _sizes(saes: Sequence[Sequence[Any]], name: str, every: bool) -> list[tuple[str, int]]:
+    """The SAEs that an index may belong to, each with its features: the named one; without a name all, or the first."""
+    found = [(str(label), int(d_sae)) for label, pinned, d_sae in saes if name in ("", label, pinned)]
+    return found if every else found[:1]
 
 
-def _check_feature(atlas: Atlas, parameter: str, index: int, sae: str) -> None:
-    sql = "SELECT label, d_sae FROM sae WHERE ? IN ('', label, pinned) ORDER BY ordinal LIMIT 1"
-    chosen = atlas.duckdb.execute(sql, [sae]).fetchall()
-    if not chosen:
-        raise SelectionError(f"{atlas.path} holds no SAE; {SAE.advice}")
-    name, d_sae = chosen[0]
+def _check_feature(feature: str, index: int, sizes: Sequence[tuple[str, int]], atlas: str) -> None:
+    if not sizes:
+        raise SelectionError(f"{atlas} holds no SAE; {SAE.advice}")
+    name, d_sae = max(sizes, key=lambda size: size[1])
     if not 0 <= index < d_sae:
-        raise SelectionError(f"{parameter}={index} is not in {name}; its features are 0 to {d_sae - 1}")
+        raise SelectionError(f"{feature} is not in {name}; its features are 0 to {d_sae - 1}")

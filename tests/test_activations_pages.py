@@ -30,7 +30,7 @@ REQUIRED = {"feature": "1", "other_feature": "5", "number": "2", "explanation": 
 def tiny(tiny: Path) -> Path:
     with open_atlas(tiny) as atlas, atlas.transaction():
         atlas.duckdb.execute("UPDATE feature SET log_sparsity = NULL WHERE feature % 3 = 0")
-        atlas.duckdb.execute("UPDATE feature_corpus SET skewness = 'nan' WHERE feature = 1")
+        atlas.duckdb.execute("UPDATE feature_corpus SET skewness = NULL WHERE feature = 1")
     return tiny
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from atlas.__main__ import cli
 from atlas.publish import publish
-from queries import find_query
-from schema import QueryError
-from tests.activation_pages import Served, serving
+from queries import find_query, run_query
+from schema import QueryError, SelectionError, open_atlas
+from tests.activation_pages import SQL_PAGE, Served, serving
 
 MOST = 5
 """Rows of an answer that may be cut off, in these tests."""
@@ -68,6 +68,64 @@ def test_a_number_is_read_between_spaces(database: str, name: str, value: str, p
     assert answer(**{name: value}) == answer(**{name: plain})
     command = served.get(f"/{database}/candidates", **{name: value}).text
     assert f"candidates -p {name}={plain}</code>" in command
+
+
+ABSENT = [
+    ("candidates", {"sae": "tiny/blocks.0.hook_resid_pr"}), ("candidates", {"contrast": "medica"}),
+    ("candidates", {"contrast": "x\ny'\"<b>"}), ("densest_features", {"corpus": "xyzzy"}),
+    ("feature_card", {"feature": "12"}), ("feature_card", {"feature": "-1"}), ("feature_card", {"feature": "99999"}),
+    ("feature_card", {"feature": "1", "sae": "nothing"}), ("feature_card", {"sae": ""}),
+    ("compare_features", {"feature": "1"}), ("compare_features", {"feature": "1", "other_feature": "99"}),
+    ("feature_card", {"feature": ""}), ("features_for_word", {"word": ""}), ("token_values", {"explanation": "99"}),
+    ("specific_to_domain", {"domain": "lw"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("database", "query", "values"),
+    [(database, *each) for each in ABSENT for database in sorted({"activations", find_query(each[0]).database})],
+)
+def test_what_is_missing_or_not_in_the_atlas_is_refused_in_the_words_of_the_command(
+    database: str, query: str, values: dict[str, str], served: Served, tiny_snapshot: Path
+) -> None:
+    file = tiny_snapshot.parent.parent.parent / "tiny.duckdb"
+    with open_atlas(file, read_only=True) as atlas, pytest.raises((QueryError, SelectionError)) as told:
+        run_query(atlas, query, {name: value for name, value in values.items() if value})
+    line = str(told.value).replace(str(file), file.name)
+    assert "\n" not in line
+    address = f"/{database}/{query}"
+    assert served.get(f"{address}.json", 400, **values).json()["error"] == line
+    assert served.get(f"{address}.csv", 400, **values).text == f"{line}\n"
+    page = served.get(address, 400, **values).text
+    assert line in unescape(page)
+    assert "<b>" not in page
+    assert "atlas-share" not in page
+    for name, value in values.items():
+        assert f'name="{name}" value="{escape(value)}"'.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page
+
+
+@pytest.mark.parametrize("database", ["atlas", "activations"])
+def test_a_page_that_is_opened_without_values_shows_its_form(database: str, served: Served) -> None:
+    for address in (f"/{database}/feature_card", f"/{database}/feature_card?_hide_sql=1"):
+        page = served.get(address).text
+        assert "Fill in feature, then run it." in page
+        assert "message-error" not in page
+        assert "0 results" not in page
+        assert "atlas-share" not in page
+    assert "Fill in" not in served.get(f"/{database}/feature_card", feature=1).text
+    edited = served.get(
+        SQL_PAGE.replace("activations", database), sql=find_query("feature_card").served_sql, feature=""
+    )
+    assert "message-error" not in edited.text
+    assert (
+        served.get(f"/{database}/feature_card.json", 400).json()["error"].startswith("feature_card needs -p feature=")
+    )
+
+
+def test_a_pinned_name_is_a_name(served: Served) -> None:
+    (sae,) = served.get("/atlas/sae.json", _shape="array").json()[:1]
+    rows = served.get("/atlas/feature_card.json", feature=1, sae=sae["pinned"]).json()["rows"]
+    assert rows == served.get("/atlas/feature_card.json", feature=1).json()["rows"] != []
 
 
 def test_an_empty_field_of_the_form_takes_the_default(served: Served) -> None:
@@ -144,8 +202,6 @@ def test_an_answer_that_fails_on_its_way_is_not_ended(tiny_snapshot: Path) -> No
 
 
 def test_a_carriage_return_stays_in_its_cell(tiny: Path, tmp_path: Path) -> None:
-    from schema import open_atlas
-
     with open_atlas(tiny) as atlas, atlas.transaction():
         atlas.duckdb.execute("UPDATE document SET text = 'x' || chr(13) || 'y', source = 'a\tb'")
     arguments = ["query", str(tiny), "feature_documents", "-p", "feature=1", "-c", "text,source"]

@@ -112,7 +112,7 @@ def test_the_search_box_finds_a_word_and_a_feature(address: str, visit: Visit) -
 def test_rows_are_downloaded_as_csv(address: str, visit: Visit) -> None:
     page = visit.page
     page.goto(address)
-    page.get_by_role("link", name="Candidates of a contrast, by AUROC").click()
+    page.get_by_role("link", name="Candidates of a contrast").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Candidates")
     answer = page.request.get(page.get_by_role("link", name="CSV").first.evaluate("link => link.href"))
     assert answer.headers["content-type"].startswith("text/plain")

@@ -294,7 +294,9 @@ def test_word_is_found_whole_in_any_case_and_over_several_tokens(tiny: Atlas) ->
     assert occurrences("lung cancer") == 1
     assert occurrences("brûlée") == 1
     assert occurrences("the") == 7
-    assert occurrences("ancer") == occurrences(" ") == occurrences("") == 0
+    assert occurrences("ancer") == occurrences(" ") == 0
+    with pytest.raises(QueryError, match="features_for_word needs -p word="):
+        occurrences("")
 
 
 def test_every_query_holds_on_an_empty_atlas(tmp_path: Path) -> None:

@@ -21,17 +21,18 @@ from atlas.pages import stylesheet
 from atlas.publish import publish
 from atlas.serve import datasette_of
 from atlas.share import shared_query
-from queries import saved_queries
+from schema import open_atlas
 from tests.tiny_atlas import build_tiny_atlas
 
+CONTRAST = "it's; DROP TABLE document; --"
+SAE = '$(touch mine) `touch mine` "$HOME" \\'
 TYPED = [
     ("candidates", {"limit": "2", "max_q": "0.5"}),
-    ("candidates", {"contrast": "it's; DROP TABLE document; --", "limit": "3"}),
-    ("candidates", {"sae": '$(touch mine) `touch mine` "$HOME" \\', "max_q": "1e-3"}),
+    ("candidates", {"contrast": CONTRAST, "limit": "3"}),
+    ("candidates", {"sae": SAE, "max_q": "1"}),
     ("densest_features", {"sae": "tiny/blocks.2.hook_resid_pre", "limit": "3"}),
     ("specific_to_domain", {"domain": "medicine", "min_documents": "1"}),
     ("feature_card", {"feature": "10", "sae": "tiny/blocks.2.hook_resid_pre"}),
-    ("feature_card", {"feature": ""}),
 ]
 ENDLESS = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT COUNT(*) FROM c) > 0"
 
@@ -40,6 +41,9 @@ ENDLESS = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SEL
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("share") / "it's tiny.duckdb"
     build_tiny_atlas(path)
+    with open_atlas(path) as atlas, atlas.transaction():
+        atlas.duckdb.execute("UPDATE contrast SET name = ? WHERE contrast = 0", [CONTRAST])
+        atlas.duckdb.execute("UPDATE sae SET label = ? WHERE sae_id = 'blocks.1.hook_resid_pre'", [SAE])
     return path
 
 
@@ -73,14 +77,9 @@ def test_the_page_the_command_and_duckdb_give_the_same_rows(
     assert [[str(cell)[:12] for cell in row] for row in rows] == [[str(cell)[:12] for cell in row] for row in expected]
     words = shlex.split(command)
     assert words[:4] == ["atlas", "query", tiny.name, name]
-    if all(parameter.name in values for parameter in saved_queries()[name].parameters if parameter.required) and (
-        values.get("feature") != ""
-    ):
-        result = CliRunner().invoke(cli, ["query", str(tiny), *words[3:], "--format", "json"])
-        if result.exit_code == 0:
-            assert len(json.loads(result.stdout)) == len(expected)
-        else:
-            assert not expected
+    result = CliRunner().invoke(cli, ["query", str(tiny), *words[3:], "--format", "json"])
+    assert result.exit_code == 0
+    assert len(json.loads(result.stdout)) == len(expected) > 0
 
 
 def test_a_query_published_by_another_name_is_shared_by_its_own(datasette: Datasette) -> None:

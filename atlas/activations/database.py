@@ -82,7 +82,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             sqlite3.OperationalError: the statement cannot be run.
         """
         with refusing():
-            params, truncate = prepared(sql, params, truncate)
+            params, truncate = await prepared(self, sql, params, truncate)
             return await self._execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
 
     async def _execute(
