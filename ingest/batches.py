@@ -4,14 +4,15 @@ Batches are cut in source order before the atlas is asked what it knows, so that
 a resumed run computes the very batches of an undisturbed one.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
+from ingest.documents import differs, rows_of
+from ingest.identity import Bearer, Seen
+from ingest.intake import Record
 from ingest.registration import Registered
-from ingest.sources import Document
 from schema.store import Atlas
 
 BATCH_CHARACTERS = 65_536
@@ -19,33 +20,24 @@ BATCH_DOCUMENTS = 1_024
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Documents that are encoded and stored together, each with its corpus; no text twice in a corpus."""
-
-    documents: list[Document]
-    corpora: list[str]
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What of a batch is still to do.
+    """What of a batch is still to do; no text is in it twice in a corpus.
 
     documents: keys, None where the row is missing; windowed: the document's windows are stored;
-    wanted[s][d]: SAE s has not encoded document d; replaced: keys of older versions of the missing ones;
-    clashing: places of documents whose id names another text of the same run.
+    wanted[s][d]: SAE s has not encoded document d; outdated: what is stored of a known document is not what its
+    record says.
     """
 
-    batch: Batch
+    records: list[Record]
     documents: list[int | None]
     windowed: list[bool]
     wanted: list[list[bool]]
-    replaced: list[int]
-    clashing: list[int]
+    outdated: list[bool]
 
     @property
     def done(self) -> bool:
         """Nothing is left to do."""
-        return not any(self.pending)
+        return not any(self.pending) and not any(self.outdated)
 
     @property
     def pending(self) -> list[bool]:
@@ -58,94 +50,73 @@ class Plan:
         return sum(self.pending)
 
 
-def cut_batches(documents: Iterable[tuple[Document, str]]) -> Iterator[Batch]:
-    """Cut (document, corpus) pairs into batches, by characters; a text repeated in its corpus is dropped."""
-    batch, characters, seen = Batch([], []), 0, set[tuple[str, str]]()
-    for document, corpus in documents:
-        identity = (corpus, document.content_hash)
-        if identity in seen:
-            continue
-        seen.add(identity)
-        batch.documents.append(document)
-        batch.corpora.append(corpus)
-        characters += len(document.text)
-        if characters >= BATCH_CHARACTERS or len(batch.documents) >= BATCH_DOCUMENTS:
+def cut_batches(records: Iterable[Record], most: int | None = None) -> Iterator[list[Record]]:
+    """Cut records into batches, by characters and number."""
+    batch, characters = list[Record](), 0
+    for record in records:
+        batch.append(record)
+        characters += len(record.document.text)
+        if characters >= BATCH_CHARACTERS or len(batch) >= (most or BATCH_DOCUMENTS):
             yield batch
-            batch, characters, seen = Batch([], []), 0, set()
-    if batch.documents:
+            batch, characters = [], 0
+    if batch:
         yield batch
 
 
-def plan_batch(atlas: Atlas, batch: Batch, registered: Registered, run: int | None) -> Plan:
-    """Ask the atlas what it knows of a batch's documents; `run` is the run under way, if it has begun."""
-    asked = pa.table(
-        {
-            "place": np.arange(len(batch.documents)),
-            "name": batch.corpora,
-            "content_hash": [document.content_hash for document in batch.documents],
-            "external_id": [document.external_id if document.identified else None for document in batch.documents],
-        },
-        schema=_ASKED,
-    )
-    with atlas.registered(asked=asked):
-        rows = atlas.rows(_KNOWN, [registered.tokenization])
-        versions = atlas.rows(_OLDER_VERSIONS)
-    known = {row[0] for row in rows}
-    older = [version for version in versions if version[1] not in known]
+def plan_batch(atlas: Atlas, records: Sequence[Record], registered: Registered) -> Plan:
+    """Ask the atlas what it knows of a batch that has been sifted."""
+    said = rows_of(records)
+    with atlas.registered(said=said):
+        documents: list[int | None] = [key for (key,) in atlas.rows(_KNOWN)]
+    with atlas.registered(said=said.append_column("document", pa.array(documents, pa.int32()))):
+        rows = atlas.rows(_STATE, [registered.tokenization])
     return Plan(
-        batch=batch,
-        documents=[row[0] for row in rows],
-        windowed=[row[1] for row in rows],
-        wanted=[[sae not in (row[2] or ()) for row in rows] for sae in registered.saes],
-        replaced=[document for _, document, stored_by in older if run is None or stored_by != run],
-        clashing=sorted(
-            _named_twice(batch) | {place for place, _, stored_by in older if run is not None and stored_by == run}
-        ),
+        records=list(records),
+        documents=documents,
+        windowed=[row[0] for row in rows],
+        wanted=[[sae not in (row[1] or ()) for row in rows] for sae in registered.saes],
+        outdated=[row[2] for row in rows],
     )
 
 
-def without(batch: Batch, places: Collection[int]) -> Batch:
-    """The batch without the documents at those places."""
-    kept = [place for place in range(len(batch.documents)) if place not in places]
-    return Batch([batch.documents[place] for place in kept], [batch.corpora[place] for place in kept])
+def check_folders(atlas: Atlas, records: Sequence[Record], seen: Seen) -> None:
+    """Compare the ids of a batch with those that came from other folders.
 
+    Raises:
+        SourceError: an id is another data set's (R7).
+    """
+    if not any(record.folder and record.external_id for record in records):
+        return
+    with atlas.registered(said=rows_of(records)):
+        found = atlas.rows(_ELSEWHERE)
+    for ordinal, content_hash, folder in found:
+        seen.clashes(records[ordinal], Bearer(content_hash, folder))
 
-_ASKED = pa.schema(
-    [("place", pa.int64()), ("name", pa.string()), ("content_hash", pa.string()), ("external_id", pa.string())]
-)
 
 _KNOWN = """
-    SELECT
-      document,
-      EXISTS (FROM context WHERE context.document = d.document AND tokenization = ?),
-      (SELECT LIST(sae) FROM coverage WHERE coverage.document = d.document)
-    FROM asked
+    SELECT document
+    FROM said
     LEFT JOIN corpus USING (name)
-    LEFT JOIN document AS d ON d.corpus = corpus.corpus AND d.content_hash = asked.content_hash
-    ORDER BY place
+    LEFT JOIN document ON document.corpus = corpus.corpus AND document.content_hash = said.content_hash
+    ORDER BY ordinal
 """
 
-_OLDER_VERSIONS = """
-    SELECT place, document.document, (SELECT MAX(ingest_run) FROM coverage WHERE coverage.document = document.document)
-    FROM asked
+_STATE = f"""
+    SELECT
+      EXISTS (FROM context WHERE context.document = said.document AND tokenization = ?),
+      (SELECT LIST(sae) FROM coverage WHERE coverage.document = said.document),
+      document.document IS NOT NULL AND ({differs()})
+    FROM said
+    LEFT JOIN document USING (document)
+    ORDER BY ordinal
+"""
+
+_ELSEWHERE = """
+    SELECT ordinal, document.content_hash, document.folder
+    FROM said
     JOIN corpus USING (name)
-    JOIN document ON document.corpus = corpus.corpus AND document.external_id = asked.external_id
-    WHERE document.content_hash <> asked.content_hash
-      AND NOT EXISTS (
-        FROM document AS same
-        WHERE same.corpus = corpus.corpus
-          AND same.content_hash = asked.content_hash
-      )
-    ORDER BY place, document.document
+    JOIN document ON document.corpus = corpus.corpus AND document.external_id = said.external_id
+    WHERE NOT said.kept_external_id
+      AND document.folder <> said.folder
+    ORDER BY document.content_hash <> said.content_hash, ordinal
 """
-
-
-def _named_twice(batch: Batch) -> set[int]:
-    """Places of documents whose id an earlier one of the batch bears in the same corpus."""
-    seen, found = set[tuple[str, str]](), set[int]()
-    for place, (document, corpus) in enumerate(zip(batch.documents, batch.corpora, strict=True)):
-        name = (corpus, document.external_id)
-        if document.identified and name in seen:
-            found.add(place)
-        seen.add(name)
-    return found

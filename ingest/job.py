@@ -1,6 +1,6 @@
 """The ingest job: documents in, activations and their sums in the atlas.
 
-    read -> cut batches -> ask what is known -> encode -> store, a transaction a batch -> sum
+    read -> cut batches -> sift -> ask what is known -> encode -> store, a transaction a batch -> settle -> sum
 
 Killed at any moment, the file holds whole batches only, and the same call
 finishes the job. A call that finds nothing to do changes nothing but the log of runs.
@@ -8,21 +8,22 @@ finishes the job. A call that finds nothing to do changes nothing but the log of
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ingest.batches import Plan, cut_batches, plan_batch, without
+from ingest.batches import Plan, check_folders, cut_batches, plan_batch
 from ingest.contrasts.refresh import refresh_contrasts
-from ingest.encode.batch import BatchEncoder
+from ingest.encode.batch import BatchEncoder, EncodedBatch
+from ingest.identity import Seen
+from ingest.intake import Intake, Record
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
 from ingest.models.sae import LoadedSAE
 from ingest.registration import Registered, register
-from ingest.removal import remove_documents
 from ingest.runs import Counts, RunRecord, record_failure
-from ingest.sources import Document, Skipped, read_documents, source_stem
+from ingest.settlement import settle
+from ingest.sources import Skipped
 from ingest.statistics.sums import sum_pending
 from ingest.storing import store_batch
 from schema.errors import SourceError
@@ -31,6 +32,10 @@ from schema.locking import held
 from schema.store import Atlas, check_path, open_atlas
 
 Report = Callable[[str, Counts], None]
+Read = tuple[Intake, Iterator[Record]]
+"""What is read, and its records, of which the first has been read already."""
+
+LoadedReader = tuple[LanguageModel, Sequence[LoadedSAE]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class IngestRequest:
     limit: int | None = None
     on_error: Literal["stop", "skip"] = "stop"
     device: str = "cpu"
+    batch_documents: int | None = None
+    """Most documents of a batch, if not the usual."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,9 @@ class IngestResult:
     run: int | None = None
     """Key of the run's row."""
 
+    notes: list[str] = field(default_factory=list)
+    """What stays that should have gone, and why; which corpora two folders share."""
+
 
 def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) -> IngestResult:
     """Load the model and the SAEs, and run the job; `report` is told the stage and the counts as they grow.
@@ -69,8 +79,8 @@ def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) 
     check_path(request.atlas, create=True)
     with held(request.atlas):
         try:
-            skipped: list[Skipped] = []
-            documents = _first_read(_documents(request, skipped))
+            intake = intake_of(request)
+            records = intake.records()
             if request.atlas.exists() and request.atlas.stat().st_size:
                 open_atlas(request.atlas).close()
             report("loading the model", Counts())
@@ -79,7 +89,7 @@ def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) 
             asked = _arguments(request, request.model, request.saes)
             record_failure(request.atlas, "ingest", asked, request.device, error)
             raise
-        return _run(request, model, saes, report, (documents, skipped))
+        return _run(request, (intake, records), (model, saes), report)
 
 
 def ingest_with(
@@ -89,19 +99,26 @@ def ingest_with(
     report: Report = lambda stage, counts: None,
 ) -> IngestResult:
     """The same with a model and SAEs that are loaded already: `request.model` and `request.saes` are not read."""
-    skipped: list[Skipped] = []
-    return _run(request, model, saes, report, (_first_read(_documents(request, skipped)), skipped))
+    intake = intake_of(request)
+    return _run(request, (intake, intake.records()), (model, saes), report)
 
 
-def _run(
-    request: IngestRequest,
-    model: LanguageModel,
-    saes: Sequence[LoadedSAE],
-    report: Report,
-    read: tuple[Iterator[tuple[Document, str]], list[Skipped]],
-) -> IngestResult:
+def intake_of(request: IngestRequest) -> Intake:
+    """What a request reads: without a corpus, each domain of each source is one."""
+    return Intake(
+        atlas=request.atlas,
+        sources=request.sources,
+        corpus=request.corpus,
+        domain=request.domain,
+        by_domain=request.corpus is None,
+        limit=request.limit,
+        on_error=request.on_error,
+    )
+
+
+def _run(request: IngestRequest, read: Read, loaded: LoadedReader, report: Report) -> IngestResult:
     with open_atlas(request.atlas, create=True) as atlas:
-        result = ingest_into(atlas, request, read, (model, saes), report)
+        result = ingest_into(atlas, request, read, loaded, report)
         refresh_contrasts(atlas)
         return result
 
@@ -109,92 +126,73 @@ def _run(
 def ingest_into(
     atlas: Atlas,
     request: IngestRequest,
-    read: tuple[Iterator[tuple[Document, str]], list[Skipped]],
-    loaded: tuple[LanguageModel, Sequence[LoadedSAE]],
+    read: Read,
+    loaded: LoadedReader,
     report: Report = lambda stage, counts: None,
 ) -> IngestResult:
-    """The same into an open atlas, of (document, corpus) pairs and what was passed over while they were read."""
+    """The same into an open atlas, of an intake and its records: what the request says of sources is not read."""
     started = time.perf_counter()
-    (documents, skipped), (model, saes) = read, loaded
+    (intake, records), (model, saes) = read, loaded
     arguments = _arguments(request, model.name, [str(sae.name) for sae in saes])
-    with RunRecord(atlas, "ingest", arguments, request.device, idle=True) as record:
+    with Seen(atlas) as seen, RunRecord(atlas, "ingest", arguments, request.device, idle=True) as record:
         encoder = BatchEncoder.of(model, saes, request.device)
         registered = register(atlas, model, saes, encoder.bos_activations())
-        for _ in _encode(request, documents, encoder, registered, record, skipped):
+        batches = cut_batches(records, request.batch_documents)
+        for batch in batches:
+            _encode(_sift(batch, intake, seen, record), seen, encoder, registered, record)
             report("encoding", record.counts)
-        record.add(skipped=len(skipped))
+        notes = settle(record, seen, intake) + seen.shared()
+        record.add(skipped=len(intake.skipped) - record.counts.skipped)
         report("summing", record.counts)
         summed = list(sum_pending(atlas))
-    return IngestResult(record.counts, summed, skipped, time.perf_counter() - started, record.key)
+    return IngestResult(record.counts, summed, intake.skipped, time.perf_counter() - started, record.key, notes)
+
+
+def _sift(batch: Sequence[Record], intake: Intake, seen: Seen, record: RunRecord) -> list[Record]:
+    """What is left of a batch without repeated texts and taken ids; a taken id is refused, or passed over."""
+    sifted = seen.sift(batch)
+    for clashing in sifted.clashing:
+        document = clashing.document
+        reason = f"the id {document.external_id!r} names two texts; give each document an id of its own"
+        if intake.on_error == "stop":
+            raise SourceError(f"{document.source}: {reason}, or pass over the second: --on-error skip")
+        intake.skipped.append(Skipped(document.source, reason))
+    record.add(repeated=sifted.repeated, skipped=len(intake.skipped) - record.counts.skipped)
+    return sifted.records
 
 
 def _encode(
-    request: IngestRequest,
-    documents: Iterator[tuple[Document, str]],
+    records: list[Record],
+    seen: Seen,
     encoder: BatchEncoder,
     registered: Registered,
     record: RunRecord,
-    skipped: list[Skipped],
-) -> Iterator[None]:
-    """Encode and store every batch that is not yet known."""
+) -> None:
+    """Encode and store what is not yet known of a batch, and bring up to date what is."""
     atlas = record.atlas
-    for cut in cut_batches(documents):
-        batch = cut
-        plan = plan_batch(atlas, batch, registered, record.key)
-        if plan.clashing:
-            _pass_over(plan, request.on_error, skipped)
-            batch = without(batch, plan.clashing)
-            plan = plan_batch(atlas, batch, registered, record.key)
-        known = len(batch.documents) - plan.todo
-        if plan.done:
-            record.add(known=known, skipped=len(skipped))
-            yield
-            continue
-        texts = [document.text for document in batch.documents]
-        hashes = [document.content_hash for document in batch.documents]
+    check_folders(atlas, records, seen)
+    plan = plan_batch(atlas, records, registered)
+    known = len(records) - plan.todo
+    if plan.done:
+        record.add(known=known)
+        return
+    encoded = None
+    if plan.todo:
+        texts = [each.document.text for each in records]
+        hashes = [each.document.content_hash for each in records]
         encoded = encoder.encode(texts, hashes, plan.wanted)
-        with atlas.transaction():
-            run = record.start()
-            if plan.replaced:
-                remove_documents(atlas, plan.replaced)
-            store_batch(atlas, plan, encoded, registered, run)
-            tokens = sum(
-                sum(map(len, parts)) for parts, todo in zip(encoded.windows, plan.pending, strict=True) if todo
-            )
-            activations = sum(table.num_rows for table in encoded.activations)
-            record.add(plan.todo, known, tokens, activations, len(skipped))
-        yield
+    with atlas.transaction():
+        run = record.start()
+        store_batch(atlas, plan, encoded, registered, run)
+        record.add(documents=plan.todo, known=known, updated=sum(plan.outdated), **_sizes(plan, encoded))
 
 
-def _pass_over(plan: Plan, on_error: Literal["stop", "skip"], skipped: list[Skipped]) -> None:
-    """Refuse, or pass over, documents whose id names another text of the same run."""
-    for place in plan.clashing:
-        document = plan.batch.documents[place]
-        reason = f"the id {document.external_id!r} names two texts; give each document an id of its own"
-        if on_error == "stop":
-            raise SourceError(f"{document.source}: {reason}, or pass over the second: --on-error skip")
-        skipped.append(Skipped(document.source, reason))
-
-
-def _documents(request: IngestRequest, skipped: list[Skipped]) -> Iterator[tuple[Document, str]]:
-    """Every document with the name of its corpus, in source order; what is passed over goes to `skipped`."""
-
-    def read() -> Iterator[tuple[Document, str]]:
-        for source in request.sources:
-            stem = source_stem(source)
-            for record in read_documents(source, on_error=request.on_error, domain=request.domain):
-                if isinstance(record, Skipped):
-                    skipped.append(record)
-                    continue
-                document = replace(record, domain=request.domain) if request.domain else record
-                yield document, request.corpus or f"{stem}/{document.domain}"
-
-    return islice(read(), request.limit)
-
-
-def _first_read(documents: Iterator[tuple[Document, str]]) -> Iterator[tuple[Document, str]]:
-    """The same documents, the first one read now: a missing file is met before any model is loaded."""
-    return chain(list(islice(documents, 1)), documents)
+def _sizes(plan: Plan, encoded: EncodedBatch | None) -> dict[str, int]:
+    """How many tokens and activations are new."""
+    if encoded is None:
+        return {}
+    tokens = (sum(map(len, parts)) for parts, todo in zip(encoded.windows, plan.pending, strict=True) if todo)
+    return {"tokens": sum(tokens), "activations": sum(table.num_rows for table in encoded.activations)}
 
 
 def _arguments(request: IngestRequest, model: str | None, saes: Sequence[str]) -> dict[str, object]:

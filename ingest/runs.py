@@ -4,7 +4,7 @@ import logging
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,13 +26,38 @@ PACKAGES = ("feature-atlas", "duckdb", "sae-lens", "sqlalchemy", "torch", "trans
 
 @dataclass(frozen=True)
 class Counts:
-    """How far a run is. documents and tokens are newly encoded; known ones were there before."""
+    """How far a run is. documents and tokens are newly encoded; known ones were there before.
+
+    updated, replaced, dropped and repeated are as the rules of `ingest.identity` have it.
+    """
 
     documents: int = 0
     known: int = 0
     tokens: int = 0
     activations: int = 0
     skipped: int = 0
+    updated: int = 0
+    replaced: int = 0
+    dropped: int = 0
+    repeated: int = 0
+
+    @property
+    def changes(self) -> list[str]:
+        """What became of documents that were there, and of records that gave none, each in a few words."""
+        words = {
+            "replaced": self.replaced,
+            "brought up to date": self.updated,
+            "dropped as gone": self.dropped,
+            "repeated": self.repeated,
+        }
+        return [f"{count:,} {what}" for what, count in words.items() if count]
+
+
+CHANGES = ("documents", "updated", "replaced", "dropped")
+"""Counts of what a run has changed."""
+
+COLUMNS = {name: f"documents_{name}" for name in ("known", "skipped", "updated", "replaced", "dropped", "repeated")}
+"""Counts whose column has another name."""
 
 
 class RunRecord:
@@ -103,17 +128,11 @@ class RunRecord:
             self.atlas.connection.execute(insert(tables.ingest_run), row)
         return self.key
 
-    def add(self, documents: int = 0, known: int = 0, tokens: int = 0, activations: int = 0, skipped: int = 0) -> None:
-        """Add to the counts (`skipped` is the total so far), and to the row if there is one."""
-        before = self.counts
-        self.counts = Counts(
-            before.documents + documents,
-            before.known + known,
-            before.tokens + tokens,
-            before.activations + activations,
-            skipped,
-        )
-        if self.key is not None and documents:
+    def add(self, **more: int) -> None:
+        """Add to the counts by their names, and to the row if there is one and documents have changed."""
+        before = asdict(self.counts)
+        self.counts = replace(self.counts, **{name: before[name] + count for name, count in more.items()})
+        if self.key is not None and any(more.get(name) for name in CHANGES):
             self._update()
 
     def _close(self, status: str, error: str | None = None) -> None:
@@ -139,8 +158,8 @@ class RunRecord:
     def _update(self, **changes: object) -> None:
         seconds = time.perf_counter() - self.began
         values = asdict(self.counts) | {"seconds": seconds, "tokens_per_second": self.counts.tokens / seconds}
-        values["documents_known"] = values.pop("known")
-        values["documents_skipped"] = values.pop("skipped")
+        for name, column in COLUMNS.items():
+            values[column] = values.pop(name)
         row = tables.ingest_run
         self.atlas.connection.execute(update(row).where(row.c.ingest_run == self.key).values(**values, **changes))
 

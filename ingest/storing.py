@@ -6,17 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ingest.batches import Batch, Plan
+from ingest.batches import Plan
+from ingest.documents import add_documents, bring_up_to_date, corpus_keys
 from ingest.encode.batch import EncodedBatch
 from ingest.encode.windows import Window, sampled_ordinal
 from ingest.registration import Registered
-from ingest.sources import Document
 from schema import tables
-from schema.errors import SourceError
 from schema.store import Atlas
-
-LAST_CORPUS = 2**15 - 1
-"""The largest key of a corpus: it stands in every row of the bulk tables, and has two bytes."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +25,14 @@ class FreshWindow:
     window: Window
 
 
-def store_batch(atlas: Atlas, plan: Plan, encoded: EncodedBatch, registered: Registered, run: int) -> None:
-    """Append a batch's rows; to be called inside a transaction."""
+def store_batch(atlas: Atlas, plan: Plan, encoded: EncodedBatch | None, registered: Registered, run: int) -> None:
+    """Bring known documents up to date and append a batch's rows; to be called inside a transaction.
+
+    encoded: what the SAEs give; None where no document was to be encoded.
+    """
     documents = _store_documents(atlas, plan)
+    if encoded is None:
+        return
     contexts = _store_windows(atlas, plan, documents, encoded.windows, registered)
     for sae, activations, wanted in zip(registered.saes, encoded.activations, plan.wanted, strict=True):
         window = activations["window"].to_numpy()
@@ -42,68 +43,16 @@ def store_batch(atlas: Atlas, plan: Plan, encoded: EncodedBatch, registered: Reg
         atlas.append(tables.coverage, _coverage_rows(encoded.windows, documents, wanted, sae, run))
 
 
-def _corpus_keys(atlas: Atlas, batch: Batch) -> list[int]:
-    """The key of each document's corpus, added where it is new.
-
-    Raises:
-        SourceError: a corpus would hold two domains, or there are too many corpora.
-    """
-    known: dict[str, tuple[int, str]] = {
-        row[0]: row[1:] for row in atlas.rows("SELECT name, corpus, domain FROM corpus")
-    }
-    following = atlas.next_key(tables.corpus)
-    for name, document in zip(batch.corpora, batch.documents, strict=True):
-        if name not in known:
-            if following > LAST_CORPUS:
-                raise SourceError(f"{atlas.path} has no room for corpus {name}, its {following + 1:,}th; give --domain")
-            atlas.rows("INSERT INTO corpus VALUES (?, ?, ?)", [following, name, document.domain])
-            known[name] = following, document.domain
-            following += 1
-        elif known[name][1] != document.domain:
-            raise SourceError(
-                f"{document.external_id} is of domain {document.domain}, but corpus {name} of {known[name][1]}; "
-                "give --domain, or leave --corpus out: then each domain is a corpus"
-            )
-    return [known[name][0] for name in batch.corpora]
-
-
 def _store_documents(atlas: Atlas, plan: Plan) -> list[int]:
-    """Append the documents that are missing; the keys of all."""
-    corpora = _corpus_keys(atlas, plan.batch)
-    following = atlas.next_key(tables.document)
-    keys: list[int] = []
-    rows: list[dict[str, object]] = []
-    for place, known in enumerate(plan.documents):
-        keys.append(following + len(rows) if known is None else known)
-        if known is None:
-            rows.append(_document_row(keys[-1], corpora[place], plan.batch.documents[place]))
-    if rows:
-        atlas.append(tables.document, pa.Table.from_pylist(rows, schema=_DOCUMENT))
-    return keys
-
-
-_DOCUMENT = pa.schema(
-    [(name, pa.int32()) for name in ("document", "corpus", "term_start", "term_end")]
-    + [
-        (name, pa.string())
-        for name in (
-            "external_id",
-            "text",
-            "source",
-            "licence",
-            "attribution",
-            "term",
-            "template",
-            "group_name",
-            "content_hash",
-        )
-    ]
-)
-
-
-def _document_row(key: int, corpus: int, document: Document) -> dict[str, object]:
-    own = {name: getattr(document, name) for name in _DOCUMENT.names if hasattr(document, name)}
-    return own | {"document": key, "corpus": corpus}
+    """Bring up to date what is known, append what is missing; the keys of all."""
+    corpora = corpus_keys(atlas, plan.records)
+    old = [place for place, outdated in enumerate(plan.outdated) if outdated]
+    if old:
+        known = [key for place in old if (key := plan.documents[place]) is not None]
+        bring_up_to_date(atlas, [plan.records[place] for place in old], known)
+    new = [place for place, known in enumerate(plan.documents) if known is None]
+    added = iter(add_documents(atlas, [plan.records[place] for place in new], [corpora[place] for place in new]))
+    return [next(added) if known is None else known for known in plan.documents]
 
 
 def _store_windows(

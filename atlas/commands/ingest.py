@@ -11,6 +11,7 @@ from schema.errors import SourceError
 from schema.file_names import is_utf8
 
 if TYPE_CHECKING:
+    from ingest.job import IngestResult
     from ingest.sources import Skipped
 
 SKIPPED_SHOWN = 20
@@ -66,6 +67,11 @@ def command(
     Face data set or a folder of its files, NOTEBOOK.ipynb:NAME for a list read
     off a notebook, '-' for stdin, or bundled:medical and bundled:control. What
     is already in the atlas is not encoded again.
+
+    A document is its text; what a source says of it else is brought up to date.
+    An id of the source's own names one text: another under it replaces the
+    document, once all sources have been read. Two files of one name share a
+    corpus, but not ids, unless --corpus says so.
     """
     with ingest_progress() as report:
         from ingest.job import IngestRequest, ingest
@@ -83,18 +89,23 @@ def command(
             device=choose_device(device),
         )
         result = ingest(request, report)
-    counts = result.counts
     _tell_skipped(result.skipped)
-    if result.skipped and not counts.documents and not counts.known:
+    if result.skipped and not result.counts.documents and not result.counts.known:
         raise SourceError(f"nothing was read: all of it was skipped; {atlas} holds nothing new")
-    if not counts.documents and not result.summed:
-        known = f"all {counts.known:,} documents are already in it" if counts.known else "no document could be read"
-        click.echo(f"{atlas}: nothing new; {known}")
-        return
-    click.echo(
-        f"{atlas}: {counts.documents:,} documents, {counts.tokens:,} tokens, {counts.activations:,} activations "
-        f"in {result.seconds:.1f} s; {counts.known:,} documents were already in it"
-    )
+    for line in result.notes:
+        click.echo(line, err=True)
+    click.echo(f"{atlas}: {_outcome(result)}")
+
+
+def _outcome(result: "IngestResult") -> str:
+    """What was done, in a line; every change is counted in it."""
+    counts = result.counts
+    changes = "".join(f", {change}" for change in counts.changes)
+    if counts.documents or counts.replaced or counts.updated or result.summed:
+        new = f"{counts.documents:,} documents, {counts.tokens:,} tokens, {counts.activations:,} activations"
+        return f"{new} in {result.seconds:.1f} s; {counts.known:,} documents were already in it{changes}"
+    known = f"all {counts.known:,} documents are already in it" if counts.known else "no document could be read"
+    return f"nothing new; {known}{changes}"
 
 
 def _tell_skipped(skipped: Sequence["Skipped"]) -> None:

@@ -10,11 +10,10 @@ from ingest.attribution.subject import Subject, find_keys
 from ingest.contrasts.job import compute_contrast
 from ingest.contrasts.refresh import refresh_contrasts
 from ingest.contrasts.selection import select_documents
+from ingest.intake import Intake
 from ingest.job import IngestRequest, IngestResult, ingest_into
 from ingest.schedule.config import Contrast, Job, Schedule
-from ingest.schedule.gone import drop_gone
 from ingest.schedule.loaded import Loaded, LoadedReader
-from ingest.schedule.reading import Reading
 from schema.errors import SelectionError
 from schema.store import Atlas
 
@@ -49,19 +48,17 @@ class Filler:
         Raises:
             SourceError, ModelError: see there.
         """
-        reading = Reading(job)
-        documents = reading.documents()
+        intake = self._intake(job)
+        records = intake.records()
         check()
         loaded = self.reader.get()
         check()
 
         def fill(atlas: Atlas) -> Done:
-            result = ingest_into(
-                atlas, self._request(job), (documents, reading.skipped), loaded, lambda stage, counts: check()
-            )
+            request = self._request(job)
+            result = ingest_into(atlas, request, (intake, records), loaded, lambda stage, counts: check())
             _log_documents(job, result)
-            done = Done(result.run)
-            self._drop(atlas, job, reading, done)
+            done = Done(result.run, list(result.notes))
             check()
             refresh_contrasts(atlas)
             for contrast in self.schedule.contrasts_of(job):
@@ -85,15 +82,17 @@ class Filler:
             device=self.reader.device,
         )
 
-    def _drop(self, atlas: Atlas, job: Job, reading: Reading, done: Done) -> None:
-        if job.gone != "drop":
-            return
-        if reading.doubts:
-            done.undone.append(f"no document is dropped as gone: {'; '.join(reading.doubts)}")
-            return
-        dropped = drop_gone(atlas, job, reading.seen)
-        if dropped:
-            log.info("%s: %d documents dropped that are no longer in its sources", job.name, dropped)
+    def _intake(self, job: Job) -> Intake:
+        return Intake(
+            atlas=self.schedule.atlas,
+            sources=job.sources,
+            corpus=job.name,
+            domain=job.domain,
+            by_domain=job.domain is None,
+            limit=job.limit,
+            on_error=job.on_error,
+            drop=job.gone == "drop",
+        )
 
     def _refresh(self, atlas: Atlas, job: Job, contrast: Contrast, done: Done) -> bool:
         """Bring a contrast up to date; false where it waits for a corpus that holds nothing yet."""
@@ -158,12 +157,13 @@ def _explained(atlas: Atlas, request: ExplainRequest, subject: Subject, check: C
 def _log_documents(job: Job, result: IngestResult) -> None:
     counts = result.counts
     log.info(
-        "%s: %d documents encoded, %d known, %d skipped, %d tokens",
+        "%s: %d documents encoded, %d known, %d skipped, %d tokens%s",
         job.name,
         counts.documents,
         counts.known,
         counts.skipped,
         counts.tokens,
+        "".join(f", {change}" for change in counts.changes),
     )
     for skipped in result.skipped[:3]:
         log.warning("%s: skipped %s: %s", job.name, skipped.where, skipped.reason)

@@ -1,6 +1,6 @@
 """What a source gives: documents, and what it passed over."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
@@ -23,6 +23,8 @@ class Document:
     """The whole that it is a piece of, such as a book, a law or a patient, where its source says so."""
     identified: bool = False
     """The source gave the id: another text under it is a new version of the document."""
+    sourced: bool = field(default=False, compare=False)
+    """The record gave its `source`; else it is the name of the file, which may change."""
 
     @property
     def group_name(self) -> str | None:

@@ -45,6 +45,11 @@ def stem(source: str) -> str:
     return shown(_folder(source).resolve().name) or "files"
 
 
+def place(source: str) -> Path:
+    """Give the folder."""
+    return _folder(source)
+
+
 def inputs(source: str) -> Iterator[Input]:
     """Give the files of a folder and of the folders in it, one after the other."""
     folder = _folder(source)

@@ -57,6 +57,12 @@ def stem(source: str) -> str:
     return f"{last}-{name.config}" if name.config else last
 
 
+def place(source: str) -> Path | str:
+    """Give the folder of a local data set, else the data set's name."""
+    name = _name(source)
+    return name.folder or f"{PREFIX}{name.path}"
+
+
 def inputs(source: str) -> Iterator[Input]:
     """Give one split of the data set, and the linked folders in it, which the library passes over."""
     name = _name(source)

@@ -51,6 +51,11 @@ def stem(source: str) -> str:
     return _parts(source)[1]
 
 
+def place(source: str) -> Path:
+    """Give the folder of the notebook."""
+    return _parts(source)[0].parent
+
+
 def inputs(source: str) -> Iterator[Input]:
     """Give the one list."""
     path, name = _parts(source)

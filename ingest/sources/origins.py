@@ -15,15 +15,18 @@ from pathlib import Path
 
 from ingest.sources.drop_folder import inputs as drop_folder_inputs
 from ingest.sources.drop_folder import matches as drop_folder_matches
+from ingest.sources.drop_folder import place as drop_folder_place
 from ingest.sources.drop_folder import stem as drop_folder_stem
 from ingest.sources.folders import matches
 from ingest.sources.formats import file_fault, file_rows, split_name
 from ingest.sources.hugging_face import inputs as hugging_face_inputs
 from ingest.sources.hugging_face import matches as hugging_face_matches
+from ingest.sources.hugging_face import place as hugging_face_place
 from ingest.sources.hugging_face import stem as hugging_face_stem
 from ingest.sources.input import Input, file_input
 from ingest.sources.notebook import inputs as notebook_inputs
 from ingest.sources.notebook import matches as notebook_matches
+from ingest.sources.notebook import place as notebook_place
 from ingest.sources.notebook import stem as notebook_stem
 from ingest.sources.record import Fault
 from schema.errors import SourceError
@@ -37,6 +40,7 @@ class Kind:
     matches: Callable[[str], bool]
     stem: Callable[[str], str]
     inputs: Callable[[str], Iterator[Input]]
+    place: Callable[[str], Path | str]
 
 
 def kind_of(source: str) -> Kind:
@@ -143,11 +147,11 @@ def _file_inputs(source: str) -> Iterator[Input]:
 
 
 KINDS = (
-    Kind(lambda source: source == "-", lambda _: "stdin", _stdin_inputs),
-    Kind(_is_bundled, _bundled_stem, _bundled_inputs),
-    Kind(hugging_face_matches, hugging_face_stem, hugging_face_inputs),
-    Kind(notebook_matches, notebook_stem, notebook_inputs),
-    Kind(drop_folder_matches, drop_folder_stem, drop_folder_inputs),
-    Kind(_is_pattern, _pattern_stem, _pattern_inputs),
-    Kind(lambda _: True, _file_stem, _file_inputs),
+    Kind(lambda source: source == "-", lambda _: "stdin", _stdin_inputs, str),
+    Kind(_is_bundled, _bundled_stem, _bundled_inputs, str),
+    Kind(hugging_face_matches, hugging_face_stem, hugging_face_inputs, hugging_face_place),
+    Kind(notebook_matches, notebook_stem, notebook_inputs, notebook_place),
+    Kind(drop_folder_matches, drop_folder_stem, drop_folder_inputs, drop_folder_place),
+    Kind(_is_pattern, _pattern_stem, _pattern_inputs, lambda source: _split_pattern(source)[0]),
+    Kind(lambda _: True, _file_stem, _file_inputs, lambda source: Path(source).parent),
 )

@@ -1,6 +1,8 @@
 """Reading the documents of a source, one at a time and in its order."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 from ingest.sources.document import Document, Skipped
@@ -8,6 +10,7 @@ from ingest.sources.input import Input
 from ingest.sources.origins import kind_of
 from ingest.sources.record import Defaults, Fault, RecordError, Row, build_document
 from schema.errors import SourceError
+from schema.file_names import shown
 
 DEFAULT_DOMAIN = "general"
 
@@ -43,6 +46,18 @@ def source_stem(source: str) -> str:
     Raises: SourceError for a folder, a missing file, an unknown format or an unknown bundled corpus.
     """
     return kind_of(source).stem(source)
+
+
+def source_place(source: str, beside: Path) -> str:
+    """Give the folder that a source lies in, as seen from the folder `beside`; of what lies in none, its name.
+
+    It tells two files of one name apart. One that is renamed in its folder, or moved along with the other folder,
+    keeps its place.
+
+    Raises: SourceError as `source_stem` does.
+    """
+    place = kind_of(source).place(source)
+    return shown(os.path.relpath(place.resolve(), beside.resolve()) if isinstance(place, Path) else place)
 
 
 def _outcomes(file: Input, domain: str) -> Iterator[Document | Fault]:

@@ -80,11 +80,12 @@ def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document
     text = _text(fields)
     term, start, end = _located_term(text, fields)
     external_id = _external_id(fields)
+    source = _string(fields, "source")
     return Document(
         external_id=external_id or defaults.external_id,
         text=text,
         domain=_string(fields, "domain") or defaults.domain,
-        source=_string(fields, "source") or defaults.source,
+        source=source or defaults.source,
         licence=_string(fields, "licence") or _string(fields, "license"),
         attribution=_string(fields, "attribution"),
         term=term,
@@ -93,6 +94,7 @@ def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document
         template=_string(fields, "template"),
         group=_name(fields, "group"),
         identified=external_id is not None,
+        sourced=source is not None,
     )
 
 

@@ -1,5 +1,5 @@
 -- title: What the schedule did, and when it was due
--- description: One row for each due time of a scheduled job, newest first: when it was due, when it ran, how it ended and why, and what its ingest encoded. Times are UTC.
+-- description: One row for each due time of a scheduled job, newest first: when it was due, when it ran, how it ended and why, and what its ingest encoded, brought up to date, replaced and dropped. Times are UTC.
 -- database: atlas
 -- param job: VARCHAR = ''  -- name of a job; empty: all of them
 -- param status: VARCHAR = ''  -- running, done, failed, stopped or skipped; empty: all
@@ -16,6 +16,9 @@ SELECT
     s.reason,
     s.ingest_run,
     r.documents,
+    r.documents_updated,
+    r.documents_replaced,
+    r.documents_dropped,
     r.tokens,
     r.tokens_per_second
 FROM scheduled_run AS s

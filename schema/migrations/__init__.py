@@ -25,6 +25,7 @@ from schema.migrations import (
     m005_moments,
     m006_questions,
     m007_false_discoveries,
+    m008_identity,
 )
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m005_moments,
     m006_questions,
     m007_false_discoveries,
+    m008_identity,
 )
 VERSION = len(MIGRATIONS)
 CONTENT = """

@@ -41,6 +41,7 @@ document = Table(
         "group_name", String, comment="The whole it is a piece of (a book, a law, a patient); NULL: it stands alone"
     ),
     Column("content_hash", String, nullable=False, comment="BLAKE2b-128 of the text, hexadecimal"),
+    Column("folder", String, comment="Folder it was first read from, seen from the atlas; NULL: its corpus was named"),
     UniqueConstraint("corpus", "content_hash"),
     CheckConstraint("term IS NULL OR (0 <= term_start AND term_start < term_end)", name="document_term_span"),
     comment="One text of a corpus",

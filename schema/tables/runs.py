@@ -13,6 +13,13 @@ migration = Table(
     comment="Schema migrations applied to this file",
 )
 
+CHANGES = {
+    "updated": "Known documents of which the source now says something else",
+    "replaced": "Older versions removed: their id names another text now",
+    "dropped": "Documents removed that are in no source any more",
+    "repeated": "Records passed over whose text the run had read before",
+}
+
 ingest_run = Table(
     "ingest_run",
     metadata,
@@ -32,6 +39,10 @@ ingest_run = Table(
     Column("seconds", Float(53), comment="Wall-clock seconds"),
     Column("tokens_per_second", Float(53), comment="Throughput over the whole run"),
     Column("error", String, comment="The error that ended a failed run"),
+    *(
+        Column(f"documents_{name}", Integer, default=0, comment=f"{comment}; NULL in runs that did not count them")
+        for name, comment in CHANGES.items()
+    ),
     CheckConstraint("status IN ('running', 'done', 'failed')", name="ingest_run_status"),
     comment="One job: what ran, when, with which versions, and how it went",
 )

@@ -1,5 +1,6 @@
 """What is disturbed: commands, each with the files that it begins with and those that it should end with."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from tests.faults.rows import Contents, broken, contents, leftovers, site_broken
 from tests.tiny_models import save_sae, tiny_sae
 
 ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml"
-NAMES = ("ingest", "contrast", "explain", "schedule", "publish", "backup", "compact", "migrate")
+NAMES = ("ingest", "contrast", "explain", "schedule", "edit", "publish", "backup", "compact", "migrate")
 BUNDLED = ("bundled:medical", "bundled:control")
 DOCUMENTS = 8  # of each corpus
 
@@ -130,6 +131,10 @@ class Bench:
         named = ("--once", "--job", "medical", "--job", "control")
         return self._build("schedule", (self._scheduled(),), lambda at: ("schedule", at / SCHEDULE, *named), jobs=True)
 
+    def _edit(self) -> Workload:
+        named = ("--once", "--job", "notes")
+        return self._build("edit", (self._edited(),), lambda at: ("schedule", at / SCHEDULE, *named), jobs=True)
+
     def _publish(self) -> Workload:
         before = self._end_of("contrast"), self._published()
         return self._build("publish", before, lambda at: ("publish", at / ATLAS, at / SITE), steady=True)
@@ -198,6 +203,29 @@ class Bench:
         )
         return folder
 
+    def _edited(self) -> Path:
+        """A schedule that drops what is gone, and its source, edited since: ids, terms and texts are others now."""
+        folder = self._new_folder("edited")
+        (folder / SCHEDULE).write_text(
+            f"""
+            atlas = "{ATLAS}"
+            saes = ["{self.sae}"]
+
+            [corpus.notes]
+            sources = ["notes.jsonl"]
+            gone = "drop"
+            """,
+            encoding="utf-8",
+        )
+        rows = [json.loads(line) for path in self.sources for line in path.read_text(encoding="utf-8").splitlines()]
+        texts = [row["text"] for row in rows]
+        _write_notes(folder, [{"id": str(place), "text": text} for place, text in enumerate(texts)])
+        _must(run_atlas(("schedule", folder / SCHEDULE, "--once")))
+        shifted = [{"id": str(place + 1), "text": text, "licence": "CC0"} for place, text in enumerate(texts[:-2])]
+        changed = [{"id": "0", "text": "Another text."}, {"id": "new", "text": "And one more."}, {"text": texts[0]}]
+        _write_notes(folder, [*changed[:1], *shifted[2:], shifted[0], *changed[1:]])
+        return folder
+
     def _published(self) -> Path:
         """A site that shows an earlier state."""
         folder = self._new_folder("published")
@@ -226,6 +254,10 @@ class Bench:
 def _must(ended: Ended) -> None:
     if ended.code != 0:
         raise RuntimeError(ended.said)
+
+
+def _write_notes(folder: Path, rows: Sequence[dict[str, str]]) -> None:
+    (folder / "notes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def _write_documents(folder: Path, name: str) -> Path:
