@@ -58,7 +58,7 @@ def activations(path: Path) -> pd.DataFrame:
     with open_atlas(path, read_only=True) as atlas:
         frame = atlas.arrow(
             """
-            SELECT sae.sae_id, corpus.name, document.text, ordinal, position, feature, activation
+            SELECT sae.sae_id, corpus.name, document.text, context.ordinal, position, feature, activation
             FROM activation
             JOIN sae USING (sae)
             JOIN context USING (context)
