@@ -340,6 +340,8 @@ FROM (
   SELECT contrast, sae, feature FROM feature_evidence
   UNION
   SELECT contrast, sae, feature FROM feature_lift
+  UNION
+  SELECT contrast, sae, feature FROM contrast_set
 )
 ANTI JOIN feature_contrast USING (contrast, sae, feature);
 
@@ -349,6 +351,28 @@ SELECT
   + (SELECT COUNT(*) FROM feature_contrast ANTI JOIN sae_contrast USING (contrast, sae))
   + (SELECT COUNT(*) FROM contrast_null ANTI JOIN sae_contrast USING (contrast, sae))
   + (SELECT COUNT(*) FROM contrast_correlation ANTI JOIN sae_contrast USING (contrast, sae));
+
+-- a set of features is as large as its contrast says, numbered by weight and by entry
+SELECT COUNT(*)
+FROM sae_contrast
+LEFT JOIN (
+  SELECT
+    contrast,
+    sae,
+    COUNT(*) AS size,
+    MAX(rank) AS ranks,
+    COUNT(DISTINCT entered) AS entries,
+    COUNT(DISTINCT feature) AS features,
+    MAX(entered) AS last
+  FROM contrast_set
+  GROUP BY ALL
+) AS held USING (contrast, sae)
+WHERE documents_hash <> ''
+  AND (
+    COALESCE(held.size, 0) <> COALESCE(set_size, 0)
+    OR held.size <> LEAST(ranks, entries, features, last)
+    OR held.size <> GREATEST(ranks, entries, features, last)
+  );
 
 -- no pair and no domain counts more than there is
 SELECT

@@ -10,6 +10,7 @@ import numpy as np
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
 from ingest.contrasts.figures import contrast_columns, study_columns
 from ingest.contrasts.scores import Documents, Scores
+from ingest.contrasts.together import Together
 from ingest.statistics.groups import groups_of, later_half
 from ingest.statistics.study import study_kept
 
@@ -86,6 +87,22 @@ def judge(scores: Scores) -> Judged:
         columns = confirmation_columns(scores.where(kept[scores.feature]), bootstrap_weights(scores.documents))
         found += [float((columns["auroc_low"][printed] > 0.5).sum()), float(columns["auroc"][best].mean() - 0.5)]
     return Judged(*found)
+
+
+@dataclass(frozen=True)
+class JudgedSet:
+    """A set of features that together tell the sides apart: its size, and whether its interval lies above one half."""
+
+    size: float
+    confirmed: float
+
+
+def judge_set(scores: Scores) -> JudgedSet:
+    """The set that one half chooses, judged by the other."""
+    together = Together(scores.documents)
+    together.add(scores)
+    _, found = together.rows(bootstrap_weights(scores.documents))
+    return JudgedSet(found["set_size"] or 0, (found.get("set_auroc_low") or 0) > 0.5)
 
 
 def mean_of(judged: list[Judged]) -> Judged:

@@ -63,6 +63,21 @@ def test_as_many_survive_as_the_saved_query_counts(sae: str, served: Served, tin
     assert page["found"]["favour_positive"] == expected["found_at_q"]
 
 
+@pytest.mark.parametrize("sae", [FIRST, SECOND])
+def test_the_set_of_features_is_that_of_the_saved_query(sae: str, served: Served, tiny_snapshot: Path) -> None:
+    page = served.get("/contrast/medical.json", sae=sae).json()
+    expected = asked(tiny_snapshot, "feature_set", sae=sae)
+    assert [(row["feature"], row["copies"]) for row in page["together"]] == [
+        (row["feature"], row["copies"]) for row in expected
+    ]
+    assert [page[f"set_{name}"] for name in ("size", "auroc", "f1")] == [
+        expected[0][f"set_{name}"] for name in ("size", "auroc", "f1")
+    ]
+    shown = unescape(served.get("/contrast/medical", sae=sae).text)
+    assert all(f'<a href="{row["address"]}">{row["feature"]}</a>' in shown for row in page["together"])
+    assert "Together, on the half that had no part in choosing them: AUROC 0.875" in shown
+
+
 def test_the_page_shows_what_its_json_holds(served: Served) -> None:
     page, held = unescape(served.get("/contrast/medical").text), served.get("/contrast/medical.json").json()
     for sentence in (*held["for"], *held["against"]):

@@ -45,6 +45,7 @@ CASES: dict[str, list[dict[str, str | int | float]]] = {
     "feature_card": [{"feature": 1}, {"feature": 8}, {"feature": 3, "sae": SECOND_SAE}],
     "feature_documents": [{"feature": 1}, {"feature": 6, "sae": SECOND_SAE, "corpus": "travel/places"}],
     "feature_histogram": [{"feature": 4}, {"feature": 4, "corpus": "travel/places"}],
+    "feature_set": [{}, {"sae": SECOND_SAE}],
     "feature_sentences": [{"feature": 1}, {"feature": 6, "limit": 2}],
     "feature_terms": [{"feature": 10}, {"feature": 4, "sae": SECOND_SAE}],
     "feature_tokens": [{"feature": 2}, {"feature": 0, "corpus": "notes/medical", "limit": 5}],

@@ -30,6 +30,9 @@ FEATURES = 12
 TOP, PER_OCTAVE, TOP_TOKENS = 5, 2, 10
 PARTS = {"all": 1.0, "discovery": 0.75, "confirmation": 1.25}
 """Of a contrast's documents, and how far a figure of each is from that of all."""
+SET = {"set_size": 3, "set_bias": -1.0, "set_auroc": 0.875, "set_auroc_low": 0.75, "set_auroc_high": 1.0}
+SET |= {"set_accuracy": 0.75, "set_accuracy_low": 0.625, "set_accuracy_high": 0.9375}
+SET |= {"set_f1": 0.8, "set_f1_low": 0.6, "set_f1_high": 0.9}
 BOS_ACTIVATIONS = {0: 12.5, 9: 30.0}
 SAES = ("blocks.1.hook_resid_pre", "blocks.2.hook_resid_pre")
 CORPORA = (("notes/medical", "medicine"), ("notes/control", "everyday"), ("travel/places", "geography"))
@@ -424,7 +427,11 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
             for side, keys in (("positive", positive), ("control", control))
         }
         counts |= {"pairs": 3, "terms": 6, "groups_positive": 6, "groups_control": 6} | _lengths(positive, control)
-        _fill(atlas, "sae_contrast", [{"contrast": 0, "sae": sae, **counts, **_fms(sae), "documents_hash": "c" * 32}])
+        _fill(
+            atlas,
+            "sae_contrast",
+            [{"contrast": 0, "sae": sae, **counts, **_fms(sae), **SET, "documents_hash": "c" * 32}],
+        )
         _fill(atlas, "contrast_document", _compared(sae, positive, control, discovery))
         _fill(atlas, "feature_contrast", rows)
         ranked = sorted(rows, key=lambda row: (-row["auroc"], row["p"], row["feature"]))
@@ -438,6 +445,7 @@ def _fill_contrast(atlas: Atlas, documents: list[Row]) -> None:
         _fill(atlas, "feature_evidence", (_evidence(atlas, row) for row in rows))
         lifted = (_lifted(atlas, row, part) for row in rows if row["q"] is not None for part in PARTS)
         _fill(atlas, "feature_lift", lifted)
+        _fill(atlas, "contrast_set", _together(sae))
         _fill(atlas, "contrast_null", (_shuffled(sae, shuffle) for shuffle in range(1, 25)))
         _fill(atlas, "contrast_correlation", _correlations(sae))
 
@@ -542,6 +550,12 @@ def _evidence(atlas: Atlas, row: Row) -> Row:
         "type_share_low": None,
         "type_share_high": None,
     }
+
+
+def _together(sae: int) -> Iterable[Row]:
+    for rank, (feature, weight, copies) in enumerate(((1, 1.5, 2), (10, 0.75, 0), (3, -0.25, 1)), start=1):
+        weights = {"weight": weight, "weight_standard": weight / 2, "entered": 1 + rank % 3, "copies": copies}
+        yield {"contrast": 0, "sae": sae, "rank": rank, "feature": (feature + 3 * sae) % FEATURES, **weights}
 
 
 def _lifted(atlas: Atlas, row: Row, part: str) -> Row:

@@ -45,7 +45,7 @@ def command(
     if not name.strip():
         raise click.UsageError("a contrast needs a name, such as medical")
     from atlas.funnel import funnel_lines
-    from ingest.contrasts.comparison import comparison
+    from ingest.contrasts.comparison import comparison, found_together
     from ingest.contrasts.job import compute_contrast
     from ingest.contrasts.scores import Unit
     from schema import open_atlas
@@ -53,7 +53,7 @@ def command(
     with open_atlas(atlas) as opened:
         computed = compute_contrast(opened, name, positive, control, cast(Unit | None, unit), shuffles)
         compared = comparison(opened, name)
-        told = funnel_lines(opened, {"contrast": name})
+        told = [*funnel_lines(opened, {"contrast": name}), *found_together(opened, name)]
     if computed:
         click.echo(f"{atlas}: contrast {name} computed for {', '.join(computed)}")
     else:

@@ -10,7 +10,7 @@ from atlas.pages.charts.means import Means, draw_means, tell_means
 from atlas.pages.charts.null import Null, draw_null, tell_null
 from atlas.pages.charts.style import SMALL
 from atlas.pages.contrast_evidence import Evidence, speaks_against, speaks_for
-from atlas.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, funnel, means, null
+from atlas.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, funnel, means, null, together
 from atlas.pages.further import asked_further
 from atlas.pages.memory import Memory, kept
 from atlas.pages.page import Asked, Page, PageError
@@ -33,6 +33,7 @@ QUERIES = (
     "domain_specificity",
     "monosemantic",
     "funnel",
+    "feature_set",
     "bos_effect",
     "concept_feature",
     "hypothesis",
@@ -80,6 +81,7 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "candidates": [_candidate(datasette, contrast, place, feature) for place, feature in enumerate(best, 1)],
         "survivors": _survivors(evidence),
         "funnel": await funnel(datasette, contrast),
+        "together": [_member(datasette, contrast, feature) for feature in await together(datasette, contrast)],
         "shown": SHOWN,
         "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
         "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),
@@ -128,6 +130,16 @@ _COUNTS = (
     "discovery_control",
     "pairs",
     "terms",
+    "set_size",
+    "set_auroc",
+    "set_auroc_low",
+    "set_auroc_high",
+    "set_accuracy",
+    "set_accuracy_low",
+    "set_accuracy_high",
+    "set_f1",
+    "set_f1_low",
+    "set_f1_high",
     "fms_root",
     "fms_accuracy",
     "fms_1",
@@ -164,6 +176,10 @@ async def _charts(datasette: "Datasette", contrast: Contrast, shuffled: Null | N
 def _candidate(datasette: "Datasette", contrast: Contrast, place: int, feature: Row) -> dict[str, Any]:
     address = feature_address(datasette, contrast.row["sae_name"], feature["feature"])
     return {"place": place, "address": address, **feature, "study_kept": bool(feature["study_kept"])}
+
+
+def _member(datasette: "Datasette", contrast: Contrast, feature: Row) -> dict[str, Any]:
+    return {"address": feature_address(datasette, contrast.row["sae_name"], feature["feature"]), **feature}
 
 
 def _rows(datasette: "Datasette", contrast: Contrast, table: str, **order: str) -> str:

@@ -84,6 +84,11 @@ async def funnel(datasette: "Datasette", contrast: Contrast) -> list[Row]:
     return [{**step, "of": steps[0]["features"]} for step in steps]
 
 
+async def together(datasette: "Datasette", contrast: Contrast) -> list[Row]:
+    """The features that together tell the sides apart, the largest weight first."""
+    return await saved_rows(datasette, "feature_set", contrast=contrast.row["name"], sae=contrast.row["sae_name"])
+
+
 async def means(datasette: "Datasette", contrast: Contrast) -> Means:
     """Every feature's means on both sides, and which of them are marked."""
 

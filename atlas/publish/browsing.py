@@ -49,6 +49,7 @@ BROWSING = {
     "bos_activation": Browsing(sort_desc="activation", facets=("sae",), indexes=(("activation",),)),
     "context": Browsing(size=50, indexes=(("document",),)),
     "contrast": Browsing(label="name"),
+    "contrast_set": Browsing(sort="rank", facets=("contrast", "sae"), indexes=(("sae", "feature"),)),
     "contrast_correlation": Browsing(facets=("contrast", "sae", "moment")),
     "contrast_document": Browsing(facets=("contrast", "sae", "positive", "split"), indexes=(("document",),)),
     "contrast_null": Browsing(facets=("contrast", "sae")),

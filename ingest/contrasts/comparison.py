@@ -1,7 +1,12 @@
-"""What a stored contrast compares, in words: documents, the groups they are of, and how long they are."""
+"""What a stored contrast compares and what it finds together, in words."""
+
+from typing import Any
 
 from ingest.contrasts.confirmation import MIN_GROUPS
 from schema.store import Atlas
+
+NAMED = 8
+"""Features of a set that are named in a line."""
 
 
 def comparison(atlas: Atlas, name: str) -> list[str]:
@@ -18,6 +23,49 @@ def comparison(atlas: Atlas, name: str) -> list[str]:
     ).to_pylist()
     told = [sentence for row in rows for sentence in (_compared(row), *_too_few(row))]
     return list(dict.fromkeys(told))
+
+
+def found_together(atlas: Atlas, name: str) -> list[str]:
+    """A line for each SAE: the features that together tell the sides apart, and how well they do."""
+    rows = atlas.arrow(
+        """
+        SELECT
+            label,
+            set_size,
+            set_auroc,
+            set_auroc_low,
+            set_auroc_high,
+            set_accuracy,
+            (
+              SELECT list(feature ORDER BY rank)
+              FROM contrast_set
+              WHERE contrast_set.contrast = sae_contrast.contrast
+                AND contrast_set.sae = sae_contrast.sae
+            ) AS features
+        FROM sae_contrast
+        JOIN contrast USING (contrast)
+        JOIN sae USING (sae)
+        WHERE name = $name
+          AND set_size IS NOT NULL
+        ORDER BY sae
+        """,
+        {"name": name},
+    ).to_pylist()
+    return [f"{row['label']}: {_together(row)}" for row in rows]
+
+
+def _together(row: dict[str, Any]) -> str:
+    if not row["set_size"]:
+        return "no set of features together tells the sides apart"
+    features = row["features"]
+    named = ", ".join(map(str, features[:NAMED])) + (", ..." if len(features) > NAMED else "")
+    told = f"{row['set_size']} features together ({named})" if len(features) > 1 else f"feature {named} alone"
+    if row["set_auroc"] is None:
+        return f"{told} tell the sides apart on the discovery half"
+    return (
+        f"{told}: on the confirmation half AUROC {row['set_auroc']:.3f} "
+        f"({row['set_auroc_low']:.3f} to {row['set_auroc_high']:.3f}), right in {row['set_accuracy']:.0%} of documents"
+    )
 
 
 def _compared(row: dict[str, float]) -> str:

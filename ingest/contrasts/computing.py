@@ -16,6 +16,7 @@ from ingest.contrasts.matched import MIN_DIFFERENCES, domain_columns, pair_colum
 from ingest.contrasts.null import Shuffles, shuffles_of
 from ingest.contrasts.ordering import places
 from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks
+from ingest.contrasts.together import Together
 from ingest.statistics.lengths import difference_p, lengths_of
 from ingest.statistics.paired import pair_numbers
 from ingest.statistics.study import study_kept
@@ -37,10 +38,11 @@ def compute_figures(atlas: Atlas, sae: tuple[int, int], documents: Documents, un
     """Every figure of a contrast for an SAE, given with its number of features, and its null."""
     key, d_sae = sae
     best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), Lifts(atlas, key, documents)
-    null = shuffles_of(documents, shuffles)
+    null, together = shuffles_of(documents, shuffles), Together(documents)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
     for scores in read_chunks(atlas, key, d_sae, documents, unit):
         best.add(scores)
+        together.add(scores)
         for name, columns in _chunk(scores, weights, null).items():
             parts[name].append(columns)
         parts["feature_lift"].append(lifts.columns(scores))
@@ -61,7 +63,8 @@ def compute_figures(atlas: Atlas, sae: tuple[int, int], documents: Documents, un
     tables["contrast_document"] = document_rows(documents)
     tables["contrast_correlation"] = correlation_rows(aligned)
     counts = _counts(documents) | {"features_tested": int(chosen.sum()), "terms": n_terms}
-    return Figures(tables, counts | fms_columns(best.monosemanticity(), documents, weights))
+    tables["contrast_set"], set_columns = together.rows(weights)
+    return Figures(tables, counts | set_columns | fms_columns(best.monosemanticity(), documents, weights))
 
 
 def _favoured(found: dict[str, Columns]) -> np.ndarray:

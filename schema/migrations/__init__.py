@@ -26,6 +26,7 @@ from schema.migrations import (
     m006_questions,
     m007_false_discoveries,
     m008_identity,
+    m009_feature_set,
 )
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_questions,
     m007_false_discoveries,
     m008_identity,
+    m009_feature_set,
 )
 VERSION = len(MIGRATIONS)
 CONTENT = """

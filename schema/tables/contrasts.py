@@ -9,6 +9,7 @@ from sqlalchemy import (
     Double,
     Integer,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
 )
@@ -79,6 +80,17 @@ sae_contrast = Table(
     Column("fms_1_high", Double, comment="Upper end"),
     Column("fms_5_low", Double, comment="Lower end of the interval of FMS@5, the trees held fixed"),
     Column("fms_5_high", Double, comment="Upper end"),
+    Column("set_size", Integer, comment="Features that together tell the sides apart; NULL: too few groups to choose"),
+    Column("set_bias", Double, comment="What is added to the sum of weight x score of the set; above 0 is positive"),
+    Column("set_auroc", Double, comment="AUROC of that sum on the confirmation half; NULL for an empty set"),
+    Column("set_auroc_low", Double, comment="Lower end of its interval at level 0.95, bootstrap over groups"),
+    Column("set_auroc_high", Double, comment="Upper end"),
+    Column("set_accuracy", Double, comment="Share of the confirmation documents that it calls rightly"),
+    Column("set_accuracy_low", Double, comment="Lower end of its interval"),
+    Column("set_accuracy_high", Double, comment="Upper end"),
+    Column("set_f1", Double, comment="F1 of its calls on the confirmation half"),
+    Column("set_f1_low", Double, comment="Lower end of its interval"),
+    Column("set_f1_high", Double, comment="Upper end"),
     PrimaryKeyConstraint("contrast", "sae"),
     comment="A contrast computed for an SAE: how much it compared, and its feature monosemanticity score (FMS)",
 )
@@ -307,6 +319,26 @@ feature_lift = Table(
     PrimaryKeyConstraint("contrast", "sae", "feature", "part"),
     CheckConstraint("part IN ('all', 'discovery', 'confirmation')", name="feature_lift_part"),
     comment="A tested feature on the tokens of both sides; intervals by group at level 0.95, NULL for fewer than 5",
+)
+
+contrast_set = Table(
+    "contrast_set",
+    metadata,
+    pointer("contrast", "Contrast"),
+    pointer("sae", "SAE of the feature"),
+    Column("rank", SmallInteger, nullable=False, autoincrement=False, comment="1 has the largest standardised weight"),
+    Column("feature", Integer, nullable=False, comment="Zero-based index in the SAE"),
+    Column("weight", Double, nullable=False, comment="Weight of its score, fitted on the discovery half"),
+    Column("weight_standard", Double, nullable=False, comment="The same times the standard deviation of its score"),
+    Column("entered", SmallInteger, nullable=False, comment="Order of entry as the penalty falls, 1 the first"),
+    Column(
+        "copies",
+        SmallInteger,
+        nullable=False,
+        comment="Other features that it stands for: their scores correlate with its own beyond 0.9 on discovery",
+    ),
+    PrimaryKeyConstraint("contrast", "sae", "rank"),
+    comment="A small set of features that together tell the sides apart: L1-penalised logistic regression on discovery",
 )
 
 contrast_null = Table(
