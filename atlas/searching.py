@@ -10,6 +10,7 @@ from datasette import hookimpl
 from datasette.utils import path_from_row_pks
 
 from atlas.guard import PLUGIN
+from atlas.guard.requests import has_words
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -25,8 +26,8 @@ LONGEST = 300
 @hookimpl
 def extra_template_vars(template: str, datasette: "Datasette", request: "Request | None") -> Any:
     """`searched_tables`: each table that can be searched, with the first rows found."""
-    words = request.args.get("q") if request is not None else None
-    if template != PAGE or not words or datasette.plugin_config(PLUGIN) is None:
+    words: str = (request.args.get("q") or "") if request is not None else ""
+    if template != PAGE or not has_words(words) or datasette.plugin_config(PLUGIN) is None:
         return {}
 
     async def searched() -> dict[str, Any]:

@@ -101,6 +101,15 @@ def test_no_command_for_values_that_are_refused() -> None:
     assert shared.command.endswith(" candidates -p max_q=0.05")
 
 
+@pytest.mark.parametrize("nothing", ["", "+", "%E2%80%A8", "%22", "%22+%22"])
+def test_a_search_for_nothing_is_no_search(nothing: str, datasette: Datasette) -> None:
+    def counted(query: str) -> int:
+        return int(get(datasette, f"/atlas/document.json?{query}").json()["filtered_table_rows_count"])
+
+    assert counted(f"_search={nothing}") == counted("") > counted("_search=lisbon") > 0
+    assert "not searched" not in get(datasette, f"/-/search?q={nothing}").text
+
+
 def test_the_same_rows_by_a_link(datasette: Datasette) -> None:
     page = get(datasette, "/atlas/candidates?limit=2").text
     for kind in ("json", "csv"):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 from atlas.guard.mount import with_prefix, without_prefix
 from atlas.guard.policy import policy
@@ -88,6 +88,11 @@ def _wrong_value(given: Mapping[str, list[str]]) -> str | None:
     return None
 
 
+def has_words(search: str) -> bool:
+    """Whether a search asks for something: the index cannot read one of spaces and quotes alone."""
+    return bool(search.replace('"', "").strip())
+
+
 def _names_a_row(through: str) -> bool:
     """Whether it names a row of another table as Datasette expects it to."""
     named = _from_json(through)
@@ -124,9 +129,19 @@ def guarded(application: Application, draws: Callable[[str], bool], prefix: Call
         elif home:
             await _redirect(send, mounted)
         else:
-            await application({**_every_row(scope), "method": "GET"}, receive, send)
+            await application({**_every_row(_searching(scope)), "method": "GET"}, receive, send)
 
     return answer
+
+
+def _searching(scope: Scope) -> Scope:
+    """A request without a search for nothing, which an empty field of a form sends and the index cannot read."""
+    pairs = scope.get("query_string", b"").split(b"&")
+    if not any(pair.startswith(b"_search") for pair in pairs):
+        return scope
+    values = {pair: unquote_plus(pair.partition(b"=")[2].decode("latin-1")) for pair in pairs}
+    kept = [pair for pair in pairs if not pair.startswith(b"_search") or has_words(values[pair])]
+    return {**scope, "query_string": b"&".join(kept)}
 
 
 def _every_row(scope: Scope) -> Scope:
