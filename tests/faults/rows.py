@@ -16,6 +16,9 @@ from schema.verify import verify
 APART = {"ingest_run", "migration", "scheduled_run"}
 """Tables that hold times."""
 
+ELSEWHERE = {"ingest_run", "added_at", "folder"}
+"""Columns that say which run wrote a row, when, and where the atlas lay."""
+
 LEFTOVERS = (".unfinished", ".lock", ".changing", ".copying", ".tmp")
 """How the names end that only a killed process leaves."""
 
@@ -29,8 +32,8 @@ def contents(path: Path) -> Contents:
 
 
 def _rows(atlas: Atlas, table: Table) -> list[tuple[object, ...]]:
-    """The rows of a table, sorted, without the run that wrote them."""
-    columns = ", ".join(column.name for column in table.columns if column.name != "ingest_run")
+    """The rows of a table, sorted, without what depends on when and where they were written."""
+    columns = ", ".join(column.name for column in table.columns if column.name not in ELSEWHERE)
     rows = atlas.rows(f"SELECT {columns} FROM {table.name} ORDER BY ALL")
     return [tuple(float(f"{v:.9e}") if isinstance(v, float) else v for v in row) for row in rows]
 
