@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # datasette.app loads this module while it is being imported 
 log = logging.getLogger(__name__)
 
 TOO_LARGE = "The answer is larger than this server gives; ask for less of it."
-TOO_SLOW = "This takes longer than this server allows for one query; ask for less of it."
+TOO_SLOW = "This takes longer than this server allows for one query; ask for less of it, or again if it is busy."
 TOO_LONG_A_NUMBER = "A number in the address has more digits than SQLite can read."
 LEFT_OUT = "The address leaves out a value: a row is named by all of its keys, with commas between them."
 SLOW_TITLE = "This takes too long"
