@@ -13,6 +13,7 @@ NEXT_READY := $(NEXT)/.ready
 NEXT_DATASETTE := 1.0a41
 ATLAS  := atlas.duckdb
 SITE   := site
+PAGES  := README.md atlas/README.md queries/README.md schema/README.md
 EXPLAINED := --documents medical --documents control
 
 .PHONY: atlas serve test test-next bench faults lint readme fix clean
@@ -53,10 +54,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cog --check README.md
+	$(BIN)/cog --check $(PAGES)
 
 readme: atlas
-	RENEW_README=1 $(BIN)/cog -r README.md
+	RENEW_README=1 $(BIN)/cog -r $(PAGES)
 	$(BIN)/python -m tests.picture
 
 fix: $(READY)

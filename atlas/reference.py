@@ -1,6 +1,6 @@
-"""The README's tables, generated from the code: commands, saved queries, tables, bundled SAEs.
+"""The tables of the packages' READMEs, generated from the code: commands, saved queries, tables.
 
-cog -r README.md
+cog -r atlas/README.md queries/README.md schema/README.md
 """
 
 from collections.abc import Sequence

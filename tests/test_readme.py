@@ -10,15 +10,19 @@ import pytest
 from tests.tiny_atlas import build_tiny_atlas
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / name / "README.md" for name in ("atlas", "ingest", "ingest/schedule", "queries", "schema")),
+]
 
 
 def test_the_python_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    page = (ROOT / "queries" / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     build_tiny_atlas(tmp_path / "atlas.duckdb")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile(code, "queries/README.md", "exec"), names)
     rows = names["rows"]
     frame = rows.to_pandas()  # type: ignore[attr-defined]
     assert isinstance(frame, pd.DataFrame)
@@ -26,12 +30,23 @@ def test_the_python_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert polars.from_arrow(rows).shape == frame.shape
 
 
-def test_links_to_files_in_the_repository_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert links
-    for link in links:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_files_in_the_repository_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         path, _, anchor = link.partition("#")
-        assert not path or (ROOT / path).is_file(), link
-        assert not anchor or anchor in {
-            heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", README, re.M)
-        }
+        if "://" in link:
+            continue
+        target = page.parent / path if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def test_the_front_page_is_short_and_names_the_study() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert page.count("\n") <= 150
+    assert "https://github.com/MysticDeepAI/Interpreting-Language-Models-with-SAEs-and-SHAP" in page
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {heading.lower().replace(" ", "-") for heading in headings}
