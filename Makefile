@@ -38,7 +38,7 @@ test: $(READY) lint
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-next: $(NEXT_READY)
-	$(NEXT)/bin/python -m pytest -p no:cacheprovider tests/test_activations_*.py
+	$(NEXT)/bin/python -m pytest -p no:cacheprovider tests/atlas/site/duckdb/test_activations_*.py tests/atlas/publish/test_activations_publish.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench.bench_ingest

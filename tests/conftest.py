@@ -1,11 +1,6 @@
 """Fixtures that are made once a session: the embedded model, and a small atlas of the bundled corpora."""
 
 import os
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
-
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,11 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+
+
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
     from ingest.models.sae import LoadedSAE
 
-from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
 
 POCKET_SAES = (f"{POCKET}/{pocket_sae_ids()[0]}", str(parse_sae_name(POCKET)))
 
@@ -43,7 +44,7 @@ def pocket() -> "tuple[LanguageModel, list[LoadedSAE]]":
 @pytest.fixture(scope="session")
 def bundled_atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An atlas of the bundled corpora through the default SAE; to be read, or copied before it is changed."""
-    from ingest.job import IngestRequest, ingest
+    from ingest.jobs.ingest import IngestRequest, ingest
 
     path = tmp_path_factory.mktemp("bundled") / "atlas.duckdb"
     ingest(IngestRequest(path, ("bundled:medical", "bundled:control")))
@@ -59,7 +60,7 @@ def atlas_copy(bundled_atlas: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny atlas; to be copied."""
-    from tests.tiny_atlas import build_tiny_atlas
+    from tests.made.tiny_atlas import build_tiny_atlas
 
     path = tmp_path_factory.mktemp("tiny_built") / "tiny.duckdb"
     build_tiny_atlas(path)

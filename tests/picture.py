@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from atlas.serve import current_folder, datasette_of
-from tests.serving import running
-from tests.test_browser import CHROMIUM
+from atlas.site.serve import current_folder, datasette_of
+from tests.atlas.site.pages.test_browser import CHROMIUM
+from tests.made.serving import running
 
 ROOT = Path(__file__).resolve().parent.parent
 

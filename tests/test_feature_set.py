@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from ingest.contrasts.confirmation import bootstrap_weights
 from ingest.contrasts.scores import Scores
 from ingest.contrasts.together import Together
-from tests.apart import documents_of, judge_set, relabelled, scores_of
+from tests.made.apart import documents_of, judge_set, relabelled, scores_of
 
 
 def of_columns(scores: Scores, x: np.ndarray, features: range) -> Scores:

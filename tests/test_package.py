@@ -132,7 +132,7 @@ def _link_distribution(name: str, packages: Path) -> None:
 
 
 def test_help_imports_no_torch() -> None:
-    code = "import sys; from atlas.__main__ import cli; cli(['-h'], standalone_mode=False); print(*sys.modules)"
+    code = "import sys; from atlas.cli.main import cli; cli(['-h'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()[-1].split()
     assert "click" in modules

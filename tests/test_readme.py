@@ -7,7 +7,7 @@ import pandas as pd
 import polars
 import pytest
 
-from tests.tiny_atlas import build_tiny_atlas
+from tests.made.tiny_atlas import build_tiny_atlas
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [

@@ -13,9 +13,9 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import JSON, Float, ForeignKeyConstraint, String, Table
 
-from atlas.activations.shadow import DESCRIPTION, FILE, Description, Reference, TableDescription, write_description
 from atlas.publish.rows import json_without_nul, without_nul
 from atlas.publish.tables import every_table
+from atlas.site.duckdb.shadow import DESCRIPTION, FILE, Description, Reference, TableDescription, write_description
 from schema import Atlas, AtlasError
 from schema.tables import metadata as schema_metadata
 

@@ -19,10 +19,6 @@ from pathlib import Path
 import yaml
 from sqlalchemy import Table
 
-from atlas.activations.plugin import PLUGIN as ACTIVATIONS_PLUGIN
-from atlas.activations.shadow import DATABASE as ACTIVATIONS
-from atlas.activations.shadow import FILE as ACTIVATIONS_FILE
-from atlas.guard import PLUGIN
 from atlas.publish.about import About
 from atlas.publish.browsing import BROWSING, Browsing, browsing_in_full
 from atlas.publish.canned import DATABASE_NAME, canned_query, published_name, published_queries, queries_html
@@ -30,6 +26,10 @@ from atlas.publish.database import DATABASE
 from atlas.publish.fingerprint import program_version
 from atlas.publish.site import Publication
 from atlas.publish.tables import every_table, sqlite_tables
+from atlas.site.duckdb.plugin import PLUGIN as ACTIVATIONS_PLUGIN
+from atlas.site.duckdb.shadow import DATABASE as ACTIVATIONS
+from atlas.site.duckdb.shadow import FILE as ACTIVATIONS_FILE
+from atlas.site.guard import PLUGIN
 
 SETTINGS: dict[str, bool | int] = {
     "allow_download": False,

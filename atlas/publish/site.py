@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from atlas.guard.reading import locked_alone
+from atlas.site.guard.lock import locked_alone
 from schema import AtlasError
 from schema.durable import make_durable
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atlas.activations.shadow import DATABASE as ACTIVATIONS
 from atlas.publish.about import about
 from atlas.publish.activations import write_activations
 from atlas.publish.canned import DATABASE_NAME
@@ -22,6 +21,7 @@ from atlas.publish.site import (
     show,
     snapshot_folder,
 )
+from atlas.site.duckdb.shadow import DATABASE as ACTIVATIONS
 from schema import AtlasDamagedError, AtlasError, migrations, open_atlas
 from schema.finite import advice
 

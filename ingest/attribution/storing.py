@@ -16,7 +16,7 @@ from ingest.attribution.request import Method, Question
 from ingest.attribution.study_filter import term_rank, value_ranks
 from ingest.attribution.subject import Subject
 from ingest.models.identity import canonical, model_config, sae_config
-from ingest.sae_keys import Keys
+from ingest.rows.sae_keys import Keys
 from schema import tables
 from schema.store import Atlas
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from ingest.attribution.study_filter import study_rule, study_values
 from ingest.attribution.subject import Subject
-from ingest.runs import RunRecord
+from ingest.jobs.runs import RunRecord
 
 
 def add_study_rule(

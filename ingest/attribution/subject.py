@@ -11,7 +11,7 @@ from ingest.models.gpt2 import GPT2, causal_attention, is_plain_gpt2
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
 from ingest.models.sae import LoadedSAE
-from ingest.sae_keys import Keys, known_keys
+from ingest.rows.sae_keys import Keys, known_keys
 from schema.errors import ModelError, SelectionError
 from schema.store import Atlas
 

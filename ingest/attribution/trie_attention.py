@@ -78,7 +78,7 @@ def read_by_following(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: 
 @cache
 def _compiled(d_head: int) -> Callable[..., None]:
     """For a width of heads that the compiler knows: up to four times as fast as for any width."""
-    from numba import njit  # takes half a second, and compiling as much again
+    from numba import njit
 
     def follow(chosen: Any, q: Any, kept: Any, trie: Any, z: Any) -> None:
         (k, v), (before, depth), heads = kept, trie, q.shape[1]

@@ -12,14 +12,7 @@ from ingest.contrasts.figures import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import tail_share
 from ingest.statistics.correlation import partial_rank_correlation, rank_correlation
-from ingest.statistics.monosemanticity import (
-    LOCAL,
-    TOGETHER,
-    Monosemanticity,
-    monosemanticity,
-    split_gain,
-    tie_key,
-)
+from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain, tie_key
 from ingest.statistics.rank_sum import rank_sum
 
 BEST = max(LOCAL + 1, TOGETHER)

@@ -3,9 +3,9 @@
 import json
 
 from ingest.contrasts import SHUFFLES
-from ingest.contrasts.job import compute_contrast
 from ingest.contrasts.stale import STALE
 from ingest.contrasts.storing import OF_CONTRAST, drop_contrast
+from ingest.jobs.contrast import compute_contrast
 from schema.errors import SelectionError
 from schema.store import Atlas
 

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.attribution.job import explain_into
 from ingest.attribution.request import ExplainRequest, Method, Target
 from ingest.attribution.subject import Subject, find_keys
-from ingest.contrasts.job import compute_contrast
 from ingest.contrasts.refresh import refresh_contrasts
 from ingest.contrasts.selection import select_documents
-from ingest.intake import Intake
-from ingest.job import IngestRequest, IngestResult, ingest_into
+from ingest.jobs.contrast import compute_contrast
+from ingest.jobs.explain import explain_into
+from ingest.jobs.ingest import IngestRequest, IngestResult, ingest_into
+from ingest.rows.intake import Intake
 from ingest.schedule.config import Contrast, Job, Schedule
 from ingest.schedule.loaded import Loaded, LoadedReader
 from schema.errors import SelectionError

@@ -19,17 +19,17 @@ import numpy as np
 import torch
 
 from ingest.attribution.feature_game import FeatureGame, take_apart
-from ingest.attribution.job import explain_into
 from ingest.attribution.library import load_shap
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
 from ingest.attribution.request import FEATURE_PAIRS, TOKEN_PAIRS, ExplainRequest, Method, Question, Target
 from ingest.attribution.shapley import exact_values, permutation_values
 from ingest.attribution.subject import Subject, load_subject
 from ingest.attribution.token_game import TokenGame
-from ingest.contrasts.job import compute_contrast
-from ingest.job import IngestRequest, ingest_with
+from ingest.jobs.contrast import compute_contrast
+from ingest.jobs.explain import explain_into
+from ingest.jobs.ingest import IngestRequest, ingest_with
 from schema import open_atlas
-from tests.gpt2_small import save_gpt2_small, save_gpt2_small_sae
+from tests.made.gpt2_small import save_gpt2_small, save_gpt2_small_sae
 
 TOKENS = 10
 HOOKED = 12

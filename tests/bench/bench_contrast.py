@@ -25,9 +25,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from ingest.contrasts.job import compute_contrast
+from ingest.jobs.contrast import compute_contrast
 from schema import open_atlas
-from tests.synthetic_atlas import Sentence, build_atlas
+from tests.made.synthetic_atlas import Sentence, build_atlas
 
 TOKENS = 64
 L0 = 60

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
-from ingest.job import IngestRequest, ingest_with
+from ingest.jobs.ingest import IngestRequest, ingest_with
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
 from ingest.models.sae import LoadedSAE
-from tests.gpt2_small import save_gpt2_small, save_gpt2_small_sae
+from tests.made.gpt2_small import save_gpt2_small, save_gpt2_small_sae
 
 WINDOWS = 16
 

@@ -7,7 +7,7 @@ SAE) or long (the null) is made up in SQL, in the numbers that an atlas of GPT-2
 
 from pathlib import Path
 
-from ingest.contrasts.job import compute_contrast
+from ingest.jobs.contrast import compute_contrast
 from schema import Atlas, open_atlas
 from tests.bench.bench_contrast import TOKENS, fill
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from atlas import signals
+from atlas.cli import signals
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -23,13 +23,13 @@ CUT = {-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
 STUCK = 124  # the exit code of what did not end, as `timeout` gives it
 MODULES = (
     *(
-        f"atlas.commands.{name}"
+        f"atlas.cli.{name}"
         for name in ("backup", "compact", "contrast", "explain", "ingest", "publish", "schedule", "verify")
     ),
     "atlas.publish.snapshot",
-    "ingest.attribution.job",
-    "ingest.contrasts.job",
-    "ingest.job",
+    "ingest.jobs.explain",
+    "ingest.jobs.contrast",
+    "ingest.jobs.ingest",
     "ingest.schedule.loop",
     "ingest.schedule.running",
     "ingest.schedule.working",
@@ -131,7 +131,7 @@ def run_atlas(
 
 
 def _command(arguments: Sequence[object]) -> int:
-    from atlas.__main__ import run
+    from atlas.cli.main import run
 
     sys.argv = ["atlas", *map(str, arguments)]
     return run()
@@ -157,6 +157,6 @@ def warm_up(sae: str) -> None:
     for module in MODULES:
         importlib.import_module(module)
     torch.set_num_threads(1)
-    sys.modules["ingest.batches"].BATCH_CHARACTERS = 300  # type: ignore[attr-defined]
+    sys.modules["ingest.rows.batches"].BATCH_CHARACTERS = 300  # type: ignore[attr-defined]
     sys.modules["ingest.statistics.sums"].SUM_TOKENS = 150  # type: ignore[attr-defined]
     load((sae,))

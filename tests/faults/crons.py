@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo, available_timezones
 
-from tests.cron_reference import Line, Stretch, Years, disagreements, some_line
+from tests.made.cron_reference import Line, Stretch, Years, disagreements, some_line
 
 Report = dict[str, object]
 YEARS = Years(2007, 2027)

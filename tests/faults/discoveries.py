@@ -9,7 +9,7 @@ import numpy as np
 from ingest.statistics.exchange import Rows, lifts_of, units_of
 from ingest.statistics.permutation import LEVEL, observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg
-from tests.relabelled import SIZES, Found, random_scores, rank_sums, signed_ranks
+from tests.made.relabelled import SIZES, Found, random_scores, rank_sums, signed_ranks
 
 Report = dict[str, object]
 FEATURES = 2000

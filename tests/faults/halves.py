@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import binom
 
-from tests.apart import PRINTED, Judged, documents_of, judge, judge_set, mean_of, relabelled, scores_of
+from tests.made.apart import PRINTED, Judged, documents_of, judge, judge_set, mean_of, relabelled, scores_of
 
 Report = dict[str, object]
 FEATURES = 2000

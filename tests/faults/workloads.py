@@ -14,7 +14,7 @@ from schema import open_atlas
 from tests.faults.children import Ended, run_atlas, warm_up
 from tests.faults.older import make_older
 from tests.faults.rows import Contents, broken, contents, leftovers, site_broken, size_of, unreadable
-from tests.tiny_models import save_sae, tiny_sae
+from tests.made.tiny_models import save_sae, tiny_sae
 
 ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml"
 NAMES = ("ingest", "contrast", "explain", "schedule", "edit", "publish", "backup", "compact", "migrate")

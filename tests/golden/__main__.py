@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from schema import open_atlas
-from tests.test_queries import CASES, golden_file, golden_text
-from tests.tiny_atlas import build_tiny_atlas
+from tests.made.tiny_atlas import build_tiny_atlas
+from tests.queries.test_queries import CASES, golden_file, golden_text
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "tiny.duckdb"

@@ -1,0 +1,1 @@
+"""A published atlas in the browser: its pages, Datasette's own tables, and what keeps both safe and quick."""

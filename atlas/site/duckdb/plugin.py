@@ -1,0 +1,72 @@
+"""Datasette's hooks for the database `activations`.
+
+The file is looked for in the folder that is served, or where the plugin's configuration says:
+
+    plugins:
+      feature-atlas-activations:
+        file: activations.duckdb    # from the folder in which Datasette was started
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from datasette import hookimpl
+
+from atlas.site.duckdb.shadow import DATABASE, FILE
+
+if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
+    from datasette.app import Datasette
+
+PLUGIN = "feature-atlas-activations"
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+@hookimpl
+def startup(datasette: "Datasette") -> None:
+    """Add the database, where there is one to serve."""
+    from atlas.site.duckdb.database import ActivationsDatabase
+
+    file = served_file(datasette)
+    if file is not None and DATABASE not in datasette.databases:
+        datasette.add_database(ActivationsDatabase(datasette, file), name=DATABASE)
+
+
+@hookimpl
+def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]:
+    """Mark each request with what it asks: SQL of a person's own waits for its like only, a CSV is whole."""
+    from atlas.site.guard.asking import asked_sql
+    from atlas.site.guard.whole import unbroken, wanted, wanted_by
+
+    def wrap(application: Application) -> Application:
+        async def marked(scope: Scope, receive: Any, send: Any) -> None:
+            asked = wanted_by(scope)
+            tokens = asked_sql.set(own_sql(scope)), wanted.set(asked)
+            try:
+                await application(scope, receive, unbroken(send, asked))
+            finally:
+                asked_sql.reset(tokens[0])
+                wanted.reset(tokens[1])
+
+        return marked
+
+    return wrap
+
+
+def served_file(datasette: "Datasette") -> Path | None:
+    """The DuckDB file to serve; None where neither the folder nor the configuration has one."""
+    folder = Path(datasette.config_dir) if datasette.config_dir else None
+    if folder is not None and (folder / FILE).is_file():
+        return folder / FILE
+    configured = (datasette.plugin_config(PLUGIN) or {}).get("file")
+    file = (folder or Path()) / str(configured)
+    return file.resolve() if configured and file.is_file() else None
+
+
+def own_sql(scope: Scope) -> frozenset[str] | None:
+    """The statements in a request's address; an empty set for a mere condition, None for neither."""
+    given = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return frozenset(given.get("sql", [])) if given.keys() & {"sql", "_where"} else None

@@ -1,0 +1,215 @@
+"""The page of a contrast: what is compared, what is found, what survives, what speaks for it and what against."""
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from atlas.site.pages.addresses import contrast_address, feature_address, sae_address, segment, table_address
+from atlas.site.pages.chart import Chart, drawing, picture
+from atlas.site.pages.charts.means import Means, draw_means, tell_means
+from atlas.site.pages.charts.null import Null, draw_null, tell_null
+from atlas.site.pages.charts.style import SMALL
+from atlas.site.pages.contrast_evidence import Evidence, speaks_against, speaks_for
+from atlas.site.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, funnel, means, null, together
+from atlas.site.pages.further import asked_further
+from atlas.site.pages.memory import Memory, kept
+from atlas.site.pages.page import Asked, Page, PageError
+from atlas.site.pages.reading import Row, row
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+UNITS = {
+    "document": "a feature's strongest activation over the whole document",
+    "window": "a feature's strongest activation over one window of the document, chosen by hash, a long one more often",
+}
+QUERIES = (
+    "candidates",
+    "study_candidates",
+    "candidates_compared",
+    "survivors",
+    "chance",
+    "matched_controls",
+    "domain_specificity",
+    "monosemantic",
+    "funnel",
+    "feature_set",
+    "bos_effect",
+    "concept_feature",
+    "hypothesis",
+)
+
+
+async def _means_asked(asked: Asked) -> Means:
+    return await means(asked.datasette, await chosen(asked))
+
+
+async def _null_asked(asked: Asked) -> Null:
+    found = await null(asked.datasette, await chosen(asked))
+    if found is None:
+        raise PageError("this contrast has no shuffles; compute them with: atlas contrast ATLAS NAME ... --null 200")
+    return found
+
+
+CHARTS = {
+    "means": Chart(_means_asked, draw_means, chosen_by=("sae",)),
+    "null": Chart(_null_asked, draw_null, wide=SMALL, narrow=SMALL, chosen_by=("sae",)),
+}
+chart = drawing(CHARTS)
+
+CONTENT: Memory[dict[str, Any]] = Memory(64)
+
+
+async def view(asked: Asked) -> Page:
+    """The contrast that the address names."""
+    contrast = await chosen(asked)
+    key = tuple(contrast.keys.values())
+    content = await kept(CONTENT, asked.datasette, key, lambda: _read(asked.datasette, contrast))
+    return Page("contrast.html", f"Contrast {contrast.row['name']}", content)
+
+
+async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
+    best = await features(datasette, contrast)
+    shuffled = await null(datasette, contrast)
+    evidence = await _evidence(datasette, contrast, best, shuffled)
+    return {
+        **_what(datasette, contrast),
+        "found": evidence.found,
+        "for": speaks_for(evidence),
+        "against": speaks_against(evidence),
+        "charts": await _charts(datasette, contrast, shuffled),
+        "candidates": [_candidate(datasette, contrast, place, feature) for place, feature in enumerate(best, 1)],
+        "survivors": _survivors(evidence),
+        "funnel": await funnel(datasette, contrast),
+        "together": [_member(datasette, contrast, feature) for feature in await together(datasette, contrast)],
+        "shown": SHOWN,
+        "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
+        "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),
+    }
+
+
+async def _evidence(datasette: "Datasette", contrast: Contrast, best: list[Row], shuffled: Null | None) -> Evidence:
+    read = partial(row, datasette, **contrast.keys)
+    first = best[0] if best else None
+    weakest = None if first is None else await read("contrast_weakest", feature=first["feature"])
+    found, survivors = await read("contrast_found"), await read("contrast_survivors", printed=PRINTED)
+    assert found is not None
+    assert survivors is not None
+    return Evidence(contrast.row, contrast.names, found, survivors, first, weakest, shuffled)
+
+
+def _what(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
+    about = contrast.row
+    return {
+        "name": about["name"],
+        "positive": json.loads(about["positive"]),
+        "control": json.loads(about["control"]),
+        "unit": about["unit"],
+        "unit_meaning": UNITS[about["unit"]],
+        "sae": about["sae_name"],
+        "sae_address": sae_address(datasette, about["sae_name"]),
+        "saes": [{"name": name, "address": contrast_address(datasette, about["name"], name)} for name in contrast.saes],
+        **{name: about[name] for name in _COUNTS},
+    }
+
+
+_COUNTS = (
+    "documents_positive",
+    "documents_control",
+    "groups_positive",
+    "groups_control",
+    "length_positive_q1",
+    "length_positive_median",
+    "length_positive_q3",
+    "length_control_q1",
+    "length_control_median",
+    "length_control_q3",
+    "length_p",
+    "features_tested",
+    "discovery_positive",
+    "discovery_control",
+    "pairs",
+    "terms",
+    "set_size",
+    "set_auroc",
+    "set_auroc_low",
+    "set_auroc_high",
+    "set_accuracy",
+    "set_accuracy_low",
+    "set_accuracy_high",
+    "set_f1",
+    "set_f1_low",
+    "set_f1_high",
+    "fms_root",
+    "fms_accuracy",
+    "fms_1",
+    "fms_5",
+)
+
+
+async def _charts(datasette: "Datasette", contrast: Contrast, shuffled: Null | None) -> dict[str, Any]:
+    name, sae = contrast.row["name"], contrast.row["sae_name"]
+    drawn = {
+        "means": picture(
+            datasette,
+            f"contrast/{segment(name)}/means",
+            CHARTS["means"],
+            alt=tell_means(await means(datasette, contrast)),
+            caption="A point is a feature; above the dashed line it is stronger on the positive documents.",
+            rows=_rows(datasette, contrast, "feature_contrast", _sort_desc="mean_difference"),
+            sae=sae,
+        )
+    }
+    if shuffled is not None:
+        drawn["null"] = picture(
+            datasette,
+            f"contrast/{segment(name)}/null",
+            CHARTS["null"],
+            alt=tell_null(shuffled),
+            caption="What the best feature of each shuffle reaches, where the labels mean nothing.",
+            rows=_rows(datasette, contrast, "contrast_null", _sort_desc="max_auroc"),
+            sae=sae,
+        )
+    return drawn
+
+
+def _candidate(datasette: "Datasette", contrast: Contrast, place: int, feature: Row) -> dict[str, Any]:
+    address = feature_address(datasette, contrast.row["sae_name"], feature["feature"])
+    return {"place": place, "address": address, **feature, "study_kept": bool(feature["study_kept"])}
+
+
+def _member(datasette: "Datasette", contrast: Contrast, feature: Row) -> dict[str, Any]:
+    return {"address": feature_address(datasette, contrast.row["sae_name"], feature["feature"]), **feature}
+
+
+def _rows(datasette: "Datasette", contrast: Contrast, table: str, **order: str) -> str:
+    """The contrast's rows of a table, on this SAE."""
+    return table_address(datasette, table, **{name: str(key) for name, key in contrast.keys.items()}, **order)
+
+
+def _survivors(evidence: Evidence) -> list[dict[str, Any]]:
+    """How many of the features that the study's method prints are left after each correction by itself."""
+    numbers = evidence.survivors
+    told = (
+        ("printed", "printed by the study's method"),
+        ("at_q", "q at most 0.05, over all features tested"),
+        ("matched", "q at most 0.05 within pairs that differ in the concept only"),
+        ("family_wise", "family-wise p at most 0.05: better than the best feature of 95 % of shuffles"),
+    )
+    steps = [
+        {"test": name, "meaning": meaning, "features": numbers[name], "of": numbers["printed"]}
+        for name, meaning in told
+        if numbers[name] is not None
+    ]
+    return [*steps, *_confirmed(numbers["chosen"], numbers["confirmed"])]
+
+
+def _confirmed(chosen: int, confirmed: int | None) -> list[dict[str, Any]]:
+    """How many of those that the study's method prints of the discovery half alone the other half confirms."""
+    if not chosen or confirmed is None:
+        return []
+    meaning = (
+        f"of the {chosen} that it prints of the discovery half alone: AUROC above chance on the other half, with 95 % "
+        f"confidence (by chance {chosen / 40:.1g})"
+    )
+    return [{"test": "confirmed", "meaning": meaning, "features": confirmed, "of": chosen}]

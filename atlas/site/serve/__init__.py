@@ -1,0 +1,16 @@
+"""Serving a site with Datasette 0.65, in this process: one port, always the current snapshot, until Ctrl-C.
+
+| module | holds |
+|---|---|
+| generation | one snapshot's Datasette: opened and warmed, counted while it answers, closed after the last answer |
+| front | the application that a server calls: the current generation, and the watch for the next one |
+| listening | the socket and the address |
+| running | the server around them |
+"""
+
+from atlas.site.serve.front import Front, current_folder
+from atlas.site.serve.generation import Generation, datasette_of
+from atlas.site.serve.listening import listening, url
+from atlas.site.serve.running import serve
+
+__all__ = ["Front", "Generation", "current_folder", "datasette_of", "listening", "serve", "url"]

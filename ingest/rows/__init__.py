@@ -1,0 +1,1 @@
+"""From documents to rows: what is known, what is new, what is replaced, in which batches, and how it is stored."""

@@ -1,0 +1,53 @@
+"""Shuffled labels give no discoveries beyond the stated rate; the full grid is in `make faults`."""
+
+import numpy as np
+import pytest
+
+from ingest.statistics.exchange import Rows, lifts_of, units_of
+from ingest.statistics.permutation import observed_p
+from ingest.statistics.rank_sum import benjamini_hochberg
+from tests.made.relabelled import random_scores, rank_sums, signed_ranks
+
+RELABELLINGS = 400
+
+
+@pytest.mark.parametrize(("n_positive", "n_control"), [(4, 164), (15, 241), (45, 211), (128, 128)])
+def test_nothing_is_found_where_nothing_is(n_positive: int, n_control: int) -> None:
+    n = n_positive + n_control
+    scores = random_scores(np.random.default_rng(n_positive), 500, n)
+    units = units_of(np.arange(n), np.arange(n) < n_positive)
+    assert rank_sums(scores, units, RELABELLINGS).within
+
+
+def test_nothing_is_found_where_books_are_split_at_random() -> None:
+    rng = np.random.default_rng(2)
+    book = np.sort(rng.integers(0, 40, 240))
+    scores = random_scores(rng, 500, 240, book)
+    assert rank_sums(scores, units_of(book, book < 12), RELABELLINGS).within
+
+
+def test_books_that_are_taken_apart_find_what_is_not_there() -> None:
+    """That the test before can fail: the same books, one side each, with every document a unit of its own."""
+    rng = np.random.default_rng(2)
+    book = np.sort(rng.integers(0, 40, 240))
+    scores = random_scores(rng, 500, 240, book)
+    feature, document = np.nonzero(scores)
+    found = 0
+    for _ in range(20):
+        units = units_of(np.arange(240), np.isin(book, rng.choice(40, 12, replace=False)))
+        p = observed_p(lifts_of(Rows(feature, document, scores[feature, document]), units, len(scores)), units)
+        found += benjamini_hochberg(p).min() <= 0.05
+    assert found >= 10
+
+
+def test_nothing_is_found_within_pairs() -> None:
+    scores = random_scores(np.random.default_rng(3), 300, 120)
+    units = units_of(np.arange(120) // 2, np.arange(120) % 2 == 0)
+    assert rank_sums(scores, units, RELABELLINGS).within
+    assert signed_ranks(scores, 100).within
+
+
+def test_nothing_is_found_within_strata() -> None:
+    rng = np.random.default_rng(4)
+    units = units_of(np.arange(200), np.arange(200) < 24, rng.integers(0, 5, 200))
+    assert rank_sums(random_scores(rng, 500, 200), units, RELABELLINGS).within

@@ -1,0 +1,169 @@
+"""What an SAE is: its weights and how they are read. Names mean the newest, and name@hash one for ever."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from atlas.cli.main import cli
+from ingest.jobs.ingest import IngestRequest, IngestResult, ingest_with
+from ingest.models.language_model import LanguageModel
+from ingest.models.names import parse_sae_name
+from ingest.models.sae import LoadedSAE
+from ingest.rows.sae_keys import known_keys
+from schema import ModelError, open_atlas
+from schema.verify import verify
+from tests.faults.older import make_older
+from tests.made.tiny_models import loaded, tiny_sae
+
+Pocket = tuple[LanguageModel, list[LoadedSAE]]
+
+TEXTS = (
+    "A fever of 39 degrees, a cough and a cold, and nothing else that day.",
+    "The heart.",
+    "Two lungs and a liver.",
+)
+NAMED = "SELECT label, pinned, ordinal FROM sae ORDER BY sae"
+
+
+@pytest.fixture(scope="module")
+def model(pocket: Pocket) -> LanguageModel:
+    return pocket[0]
+
+
+def reader(architecture: str = "topk", context_size: int = 16, **options: Any) -> LoadedSAE:
+    """An SAE that reads pocket: of the same name and weights, whatever its settings."""
+    settings = {"k": 5} if architecture == "topk" else {}
+    module = tiny_sae(architecture, d_in=256, **(settings | options))
+    sae = loaded(module, context_size=context_size)
+    return dataclasses.replace(sae, name=dataclasses.replace(sae.name, sae_id="output"))
+
+
+def read(path: Path, model: LanguageModel, sae: LoadedSAE, texts: tuple[str, ...] = TEXTS) -> IngestResult:
+    """Ingest texts, a line each."""
+    source = path.with_name("texts.txt")
+    source.write_text("\n".join(texts) + "\n")
+    return ingest_with(IngestRequest(path, (str(source),)), model, [sae])
+
+
+def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(path), read_only=True) as file:
+        return file.execute(sql).fetchall()
+
+
+def activations(path: Path, sae: int) -> list[tuple[Any, ...]]:
+    where = f"FROM activation JOIN context USING (context) WHERE sae = {sae}"
+    return rows(path, f"SELECT content_hash, position, feature, activation {where} ORDER BY ALL")
+
+
+CHANGED = {
+    "k": {"k": 20},
+    "hook": {"hook_name": "blocks.2.hook_resid_pre"},
+    "normalisation": {"normalize_activations": "layer_norm"},
+    "bias": {"apply_b_dec_to_input": False},
+    "rescaling": {"rescale_acts_by_decoder_norm": True},
+    "window": {"context_size": 12},
+}
+
+
+@pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
+def test_other_settings_are_another_sae(changed: dict[str, Any], model: LanguageModel, tmp_path: Path) -> None:
+    before, after = reader(), reader(**changed)
+    assert before.weights_sha256 == after.weights_sha256
+    path = tmp_path / "atlas.duckdb"
+    assert read(path, model, before).counts.documents == 3
+    assert read(path, model, after).counts.documents == 3
+    assert read(path, model, before).counts.documents == 0
+    alone = tmp_path / "alone.duckdb"
+    read(alone, model, after)
+    assert activations(path, 1) == activations(alone, 0)
+    assert activations(path, 1) != activations(path, 0)
+    with open_atlas(path, read_only=True) as atlas:
+        assert not [finding for finding in verify(atlas) if finding.violations]
+
+
+def test_a_model_read_otherwise_is_another(model: LanguageModel, tmp_path: Path) -> None:
+    path, config = tmp_path / "atlas.duckdb", model.bridge.original_model.config
+    read(path, model, reader())
+    epsilon = config.layer_norm_epsilon
+    try:
+        config.layer_norm_epsilon = 1e-3
+        assert read(path, model, reader()).counts.documents == 3
+    finally:
+        config.layer_norm_epsilon = epsilon
+    assert read(path, model, reader()).counts.documents == 0
+    assert len(rows(path, "FROM model")) == 2
+    assert rows(path, "SELECT model FROM sae ORDER BY sae") == [(0,), (1,)]
+
+
+def test_the_name_means_the_newest_and_a_hash_one_for_ever(model: LanguageModel, tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    read(path, model, reader())
+    other = loaded(tiny_sae("topk", d_in=256, k=5), context_size=16)
+    read(path, model, other)
+    first, second = rows(path, NAMED)
+    assert first[0] == "tiny/output" and first[1].startswith("tiny/output@")
+    assert (first[2], second[2]) == (0, 1)
+    read(path, model, reader(k=20))
+    old, beside, new = rows(path, NAMED)
+    assert (old[0], new[0]) == (first[1], "tiny/output")
+    assert [old[2], beside[2], new[2]] == [1, 2, 0]
+    assert len({old[1], beside[1], new[1]}) == 3
+    l0 = dict(rows(path, "SELECT label, activations / tokens FROM sae_corpus JOIN sae USING (sae)"))
+    assert l0[new[0]] > 2 * l0[old[0]]
+    for spelled, label in ((new[0], new[0]), (new[1], new[0]), (old[1], old[0])):
+        asked = CliRunner().invoke(
+            cli, ["query", str(path), "densest_features", "-p", f"sae={spelled}", "-p", "limit=100", "--format", "json"]
+        )
+        assert asked.exit_code == 0, asked.output
+        with duckdb.connect() as memory:
+            (tmp_path / "asked.json").write_text(asked.stdout)
+            total = memory.execute(f"SELECT SUM(density) FROM '{tmp_path / 'asked.json'}'").fetchall()[0][0]
+        assert total == pytest.approx(l0[label])
+    unknown = CliRunner().invoke(
+        cli, ["query", str(path), "feature_card", "-p", "sae=tiny/output@000000", "-p", "feature=0"]
+    )
+    assert unknown.exit_code == 1
+    assert "has no SAE 'tiny/output@000000'" in str(unknown.exception)
+
+
+def test_a_hash_is_held_to_where_an_sae_is_loaded(model: LanguageModel, tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    read(path, model, reader())
+    pin = rows(path, "SELECT pinned FROM sae")[0][0].partition("@")[2]
+    pinned, changed = (
+        dataclasses.replace(sae, name=dataclasses.replace(sae.name, pin=pin)) for sae in (reader(), reader(k=20))
+    )
+    assert read(path, model, pinned).counts.documents == 0
+    with pytest.raises(ModelError, match=rf"tiny/output is tiny/output@\w{{6}} now: .*@{pin}"):
+        read(path, model, changed)
+    assert len(rows(path, "FROM sae")) == 1
+    assert parse_sae_name(f"pocket@{pin}") == dataclasses.replace(parse_sae_name("pocket"), pin=pin)
+
+
+@pytest.mark.parametrize("settings", [{}, {"k": 20}], ids=["same", "other"])
+def test_what_version_2_stored_is_taken_up_if_it_is_given_again(
+    settings: dict[str, Any], model: LanguageModel, tmp_path: Path
+) -> None:
+    read(tmp_path / "new.duckdb", model, reader())
+    path = tmp_path / "old.duckdb"
+    make_older(tmp_path / "new.duckdb", path, version=2)
+    stored = activations(path, 0)
+    result = read(path, model, reader(**settings))
+    assert (tmp_path / "old.v2.duckdb").exists()
+    assert activations(path, 0) == stored
+    known = rows(path, "SELECT config ->> 'k', added_at IS NOT NULL FROM sae ORDER BY sae")
+    if settings:
+        assert result.counts.documents == 3
+        assert known == [(None, True), ("20", True)]
+    else:
+        assert result.counts.documents == 0
+        assert known == [("5", True)]
+    with open_atlas(path) as atlas:
+        assert not [finding for finding in verify(atlas) if finding.violations]
+        keys = known_keys(atlas, model, reader(**settings))
+    assert keys is not None
+    assert keys.sae == len(known) - 1

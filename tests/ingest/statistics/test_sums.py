@@ -1,0 +1,263 @@
+"""Sums, histograms, tokens and examples against pandas and scipy on the raw rows, at once and bit by bit."""
+
+import math
+import shutil
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ingest.statistics import sums
+from ingest.statistics.sums import pending, sum_pending
+from schema import Atlas, open_atlas
+from tests.made.tiny_atlas import build_tiny_atlas
+
+SUMS = (
+    "feature_document",
+    "feature_corpus",
+    "feature_histogram",
+    "feature_token",
+    "feature_top_token",
+    "feature_example",
+    "sae_corpus",
+)
+RAW = """
+    SELECT activation.*, document, corpus, sampled, content_hash, token_id
+    FROM activation
+    JOIN context USING (context)
+    JOIN token USING (context, position)
+    JOIN (SELECT document, corpus FROM document) AS owner USING (document)
+"""
+Draw = list[tuple[int, float]]
+
+
+@pytest.fixture(scope="module")
+def emptied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny atlas with its texts, but no activation and no sum."""
+    path = tmp_path_factory.mktemp("sums") / "tiny.duckdb"
+    build_tiny_atlas(path)
+    with open_atlas(path) as atlas:
+        for table in ("activation", *SUMS):
+            atlas.rows(f"DELETE FROM {table}")
+        atlas.rows("UPDATE coverage SET summed = false")
+    return path
+
+
+def fill(atlas: Atlas, draw: Draw) -> None:
+    """Activations of both SAEs: the tokens in order, each pair a step to the next one that fires and how strongly."""
+    places = atlas.rows("SELECT sae, context, position FROM token JOIN context USING (context), sae ORDER BY ALL")
+    rows, place = [], 0
+    for number, (step, activation) in enumerate(draw * 6):
+        place += step
+        if place < len(places):
+            rows.append((places[place][0], number % 4, *places[place][1:], activation))
+    frame = pd.DataFrame(rows, columns=["sae", "feature", "context", "position", "activation"])
+    with atlas.registered(frame=pa.Table.from_pandas(frame.drop_duplicates(frame.columns[:4]))):
+        atlas.rows("INSERT INTO activation BY NAME SELECT * FROM frame ORDER BY context, position, feature")
+
+
+def tables(atlas: Atlas) -> dict[str, pd.DataFrame]:
+    return {name: atlas.arrow(f"SELECT * FROM {name} ORDER BY ALL").to_pandas() for name in SUMS}
+
+
+def assert_equal(ours: pd.DataFrame, theirs: pd.DataFrame, keys: list[str]) -> None:
+    """The same rows by key, numbers to 1e-9."""
+    ours, theirs = (frame.set_index(keys).sort_index() for frame in (ours, theirs))
+    pd.testing.assert_frame_equal(
+        ours[list(theirs.columns)], theirs, check_dtype=False, check_index_type=False, rtol=1e-9, atol=1e-12
+    )
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    draw=st.lists(
+        st.tuples(st.integers(1, 5), st.floats(2**-10, 2**10, width=32, allow_subnormal=False)), min_size=1, max_size=40
+    ),
+    sum_tokens=st.integers(10, 60),
+)
+def test_bit_by_bit_equals_all_at_once(
+    emptied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: Draw, sum_tokens: int
+) -> None:
+    results = []
+    for limit in (1_000_000, sum_tokens):
+        monkeypatch.setattr(sums, "SUM_TOKENS", limit)
+        with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+            fill(atlas, draw)
+            assert len(list(sum_pending(atlas))) == 6
+            assert pending(atlas) == []
+            results.append(tables(atlas))
+    whole, parts = results
+    for name in SUMS:
+        pd.testing.assert_frame_equal(parts[name], whole[name], rtol=1e-9, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def summed(bundled_atlas: Path) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """The sums of an ingested atlas, and its raw rows."""
+    with open_atlas(bundled_atlas, read_only=True) as atlas:
+        return tables(atlas), atlas.arrow(RAW).to_pandas().astype({"activation": float})
+
+
+Summed = tuple[dict[str, pd.DataFrame], pd.DataFrame]
+
+
+def test_feature_document(summed: Summed) -> None:
+    found, raw = summed
+    groups = raw.groupby(["sae", "feature", "document"])["activation"]
+    expected = groups.agg(max_activation="max", sum_activation="sum", active_tokens="size")
+    sampled = raw[raw["sampled"]].groupby(["sae", "feature", "document"])["activation"].max()
+    expected["window_max"] = sampled.reindex(expected.index).fillna(0.0)
+    assert_equal(found["feature_document"], expected.reset_index(), ["sae", "feature", "document"])
+
+
+def test_sae_corpus(summed: Summed, bundled_atlas: Path) -> None:
+    found, raw = summed
+    with open_atlas(bundled_atlas, read_only=True) as atlas:
+        windows = atlas.arrow("SELECT corpus, document, tokens FROM context JOIN document USING (document)").to_pandas()
+    expected = windows.groupby("corpus").agg(
+        documents=("document", "nunique"), contexts=("tokens", "size"), tokens=("tokens", "sum")
+    )
+    expected["activations"] = raw.groupby("corpus").size()
+    assert_equal(found["sae_corpus"], expected.reset_index().assign(sae=0), ["sae", "corpus"])
+
+
+def test_feature_corpus_holds_the_moments_over_all_tokens(summed: Summed) -> None:
+    found, raw = summed
+    sizes = found["sae_corpus"].set_index("corpus")["tokens"]
+    ours = found["feature_corpus"].set_index(["corpus", "feature"]).sort_index()
+    groups: Any = raw.groupby(["corpus", "feature"])
+    assert list(ours.index) == sorted(groups.groups)
+    for (corpus, feature), rows in list(groups)[::397]:
+        row, active = ours.loc[(corpus, feature)], rows["activation"].to_numpy()
+        every = np.concatenate([active, np.zeros(sizes[corpus] - len(active))])
+        assert row["documents"] == rows["document"].nunique()
+        assert row["active_tokens"] == len(active)
+        assert row["max_activation"] == active.max()
+        for power in (2, 3, 4):
+            assert row[f"m{power}_active"] == pytest.approx(
+                ((active - active.mean()) ** power).sum(), rel=1e-6, abs=1e-20
+            )
+        expected = {
+            "density": (every > 0).mean(),
+            "mean": every.mean(),
+            "std": every.std(),
+            "skewness": stats.skew(every),
+            "kurtosis": stats.kurtosis(every, fisher=False),
+            "mean_active": active.mean(),
+        }
+        assert dict(row[list(expected)]) == pytest.approx(expected, rel=1e-9)
+        assert row["std_active"] == pytest.approx(active.std(), rel=1e-6, abs=1e-6 * active.max())
+
+
+def test_feature_histogram_has_eight_bins_an_octave(summed: Summed) -> None:
+    found, raw = summed
+    bins = np.floor(8 * np.log2(raw["activation"])).astype(int).rename("bin")
+    keys = ["sae", "corpus", "feature", "bin"]
+    expected = raw.assign(bin=bins).groupby(keys).size().rename("tokens").reset_index()
+    assert_equal(found["feature_histogram"], expected, keys)
+
+
+def test_feature_token(summed: Summed) -> None:
+    found, raw = summed
+    keys = ["sae", "corpus", "feature", "token_id"]
+    expected = raw.groupby(keys)["activation"].agg(active_tokens="size", sum_activation="sum").reset_index()
+    assert_equal(found["feature_token"], expected, keys)
+
+
+def test_feature_top_token_counts_over_all_corpora(summed: Summed) -> None:
+    found, raw = summed
+    keys = ["sae", "feature", "token_id"]
+    counted = raw.groupby(keys)["activation"].agg(active_tokens="size", sum_activation="sum").reset_index()
+    order = ["active_tokens", "sum_activation", "token_id"]
+    ranked = counted.sort_values(order, ascending=[False, False, True])
+    ranked["rank"] = ranked.groupby(["sae", "feature"]).cumcount() + 1
+    assert_equal(found["feature_top_token"], ranked[ranked["rank"] <= sums.TOP_TOKENS], ["sae", "feature", "rank"])
+
+
+def test_feature_example_has_the_top_windows_and_a_sample_of_every_octave(summed: Summed) -> None:
+    found, raw = summed
+    strongest = raw.sort_values(["activation", "position"], ascending=[False, True])
+    windows = strongest.drop_duplicates(["corpus", "feature", "context"])
+    windows = windows.assign(octave=np.floor(np.log2(windows["activation"])).astype(int))
+    top = windows.sort_values(["activation", "content_hash"], ascending=[False, True])
+    top = top.assign(sampling="top", rank=top.groupby(["corpus", "feature"]).cumcount() + 1)
+    octave = windows.sort_values("content_hash")
+    octave = octave.assign(sampling="octave", rank=octave.groupby(["corpus", "feature", "octave"]).cumcount() + 1)
+    expected = pd.concat([top[top["rank"] <= sums.TOP_EXAMPLES], octave[octave["rank"] <= sums.OCTAVE_EXAMPLES]])
+    keys = ["sae", "corpus", "feature", "sampling", "octave", "rank"]
+    assert_equal(found["feature_example"], expected[[*keys, "context", "position", "activation"]], keys)
+
+
+MAGNITUDES = (1e-20, 1e-9, 1.0, 100.0, 1e10)
+SHAPES = {
+    "spread": lambda draw, n: draw.gamma(0.5, size=n) + 0.01,
+    "narrow": lambda draw, n: 1 + 1e-6 * draw.normal(size=n),
+    "one other": lambda draw, n: 1 + 1e-6 * (np.arange(n) == draw.integers(n)),
+    "constant": lambda draw, n: np.full(n, 0.71),
+}
+
+
+def exact_moments(values: np.ndarray) -> tuple[float | None, ...]:
+    """Mean, std, skewness and kurtosis in fractions, rounded at the end."""
+    n, numbers = len(values), list(map(Fraction, values.tolist()))
+    mean = sum(numbers) / n
+    second, third, fourth = (sum((value - mean) ** power for value in numbers) / n for power in (2, 3, 4))
+    if not second:
+        return float(mean), 0.0, None, None
+    return float(mean), math.sqrt(second), third / second / math.sqrt(second), float(fourth / second**2)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), sum_tokens=st.integers(1, 80), active=st.floats(0.05, 1))
+def test_moments_hold_at_any_magnitude_and_split(
+    emptied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, sum_tokens: int, active: float
+) -> None:
+    monkeypatch.setattr(sums, "SUM_TOKENS", sum_tokens)
+    draw = np.random.default_rng(seed)
+    with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+        places = atlas.arrow(
+            "SELECT corpus, context, position FROM token JOIN context USING (context) JOIN document USING (document)"
+        ).to_pandas()
+        drawn = []
+        for feature, (magnitude, shape) in enumerate(product(MAGNITUDES, SHAPES)):
+            values = (magnitude * SHAPES[shape](draw, len(places))).astype(np.float32)
+            fires = draw.permutation(len(places)) < active * len(places)
+            drawn.append(places.assign(sae=0, feature=feature, activation=np.where(fires, values, 0)))
+        every = pd.concat(drawn)
+        rows = every[every["activation"] > 0].drop(columns="corpus").sample(frac=1, random_state=seed)
+        with atlas.registered(rows=pa.Table.from_pandas(rows, preserve_index=False)):
+            atlas.rows("INSERT INTO activation BY NAME SELECT * FROM rows")
+        list(sum_pending(atlas))
+        found = atlas.arrow("SELECT * FROM feature_corpus").to_pandas().set_index(["corpus", "feature"])
+    for key, group in every.groupby(["corpus", "feature"])["activation"]:
+        values = group.to_numpy(dtype=np.float64)
+        if values.any():
+            moments = [None if np.isnan(x) else x for x in found.loc[key, ["mean", "std", "skewness", "kurtosis"]]]
+            assert moments == [x if x is None else pytest.approx(x, rel=1e-7, abs=1e-7) for x in exact_moments(values)]
+            assert found.loc[key, "mean"] == pytest.approx(values.mean(), rel=1e-12, abs=0)
+            assert found.loc[key, "std"] == pytest.approx(exact_moments(values)[1], rel=1e-7, abs=0)
+
+
+def test_a_feature_that_never_varies_has_no_shape(emptied: Path, tmp_path: Path) -> None:
+    with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+        constants = "range(12) AS constants (f)"
+        atlas.rows(f"INSERT INTO activation SELECT 0, f, context, position, 0.1 + 0.3 * f FROM token, {constants}")
+        list(sum_pending(atlas))
+        assert set(atlas.rows("SELECT std, std_active, skewness, kurtosis FROM feature_corpus")) == {(0, 0, None, None)}
+
+
+def test_summing_again_changes_nothing(atlas_copy: Path) -> None:
+    with open_atlas(atlas_copy) as atlas:
+        before = tables(atlas)
+        assert list(sum_pending(atlas)) == []
+        after = tables(atlas)
+    for name in SUMS:
+        pd.testing.assert_frame_equal(before[name], after[name])

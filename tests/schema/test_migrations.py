@@ -1,0 +1,127 @@
+"""Migrations: together they give what `schema.tables` declares, and files of other versions are told apart."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from sqlalchemy import URL, create_engine
+
+from schema import AtlasVersionError, open_atlas
+from schema.ddl import statements
+from schema.migrations import MIGRATIONS, VERSION, m001_create_tables, m005_moments
+from schema.tables import metadata
+from schema.verify import verify
+from tests.made.older_atlas import build_older_atlas
+from tests.made.tiny_atlas import build_tiny_atlas
+
+DECLARED = {
+    "tables": "SELECT table_name, comment FROM duckdb_tables() ORDER BY ALL",
+    "columns": """
+        SELECT table_name, column_name, column_index, data_type, is_nullable, column_default, comment
+        FROM duckdb_columns()
+        WHERE NOT internal
+        ORDER BY ALL
+    """,
+    "constraints": """
+        SELECT table_name, constraint_type, constraint_text, constraint_column_names, referenced_table,
+          referenced_column_names
+        FROM duckdb_constraints()
+        ORDER BY ALL
+    """,
+    "rest": "SELECT index_name FROM duckdb_indexes() UNION ALL SELECT sequence_name FROM duckdb_sequences()",
+}
+
+
+def declared(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with duckdb.connect(str(path), read_only=True) as file:
+        return {what: file.execute(sql).fetchall() for what, sql in DECLARED.items()}
+
+
+def test_all_migrations_give_what_is_declared(tmp_path: Path) -> None:
+    open_atlas(tmp_path / "migrated.duckdb", create=True).close()
+    engine = create_engine(URL.create("duckdb", database=str(tmp_path / "declared.duckdb")))
+    metadata.create_all(engine)
+    engine.dispose()
+    migrated, created = declared(tmp_path / "migrated.duckdb"), declared(tmp_path / "declared.duckdb")
+    assert migrated == created
+    assert len(migrated["tables"]) == len(metadata.tables)
+    assert migrated["rest"] == []
+
+
+def test_the_drafted_statements_are_those_of_the_migrations(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "drafted.duckdb")) as file:
+        for statement in statements():
+            file.execute(statement)
+    open_atlas(tmp_path / "migrated.duckdb", create=True).close()
+    assert declared(tmp_path / "drafted.duckdb") == declared(tmp_path / "migrated.duckdb")
+
+
+def test_every_table_and_column_says_what_it_holds() -> None:
+    for table in metadata.sorted_tables:
+        assert table.comment, table.name
+        for column in table.columns:
+            assert column.comment, f"{table.name}.{column.name}"
+
+
+def test_migrations_are_numbered_in_order_and_recorded(tmp_path: Path) -> None:
+    names = [migration.__name__.rpartition(".")[2] for migration in MIGRATIONS]
+    assert [name[:5] for name in names] == [f"m{number:03}_" for number in range(1, VERSION + 1)]
+    with open_atlas(tmp_path / "atlas.duckdb", create=True) as atlas:
+        recorded = atlas.rows("SELECT migration, name FROM migration ORDER BY migration")
+    assert recorded == list(enumerate(names, start=1))
+
+
+def test_a_second_opening_applies_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    open_atlas(path, create=True).close()
+    before = path.read_bytes()
+    open_atlas(path).close()
+    assert path.read_bytes() == before
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    with open_atlas(path, create=True) as atlas:
+        atlas.rows(f"INSERT INTO migration VALUES ({VERSION + 1}, 'm999_later', current_timestamp)")
+    for read_only in (False, True):
+        with pytest.raises(AtlasVersionError, match=f"version {VERSION + 1}.*upgrade feature-atlas"):
+            open_atlas(path, read_only=read_only)
+
+
+def test_an_older_file_is_brought_up_unless_it_is_read_only(tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    duckdb.connect(str(path)).close()
+    with pytest.raises(AtlasVersionError, match=r"version 0.*atlas verify"):
+        open_atlas(path, read_only=True)
+    open_atlas(path).close()
+    open_atlas(path, read_only=True).close()
+
+
+def test_a_migration_that_fails_leaves_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "atlas.duckdb"
+    engine = create_engine(URL.create("duckdb", database=str(path)))
+    with engine.connect() as connection:
+        with pytest.raises(ZeroDivisionError), connection.begin():
+            m001_create_tables.apply(connection)
+            raise ZeroDivisionError
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM duckdb_tables()").scalar() == 0
+    engine.dispose()
+    open_atlas(path).close()
+
+
+def test_moments_of_cancelled_sums_are_computed_anew_and_tokens_ranked(tmp_path: Path) -> None:
+    today, path = tmp_path / "today.duckdb", tmp_path / "older.duckdb"
+    build_tiny_atlas(today)
+    build_older_atlas(today, path, MIGRATIONS.index(m005_moments))
+    with duckdb.connect(str(path)) as file:
+        file.execute("UPDATE feature SET logit_std = 1e-9, logit_kurtosis = 0 WHERE feature = 1")
+    with open_atlas(path) as migrated, open_atlas(today, read_only=True) as expected:
+        assert not any(finding.violations for finding in verify(migrated))
+        for table in ("feature_corpus", "feature_top_token"):
+            found, wanted = (atlas.arrow(f"FROM {table} ORDER BY ALL").to_pandas() for atlas in (migrated, expected))
+            pd.testing.assert_frame_equal(found, wanted, rtol=1e-9, atol=1e-9)
+        shapes = "SELECT DISTINCT logit_skewness, logit_kurtosis FROM feature WHERE feature = 1"
+        assert migrated.rows(shapes) == [(None, None)]
+        assert migrated.rows("SELECT COUNT(*) FROM feature WHERE logit_kurtosis IS NULL") == [(4,)]
