@@ -96,7 +96,7 @@ class Sides(NamedTuple):
 
 
 def rates(amounts: Float[np.ndarray, "n_features document"], sides: Sides) -> Rates:
-    """Amounts, such as active tokens or their activation, per token on each side."""
+    """Amounts, such as active tokens or their activation, per token on each side; NaN where a side is empty."""
     held = [side.total(amounts) for side in sides]
     firing = sum(np.count_nonzero(of, axis=1) for of in held)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,6 +105,7 @@ def rates(amounts: Float[np.ndarray, "n_features document"], sides: Sides) -> Ra
         by_group = _Ratio.of(held, [np.ones(len(side.start)) for side in sides], sides, half)
         lift = by_token.rates[0] / by_token.rates[1]
         share = by_token.totals[0] / (by_token.totals[0] + by_token.totals[1])
+        share = np.where(min(by_token.sizes) > 0, share, np.nan)
         return Rates(
             by_token.rate(0),
             by_token.rate(1),
@@ -122,7 +123,7 @@ class _Ratio(NamedTuple):
 
     totals: list[PerFeature]
     raised: list[PerFeature]
-    sizes: list[float]
+    sizes: list[np.float64]
     groups: list[int]
     variances: list[PerFeature]
     covariance: PerFeature
@@ -131,7 +132,7 @@ class _Ratio(NamedTuple):
     def of(cls, held: list[PerCell], size: list[PerGroup], sides: Sides, half: PerFeature) -> Self:
         totals = [of.sum(axis=1) for of in held]
         raised = [total + half for total in totals]
-        sizes, groups = [float(of.sum()) for of in size], [len(of) for of in size]
+        sizes, groups = [of.sum() for of in size], [len(of) for of in size]  # a side may be empty: x / 0 is no error
         apart = [
             (cells - np.outer(total / whole, of)) / total[:, None]
             for cells, total, whole, of in zip(held, raised, sizes, size, strict=True)

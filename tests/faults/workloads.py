@@ -12,8 +12,8 @@ from atlas.publish.fingerprint import fingerprint
 from atlas.publish.site import read_current
 from schema import open_atlas
 from tests.faults.children import Ended, run_atlas, warm_up
-from tests.faults.older import make_older
 from tests.faults.rows import Contents, broken, contents, leftovers, site_broken, size_of, unreadable
+from tests.made.older_atlas import build_older_atlas
 from tests.made.tiny_models import save_sae, tiny_sae
 
 ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml"
@@ -242,7 +242,7 @@ class Bench:
     def _older(self) -> Path:
         """An atlas of the first version."""
         folder = self._new_folder("older")
-        make_older(self._end_of("ingest") / ATLAS, folder / ATLAS)
+        build_older_atlas(self._end_of("ingest") / ATLAS, folder / ATLAS, version=1)
         return folder
 
     def _new_folder(self, name: str) -> Path:

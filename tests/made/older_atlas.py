@@ -8,11 +8,12 @@ from schema.migrations import MIGRATIONS
 
 COLUMNS = "SELECT column_name FROM duckdb_columns() WHERE database_name = '{}' AND table_name = '{}'"
 MADE_UP = {
+    "document": {"split": "'discovery'"},
     "feature_corpus": {
         "sum_1": "active_tokens * mean_active",
         **dict.fromkeys(("sum_2", "sum_3", "sum_4"), "1e300"),
         **dict.fromkeys(("mean", "std", "skewness", "kurtosis", "std_active"), "-1.0"),
-    }
+    },
 }
 """Values of columns that were there, by their table: those that follow from cancelled sums are wrong."""
 

@@ -22,8 +22,8 @@ from schema.gate import changing, standing_still
 from schema.migrations import VERSION
 from schema.verify import verify
 from tests.faults.disks import ROOMY, can_mount, disk
-from tests.faults.older import make_older
 from tests.faults.rows import contents, leftovers
+from tests.made.older_atlas import build_older_atlas
 from tests.made.permissions import without_privileges
 from tests.made.tiny_atlas import build_tiny_atlas
 from tests.schema.test_migrations import declared
@@ -64,7 +64,7 @@ def older(atlas: Path, tmp_path: Path) -> Path:
     """A file of version 1, with rows."""
     path = tmp_path / "older" / "old.duckdb"
     path.parent.mkdir()
-    make_older(atlas, path)
+    build_older_atlas(atlas, path, version=1)
     return path
 
 
@@ -392,7 +392,7 @@ def test_a_new_file_is_not_kept(tmp_path: Path) -> None:
 
 def test_a_file_whose_making_was_cut_short_is_not_kept(tmp_path: Path) -> None:
     open_atlas(tmp_path / "whole.duckdb", create=True).close()
-    make_older(tmp_path / "whole.duckdb", tmp_path / "cut.duckdb")
+    build_older_atlas(tmp_path / "whole.duckdb", tmp_path / "cut.duckdb", version=1)
     (tmp_path / "whole.duckdb").unlink()
     open_atlas(tmp_path / "cut.duckdb").close()
     assert names(tmp_path) == {"cut.duckdb"}

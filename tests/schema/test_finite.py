@@ -26,7 +26,7 @@ from ingest.models.weights import check_finite
 from schema import AtlasDamagedError, ModelError, SelectionError, open_atlas
 from schema.tables import metadata
 from schema.verify import verify
-from tests.faults.older import make_older
+from tests.made.older_atlas import build_older_atlas
 from tests.made.tiny_models import loaded, save_sae, tiny_sae
 
 Pocket = tuple[LanguageModel, list[LoadedSAE]]
@@ -163,7 +163,7 @@ def test_a_file_that_holds_such_rows_says_what_to_do(
     spoil: str, built: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "old.duckdb"
-    make_older(built / "with.duckdb", path, version=2)
+    build_older_atlas(built / "with.duckdb", path, version=2)
     with duckdb.connect(str(path)) as file:
         file.execute(spoil)
     what = f"{path} holds NaN or infinity in"

@@ -16,7 +16,7 @@ from ingest.models.sae import LoadedSAE
 from ingest.rows.sae_keys import known_keys
 from schema import ModelError, open_atlas
 from schema.verify import verify
-from tests.faults.older import make_older
+from tests.made.older_atlas import build_older_atlas
 from tests.made.tiny_models import loaded, tiny_sae
 
 Pocket = tuple[LanguageModel, list[LoadedSAE]]
@@ -150,7 +150,7 @@ def test_what_version_2_stored_is_taken_up_if_it_is_given_again(
 ) -> None:
     read(tmp_path / "new.duckdb", model, reader())
     path = tmp_path / "old.duckdb"
-    make_older(tmp_path / "new.duckdb", path, version=2)
+    build_older_atlas(tmp_path / "new.duckdb", path, version=2)
     stored = activations(path, 0)
     result = read(path, model, reader(**settings))
     assert (tmp_path / "old.v2.duckdb").exists()

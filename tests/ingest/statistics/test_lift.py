@@ -36,6 +36,16 @@ def test_figures_are_ratios_of_totals_and_intervals_hold_them(case: Case) -> Non
     assert not (found.share.high > 1).any()
 
 
+@pytest.mark.parametrize("empty", ["positive", "control"])
+def test_a_side_without_documents_has_no_rate_and_no_lift(empty: str) -> None:
+    positive = np.full(4, empty == "control")
+    found = rates_of(np.array([[1, 0, 2, 0], [0, 0, 0, 0]]), positive, np.arange(4), np.full(4, 10))
+    there, gone = (found.control, found.positive) if empty == "positive" else (found.positive, found.control)
+    np.testing.assert_allclose(there.value, [3 / 40, 0])
+    assert np.isnan(gone.value).all()
+    assert np.isnan([found.lift.value, found.share.value]).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(case=cases())
 def test_the_order_of_documents_and_the_names_of_groups_change_nothing(case: Case) -> None:
