@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float
 
 from ingest.contrasts.concept import EVIDENCE, MOMENTS, BestSplits, correlation_rows, fms_columns
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
@@ -17,6 +16,7 @@ from ingest.contrasts.null import Shuffles, shuffles_of
 from ingest.contrasts.ordering import places
 from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks
 from ingest.contrasts.together import Together
+from ingest.statistics.correlation import clusters_of
 from ingest.statistics.lengths import difference_p, lengths_of
 from ingest.statistics.paired import pair_numbers
 from ingest.statistics.study import study_kept
@@ -24,6 +24,8 @@ from schema.store import Atlas
 
 FAVOURED = 0.6
 """AUROC from which on a feature's different tokens are counted."""
+NEAR = 0.4
+"""Cosine of two features' decoder directions above which they do not count as independent."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,8 @@ def _counts(documents: Documents) -> dict[str, float | int | None]:
     }
 
 
-def _aligned(
-    atlas: Atlas, sae: int, d_sae: int, tables: dict[str, pa.Table], features: np.ndarray
-) -> dict[str, Float[np.ndarray, " tested"]]:
-    """Moments and evidence of the tested features, NaN where unknown."""
+def _aligned(atlas: Atlas, sae: int, d_sae: int, tables: dict[str, pa.Table], features: np.ndarray) -> Columns:
+    """Moments, evidence and clusters of the tested features, NaN where unknown."""
     moments = atlas.arrow("SELECT * FROM feature WHERE sae = $sae", {"sae": sae})
     sources = {**dict.fromkeys(MOMENTS, moments), "active_tokens": tables["feature_evidence"]}
     for name in EVIDENCE:
@@ -147,7 +147,15 @@ def _aligned(
         values = np.full(d_sae, np.nan)
         values[table["feature"].to_numpy()] = table[name].cast(pa.float64()).to_numpy()
         columns[name] = values[features]
+    columns["cluster"] = _clusters(atlas, sae, d_sae)[features]
     return columns
+
+
+def _clusters(atlas: Atlas, sae: int, d_sae: int) -> np.ndarray:
+    """Features that write in nearly the same direction together; each by itself where neighbours are not known."""
+    sql = "SELECT feature, other_feature FROM feature_neighbour WHERE sae = $sae AND cosine > $near"
+    near = atlas.arrow(sql, {"sae": sae, "near": NEAR})
+    return clusters_of(near["feature"].to_numpy(), near["other_feature"].to_numpy(), d_sae)
 
 
 def _rows(columns: Columns, kept: np.ndarray) -> Columns:

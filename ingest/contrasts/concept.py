@@ -11,13 +11,15 @@ from ingest.contrasts.confirmation import Weights, judges
 from ingest.contrasts.figures import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import tail_share
-from ingest.statistics.correlation import partial_rank_correlation, rank_correlation
+from ingest.statistics.correlation import cluster_draws, correlations
 from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain, tie_key
 from ingest.statistics.rank_sum import rank_sum
 
 BEST = max(LOCAL + 1, TOGETHER)
 MOMENTS = ("logit_std", "logit_skewness", "logit_kurtosis")
 EVIDENCE = ("token_entropy", "document_entropy", "top_token_share", "auroc", "f1")
+
+CORRELATED = ("rho", "low", "high", "rho_given_frequency", "low_given_frequency", "high_given_frequency")
 
 ROUNDED = 12
 """Decimals to which splits are equally good."""
@@ -95,26 +97,18 @@ def fms_columns(found: Monosemanticity | None, documents: Documents, weights: We
 
 def correlation_rows(columns: Columns) -> pa.Table:
     """Every moment of the logit weights against every piece of evidence, over features whose rows are aligned."""
-    rows = []
+    rows, draws = [], cluster_draws(columns["cluster"])
     for moment in MOMENTS:
         for evidence in EVIDENCE:
-            x, y = columns[moment], columns[evidence]
-            found = rank_correlation(x, y)
-            partial = partial_rank_correlation(x, y, columns["active_tokens"])
-            known = {name: value if np.isfinite(value) else None for name, value in found._asdict().items()}
-            rows.append(
-                {
-                    "moment": moment,
-                    "evidence": evidence,
-                    "features": found.n,
-                    "rho": known["rho"],
-                    "low": known["low"],
-                    "high": known["high"],
-                    "rho_given_frequency": partial if np.isfinite(partial) else None,
-                }
+            found = correlations(
+                columns[moment], columns[evidence], columns["active_tokens"], columns["cluster"], draws
             )
-    types = [("moment", pa.string()), ("evidence", pa.string()), ("features", pa.int32())]
-    types += [(name, pa.float64()) for name in ("rho", "low", "high", "rho_given_frequency")]
+            figures = dict(zip(CORRELATED, (*found.plain, *found.partial), strict=True))
+            known = {name: value if np.isfinite(value) else None for name, value in figures.items()}
+            counts = {"features": found.n, "clusters": found.clusters}
+            rows.append({"moment": moment, "evidence": evidence, **counts, **known})
+    types = [("moment", pa.string()), ("evidence", pa.string()), ("features", pa.int32()), ("clusters", pa.int32())]
+    types += [(name, pa.float64()) for name in CORRELATED]
     return pa.Table.from_pylist(rows, schema=pa.schema(types))
 
 

@@ -13,7 +13,7 @@ from ingest.contrasts.scores import Unit
 from schema import tables
 from schema.store import Atlas
 
-REVISION = 6
+REVISION = 7
 """Raised when the figures change for the same documents, so that stored contrasts are computed again."""
 
 OF_CONTRAST = tuple(

@@ -27,6 +27,7 @@ from schema.migrations import (
     m007_false_discoveries,
     m008_identity,
     m009_feature_set,
+    m010_correlations,
 )
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_false_discoveries,
     m008_identity,
     m009_feature_set,
+    m010_correlations,
 )
 VERSION = len(MIGRATIONS)
 CONTENT = """

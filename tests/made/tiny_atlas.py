@@ -592,7 +592,7 @@ def _correlations(sae: int) -> Iterable[Row]:
     moments, evidence = ("logit_std", "logit_skewness", "logit_kurtosis"), ("token_entropy", "top_token_share", "f1")
     for number, (moment, measure) in enumerate(product(moments, evidence)):
         rho = (number - 4) / 8
-        found = {"features": 7, "rho": rho, "low": max(-1.0, rho - 0.25), "high": min(1.0, rho + 0.25)}
+        found = {"features": 7, "clusters": 6, "rho": rho, "low": max(-1.0, rho - 0.25), "high": min(1.0, rho + 0.25)}
         yield {
             "contrast": 0,
             "sae": sae,
@@ -600,6 +600,8 @@ def _correlations(sae: int) -> Iterable[Row]:
             "evidence": measure,
             **found,
             "rho_given_frequency": rho / 2 if number else None,
+            "low_given_frequency": rho / 2 - 0.1875 if number else None,
+            "high_given_frequency": rho / 2 + 0.1875 if number else None,
         }
 
 

@@ -10,7 +10,18 @@ from atlas.site.pages.charts.means import Means, draw_means, tell_means
 from atlas.site.pages.charts.null import Null, draw_null, tell_null
 from atlas.site.pages.charts.style import SMALL
 from atlas.site.pages.contrast_evidence import Evidence, speaks_against, speaks_for
-from atlas.site.pages.contrast_rows import PRINTED, SHOWN, Contrast, chosen, features, funnel, means, null, together
+from atlas.site.pages.contrast_rows import (
+    PRINTED,
+    SHOWN,
+    Contrast,
+    chosen,
+    features,
+    funnel,
+    hypothesis,
+    means,
+    null,
+    together,
+)
 from atlas.site.pages.further import asked_further
 from atlas.site.pages.memory import Memory, kept
 from atlas.site.pages.page import Asked, Page, PageError
@@ -82,6 +93,7 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "survivors": _survivors(evidence),
         "funnel": await funnel(datasette, contrast),
         "together": [_member(datasette, contrast, feature) for feature in await together(datasette, contrast)],
+        "hypothesis": await hypothesis(datasette, contrast),
         "shown": SHOWN,
         "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
         "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),

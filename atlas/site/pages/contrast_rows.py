@@ -89,6 +89,11 @@ async def together(datasette: "Datasette", contrast: Contrast) -> list[Row]:
     return await saved_rows(datasette, "feature_set", contrast=contrast.row["name"], sae=contrast.row["sae_name"])
 
 
+async def hypothesis(datasette: "Datasette", contrast: Contrast) -> list[Row]:
+    """Whether the moments of logit weights go with evidence of one meaning."""
+    return await saved_rows(datasette, "hypothesis", contrast=contrast.row["name"], sae=contrast.row["sae_name"])
+
+
 async def means(datasette: "Datasette", contrast: Contrast) -> Means:
     """Every feature's means on both sides, and which of them are marked."""
 

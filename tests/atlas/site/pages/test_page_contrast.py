@@ -78,6 +78,17 @@ def test_the_set_of_features_is_that_of_the_saved_query(sae: str, served: Served
     assert "Together, on the half that had no part in choosing them: AUROC 0.875" in shown
 
 
+@pytest.mark.parametrize("sae", [FIRST, SECOND])
+def test_the_hypothesis_is_judged_as_the_saved_query_does(sae: str, served: Served, tiny_snapshot: Path) -> None:
+    page = served.get("/contrast/medical.json", sae=sae).json()
+    expected = asked(tiny_snapshot, "hypothesis", sae=sae)
+    assert [(row["moment"], row["evidence"], row["verdict"]) for row in page["hypothesis"]] == [
+        (row["moment"], row["evidence"], row["verdict"]) for row in expected
+    ]
+    shown = served.get("/contrast/medical", sae=sae).text
+    assert all(f"<td>{row['verdict']}</td>" in shown for row in expected)
+
+
 def test_the_page_shows_what_its_json_holds(served: Served) -> None:
     page, held = unescape(served.get("/contrast/medical").text), served.get("/contrast/medical.json").json()
     for sentence in (*held["for"], *held["against"]):
