@@ -10,7 +10,7 @@ from ingest.contrasts.concept import EVIDENCE, MOMENTS, BestSplits, correlation_
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
 from ingest.contrasts.evidence import evidence_rows
 from ingest.contrasts.figures import MIN_DOCUMENTS, Columns, contrast_columns, q_values, seen, tested
-from ingest.contrasts.lifts import Lifts
+from ingest.contrasts.lifts import TokenLifts
 from ingest.contrasts.matched import MIN_DIFFERENCES, domain_columns, pair_columns
 from ingest.contrasts.null import Shuffles, shuffles_of
 from ingest.contrasts.ordering import places
@@ -39,7 +39,7 @@ class Figures:
 def compute_figures(atlas: Atlas, sae: tuple[int, int], documents: Documents, unit: Unit, shuffles: int) -> Figures:
     """Every figure of a contrast for an SAE, given with its number of features, and its null."""
     key, d_sae = sae
-    best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), Lifts(atlas, key, documents)
+    best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), TokenLifts(atlas, key, documents)
     null, together = shuffles_of(documents, shuffles), Together(documents)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
     for scores in read_chunks(atlas, key, d_sae, documents, unit):
@@ -54,7 +54,7 @@ def compute_figures(atlas: Atlas, sae: tuple[int, int], documents: Documents, un
     corrected, null_rows = null.corrected(contrast["feature"], contrast["p"], chosen)
     contrast |= corrected
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
-    found["feature_confirmation"] |= discovered(found["feature_confirmation"])
+    found["feature_confirmation"] |= discovery_columns(found["feature_confirmation"])
     pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
     confirmation = found["feature_confirmation"]
     confirmation["place_discovery"] = places(contrast, confirmation, found["feature_lift"])
@@ -88,7 +88,7 @@ def _chunk(scores: Scores, weights: np.ndarray, null: Shuffles) -> dict[str, Col
     }
 
 
-def discovered(confirmation: Columns) -> Columns:
+def discovery_columns(confirmation: Columns) -> Columns:
     """What the discovery half alone finds and the study's method prints of it, over all features."""
     fires, p = confirmation["fires_discovery"], confirmation["p_discovery"]
     positive, control = confirmation["study_positive_discovery"], confirmation["study_control_discovery"]

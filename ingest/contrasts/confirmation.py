@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.figures import Columns, exchange_p, study_columns
+from ingest.contrasts.figures import Columns, rank_sum_p, study_columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights, tail_share
 from ingest.statistics.probe import Probe, fit_probe, probe_calls
@@ -81,7 +81,7 @@ def _discovered(scores: Scores) -> Columns:
     probe = fit_probe(alone.feature, alone.mean, alone.positive, sizes, n_features)
     return fires | {
         "auroc_discovery": ranks.auroc,
-        "p_discovery": exchange_p(alone),
+        "p_discovery": rank_sum_p(alone),
         "study_positive_discovery": study["study_positive"],
         "study_control_discovery": study["study_control"],
         "threshold": threshold.astype(float),

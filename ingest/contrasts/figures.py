@@ -12,7 +12,7 @@ from ingest.statistics.stratified import stratified_rank_sum
 from ingest.statistics.study import mean_with_bos
 
 MIN_DOCUMENTS = 5
-"""A feature that fires in fewer documents of both groups together is not tested: it cannot reach a small p."""
+"""A feature that fires in fewer documents of both sides together is not tested: it can hardly reach a small p."""
 
 Columns = dict[str, np.ndarray]
 
@@ -22,7 +22,7 @@ def contrast_columns(scores: Scores) -> Columns:
     fires = [np.bincount(part.feature, minlength=len(scores)) for part in _sides(scores.firing)]
     firing = scores.firing
     ranks = rank_sum(firing.feature, firing.score, firing.positive, scores.documents.sizes, len(scores))
-    means = [_group_mean(scores, side, scores.documents.tokens) for side in (True, False)]
+    means = [_side_mean(scores, side, scores.documents.tokens) for side in (True, False)]
     alike = stratified_rank_sum(
         firing.feature,
         firing.score,
@@ -41,7 +41,7 @@ def contrast_columns(scores: Scores) -> Columns:
         **study_columns(scores),
         "auroc": ranks.auroc,
         "auroc_length": alike.auroc,
-        "p_length": np.where(np.isfinite(alike.p), exchange_p(scores, scores.documents.stratum), np.nan),
+        "p_length": np.where(np.isfinite(alike.p), rank_sum_p(scores, scores.documents.stratum), np.nan),
         "fisher_p": fisher_exact(fires[0], fires[1], scores.documents.sizes),
     }
 
@@ -52,7 +52,7 @@ def study_columns(scores: Scores) -> Columns:
     return {"study_positive": positive, "study_control": control, "study_difference": positive - control}
 
 
-def exchange_p(scores: Scores, stratum: Int[np.ndarray, " document"] | None = None) -> Float[np.ndarray, " n_features"]:
+def rank_sum_p(scores: Scores, stratum: Int[np.ndarray, " document"] | None = None) -> Float[np.ndarray, " n_features"]:
     """The rank-sum p of each feature under exchanges of labels between groups, within strata where they are given."""
     documents, firing = scores.documents, scores.firing
     units = units_of(documents.group, documents.positive, stratum)
@@ -85,8 +85,8 @@ def _sides(scores: Scores) -> tuple[Scores, Scores]:
     return scores.where(scores.positive), scores.where(~scores.positive)
 
 
-def _group_mean(scores: Scores, side: bool, lengths: Int[np.ndarray, " document"]) -> Float[np.ndarray, " n_features"]:
-    """Mean over a group's documents of each document's mean activation."""
+def _side_mean(scores: Scores, side: bool, lengths: Int[np.ndarray, " document"]) -> Float[np.ndarray, " n_features"]:
+    """Mean over a side's documents of each document's mean activation."""
     part = scores.where(scores.positive == side)
     share = part.total / lengths[part.document]
     members = scores.documents.sizes[0 if side else 1]
@@ -97,4 +97,4 @@ def _study_mean(scores: Scores, side: bool) -> Float[np.ndarray, " n_features"]:
     documents = scores.documents
     lengths = documents.tokens + documents.bos_tokens
     bos_share = float((documents.bos_tokens / lengths)[documents.positive == side].mean())
-    return mean_with_bos(_group_mean(scores, side, lengths), scores.bos, bos_share)
+    return mean_with_bos(_side_mean(scores, side, lengths), scores.bos, bos_share)

@@ -58,7 +58,7 @@ class Words:
         return cls(token_id, counts, np.bincount(word, n, len(token_id)))
 
 
-class Lifts:
+class TokenLifts:
     """What is needed to compute the lifts of one range of features after the other."""
 
     def __init__(self, atlas: Atlas, sae: int, documents: Documents) -> None:
