@@ -16,9 +16,9 @@ from ingest.contrasts import SHUFFLES
     multiple=True,
     required=True,
     metavar="SET",
-    help="Documents that should fire: a corpus, domain=D or term=T; repeatable.",
+    help="Documents of the concept: a corpus, domain=D or term=T; repeatable.",
 )
-@click.option("--control", multiple=True, required=True, metavar="SET", help="Documents that should not; repeatable.")
+@click.option("--control", multiple=True, required=True, metavar="SET", help="Documents to compare with; repeatable.")
 @click.option(
     "--unit",
     type=click.Choice(["document", "window"]),
@@ -40,7 +40,8 @@ def command(
     """Compute contrast NAME in ATLAS for every SAE that has encoded its documents.
 
     A SET is a corpus (medical/medical), every corpus of a source (control),
-    domain=law or term=diabetes. The same documents again change nothing.
+    domain=law or term=diabetes. The same documents again change nothing,
+    unless more shuffles are asked for.
     """
     if not name.strip():
         raise click.UsageError("a contrast needs a name, such as medical")

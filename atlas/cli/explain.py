@@ -90,9 +90,13 @@ def feature_options(decorated: Command) -> Command:
     """Which features are meant."""
     for option in (
         click.option(
-            "--best", type=click.IntRange(min=1), default=5, show_default=True, help="How many of a contrast."
+            "--best",
+            type=click.IntRange(min=1),
+            default=5,
+            show_default=True,
+            help="How many of the contrast's.",
         ),
-        click.option("--contrast", help="Take the best features of this contrast."),
+        click.option("--contrast", help="Take the first candidates of this contrast."),
         click.option("--feature", "features", type=int, multiple=True, help="Zero-based index; repeatable."),
     ):
         decorated = option(decorated)
@@ -213,7 +217,7 @@ def _request(question: str, options: dict[str, Any], method: "Method", target: "
 
 
 def _features(options: dict[str, Any]) -> tuple[int, ...]:
-    """The features named, then the best of the contrast."""
+    """The features named, then the first candidates of the contrast."""
     named: tuple[int, ...] = options["features"]
     if options["contrast"] is None:
         return named

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from atlas.cli.funnel import LISTS, funnel_lines
+from ingest.contrasts.stale import stale_contrasts
 from queries import GROUPS, SavedQuery, find_query, run_query, saved_queries
 from queries.formats import TEXTS
-from schema import QueryError, open_atlas
+from queries.parameters import Value
+from schema import Atlas, QueryError, open_atlas
 
 FORMATS = ("table", "csv", "json", "parquet", "tsv", "jsonl")
 ENDINGS = {f".{name}": name for name in FORMATS if name != "table"} | {".ndjson": "jsonl", ".txt": "table"}
@@ -71,10 +74,22 @@ def command(
     else:
         with open_atlas(atlas, read_only=True) as opened:
             rows = _chosen(run_query(opened, name, values), columns)
-            told = funnel_lines(opened, values) if name == LISTS else []
+            told = [*_stale(opened, name, values), *(funnel_lines(opened, values) if name == LISTS else [])]
         _write(rows, format_, output)
         for line in [f"{name}: no rows"] * (not rows.num_rows) + told:
             click.echo(line, err=True)
+
+
+def _stale(atlas: Atlas, name: str, values: Mapping[str, Value]) -> list[str]:
+    """What to know of contrasts whose figures a query shows though documents or rules have changed since."""
+    if find_query(name).group != "contrast":
+        return []
+    asked = values.get("contrast", "")
+    return [
+        f"contrast {contrast} is to be computed again: the next ingest does so"
+        for contrast in stale_contrasts(atlas)
+        if asked in ("", contrast)
+    ]
 
 
 def _values(pairs: tuple[str, ...]) -> dict[str, str | int | float]:

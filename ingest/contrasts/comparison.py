@@ -74,7 +74,7 @@ def _compared(row: dict[str, float]) -> str:
         f"(median {row[f'length_{side}_median']:.4g} tokens)"
         for side in ("positive", "control")
     )
-    return f"{sides}; p {row['length_p']:.2g} that both are of like length"
+    return f"{sides}; p {row['length_p']:.2g} for the difference in length"
 
 
 def _too_few(row: dict[str, float]) -> list[str]:

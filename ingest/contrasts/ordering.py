@@ -1,4 +1,4 @@
-"""The order of the candidates: features of meaning before dense features of style, by the discovery half alone."""
+"""The order of the candidates: features of meaning before dense ones of style, by the labels of one half."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,7 +13,8 @@ def places(contrast: Columns, confirmation: Columns, lifts: Columns) -> Int[np.n
     """The place of each feature, from 1; rows of `contrast` and `confirmation` are aligned.
 
     Those that tell the documents of the discovery half apart come first, the ones whose words belong most surely to
-    the positive side before the others; then the rest by AUROC. Where the halves are too small, AUROC is that of all.
+    the positive side before the others; then the rest by AUROC, of equal ones that of the smaller p over all
+    documents. Where the halves are too small, AUROC is that of all.
     """
     known = confirmation["auroc_discovery"]
     auroc = np.where(np.isfinite(known), known, contrast["auroc"])

@@ -1,4 +1,4 @@
-"""Stored contrasts, brought up to date after documents were removed."""
+"""Stored contrasts, brought up to date after documents changed or the rules did."""
 
 import json
 
@@ -11,7 +11,7 @@ from schema.store import Atlas
 
 
 def refresh_contrasts(atlas: Atlas) -> list[str]:
-    """Compute every contrast again that documents were taken from, its null too; the names of these contrasts.
+    """Compute every contrast again that is marked so, its null too; the names of these contrasts.
 
     One that has lost a side is dropped, and the figures for an SAE that has.
     """

@@ -1,6 +1,6 @@
-"""Contrasts that documents were taken from, and that are not computed again yet.
+"""Contrasts that are to be computed again: documents that they read have changed, or the rules have.
 
-They are marked in the transaction that removes the documents, so that a kill before they are
+They are marked in the transaction that changes the documents (or by a migration), so that a kill before they are
 computed again is made up for by the next ingest or removal (`ingest.contrasts.refresh`).
 """
 
@@ -14,6 +14,20 @@ from schema.store import Atlas
 
 STALE = ""
 """Stands for the hash of the documents compared."""
+
+
+def stale_contrasts(atlas: Atlas) -> list[str]:
+    """The names of the contrasts that are to be computed again."""
+    rows = atlas.rows(
+        """
+        SELECT name
+        FROM contrast
+        WHERE contrast IN (SELECT contrast FROM sae_contrast WHERE documents_hash = ?)
+        ORDER BY contrast
+        """,
+        [STALE],
+    )
+    return [str(name) for (name,) in rows]
 
 
 def mark_stale(atlas: Atlas, doomed: Collection[int]) -> None:

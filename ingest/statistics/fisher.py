@@ -17,7 +17,7 @@ def fisher_exact(
     fires_control: Int[np.ndarray, " n_features"],
     groups: tuple[int, int],
 ) -> Float[np.ndarray, " n_features"]:
-    """Two-sided p that a feature fires as often in positive as in control documents."""
+    """Two-sided p of the difference between how often a feature fires in positive and in control documents."""
     p = np.ones(len(fires_positive))
     fires = fires_positive + fires_control
     for total in np.unique(fires):

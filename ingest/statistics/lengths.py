@@ -36,7 +36,7 @@ def lengths_of(length: Int[np.ndarray, " document"]) -> Lengths:
 
 
 def difference_p(length: Int[np.ndarray, " document"], positive: Bool[np.ndarray, " document"]) -> float:
-    """Two-sided rank-sum p that both sides are of like length."""
+    """Two-sided rank-sum p of the sides' difference in length, normal, documents taken as independent."""
     n_positive = int(positive.sum())
     one = np.zeros(len(length), dtype=np.int64)
     return float(rank_sum(one, length, positive, (n_positive, len(length) - n_positive), 1).p[0])

@@ -82,7 +82,7 @@ def pair_differences(
 
 
 def signed_rank(pairs: Pairs, n_features: int) -> SignedRank:
-    """Two-sided p that a feature's differences lie around 0."""
+    """Two-sided p of each feature's differences, where chance signs them."""
     size = np.abs(pairs.difference)
     groups = ties(pairs.feature, size)
     middle = groups.below(groups.size) + (groups.size + 1) / 2

@@ -1,5 +1,5 @@
 -- title: What counting the BOS position does to the means
--- description: The study's means run over all positions, the BOS one with its huge norm included. Features by how far that moves their difference between the groups: the place with BOS counted, the place without, and the activation on BOS. Groups whose sentences differ in length get a different share of it.
+-- description: The study's means run over all positions, the BOS one with its huge norm included. Features by how far that moves their difference between the sides: the place with BOS counted, the place without, and the activation on BOS. Sides whose documents differ in length get a different share of it.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast

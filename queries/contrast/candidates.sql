@@ -1,5 +1,5 @@
 -- title: Candidates of a contrast
--- description: Features that fire on the positive documents rather than on the control ones, ordered by the discovery half: those that tell documents apart come first (AUROC from 0.65), the most surely positive words ahead (word_lift). auroc and q are of all documents, auroc_confirmed and lift (density on positive over control tokens, NULL if silent there) of the other half; the example is its strongest.
+-- description: Features of the positive documents first, by the discovery half: AUROC from 0.65 by how surely their words are positive (word_lift), then the others by AUROC. auroc, q and fires_* are of all documents, in what the contrast's unit compares, text or window; auroc_confirmed and lift (density on positive over control tokens, NULL if silent there) of the other half. The example is its strongest.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them

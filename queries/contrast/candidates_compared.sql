@@ -56,8 +56,9 @@ SELECT
     p.q AS printed_q,
     CASE
         WHEN p.feature IS NULL THEN NULL
+        WHEN p.q IS NULL AND p.fires_positive + p.fires_control >= 5 THEN 'to be computed again'
         WHEN p.q IS NULL THEN 'fires too rarely to test'
-        WHEN p.q > CAST(:max_q AS DOUBLE) THEN 'chance explains it'
+        WHEN p.q > CAST(:max_q AS DOUBLE) THEN 'not told from chance'
         WHEN p.auroc <= 0.5 THEN 'favours the controls'
         ELSE 'survives'
     END AS verdict,

@@ -1,5 +1,5 @@
 -- title: What a contrast finds under shuffled labels
--- description: The permutation null of each SAE beside what was found: features called at q <= 0.05, the smallest p and the largest AUROC, against the same under shuffles of whole groups. family_p is the chance that any feature at all does as well as the best one (NULL: to be computed again); with no null stored there is no row; atlas contrast stores one.
+-- description: The permutation null of each SAE beside what was found: features called at q <= 0.05 (under shuffles before q is raised), the smallest p and the largest AUROC, against the same under shuffles of whole groups. family_p is the chance that any feature at all does as well as the best one (NULL: to be computed again); with no null stored there is no row; atlas contrast stores one.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them

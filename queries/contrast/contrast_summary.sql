@@ -1,5 +1,5 @@
 -- title: The contrasts, and what each has found
--- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p that both sides are of like length, how many features were tested, how many tell the two groups apart at a false-discovery rate of 5 %, and the best of them by AUROC. State: whether it is to be computed again.
+-- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p of their difference, how many features were tested, how many favour each side at a false-discovery rate of 5 %, and the feature of the largest AUROC. State: whether it is to be computed again.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH placed AS (

@@ -1,5 +1,5 @@
 -- title: The best features against each control domain
--- description: For each of the best features by AUROC on the discovery half, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. Specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
+-- description: For each of the best features by AUROC on the discovery half, every domain of the controls by itself, the weakest first: a feature that is specific to the concept beats each of them, not only their union. AUROC is over all documents; specificity is the share of a domain's confirmation documents that stay below the feature's threshold; mind how few they may be.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them

@@ -1,8 +1,8 @@
 -- title: A few features that together tell the sides apart
--- description: What an L1-penalised logistic regression on the discovery half keeps, the largest standardised weight first. A feature stands for its copies, whose scores correlate with its own beyond 0.9: forty near-copies are one finding. Cross-validation over groups chooses how many; set_auroc, set_accuracy and set_f1 judge them together on the other half. No rows: nothing found that holds.
+-- description: What an L1-penalised logistic regression on the discovery half keeps, the largest standardised weight first. A feature stands for its copies, whose scores correlate with its own beyond 0.9: forty near-copies are one finding. Cross-validation over groups chooses how many; set_auroc, set_accuracy and set_f1 judge them together on the other half. No rows: nothing found that holds, or too few groups.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 SELECT
     s.label AS sae,
     t.rank,

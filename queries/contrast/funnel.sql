@@ -2,7 +2,7 @@
 -- description: The tests of the query monosemantic, one after the other: each row counts the features that pass this test and all before it. With the same thresholds the last row counts the features that monosemantic lists. A test is passed over where its figure is not known, as coverage is without marked terms.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id; empty: all of them
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param max_q: DOUBLE = 0.05  -- largest q on the discovery half
 -- param min_auroc: DOUBLE = 0.65  -- smallest AUROC on the discovery half
 -- param min_confirmed: DOUBLE = 0.6  -- smallest AUROC on the confirmation half
@@ -85,7 +85,7 @@ counted AS (
     GROUP BY sae
 ),
 step AS (
-    SELECT sae, 1 AS step, 'fire' AS test, 'fire on these documents' AS meaning, fire AS features FROM counted
+    SELECT sae, 1 AS step, 'fire' AS test, 'fire on these documents or BOS' AS meaning, fire AS features FROM counted
     UNION ALL
     SELECT sae, 2, 'tested', 'often enough to be tested', tested FROM counted
     UNION ALL
@@ -101,7 +101,7 @@ step AS (
     UNION ALL
     SELECT sae, 8, 'own_words', 'on words of the positive side', own_words FROM counted
     UNION ALL
-    SELECT sae, 9, 'words', 'not on one token only', words FROM counted
+    SELECT sae, 9, 'words', 'not mostly on one token', words FROM counted
     UNION ALL
     SELECT sae, 10, 'terms', 'on enough of the marked terms', terms FROM counted
 )

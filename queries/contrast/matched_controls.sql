@@ -1,5 +1,5 @@
 -- title: Matched against unmatched controls
--- description: The same features judged twice: against all control documents, and within pairs that share a sentence template and differ in the concept only. A feature that follows length, syntax or punctuation does well on the left and no better than one half on the right. matched_share is the chance that a document outranks its own control.
+-- description: The same features judged twice: against all control documents, and within pairs that share a sentence template. Where a template's sentences differ in the concept only, a feature that follows length, syntax or punctuation does no better than one half on the right. matched_share is the chance that a template's positive documents outrank its control ones.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
@@ -18,7 +18,7 @@ SELECT
     p.q AS matched_q,
     CASE
         WHEN p.q IS NULL THEN 'too few pairs differ'
-        WHEN p.q <= CAST(:max_q AS DOUBLE) THEN 'holds on pairs'
+        WHEN p.q <= CAST(:max_q AS DOUBLE) AND p.share_higher > 0.5 THEN 'holds on pairs'
         ELSE 'not on pairs'
     END AS verdict
 FROM feature_contrast AS fc

@@ -1,5 +1,5 @@
 -- title: Features that mean one thing, by several kinds of evidence
--- description: Features that pass every threshold whose figure is known: AUROC, lift, rate on control tokens and word_lift (what its words give) on the discovery half; AUROC and F1 on the other; q, AUROC against each control domain, one token's share and marked terms on all. Lift is density on positive over control tokens, with intervals by group. The query funnel counts what each leaves; there is no score.
+-- description: Features that pass every threshold whose figure is known: q, AUROC, lift, rate on control tokens and word_lift (what its words give) on the discovery half; AUROC and F1 on the other; AUROC against each control domain, one token's share and marked terms on all. Lift is density on positive over control tokens, with intervals by group. The query funnel counts what each leaves; there is no score.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them

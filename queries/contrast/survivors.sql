@@ -1,5 +1,5 @@
 -- title: How many candidates survive each correction
--- description: A funnel for each SAE: features that fire, features tested, those with q at most 0.05, the 40 that the study's method prints, and how many of these survive q, q on matched pairs, and a family-wise p of at most 0.05. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is over one half. NULL where not computed.
+-- description: For each SAE: features that fire, those tested, those that favour the positive side at q <= 0.05, the 40 that the study's method prints, and how many of these survive q, q on pairs, and a family-wise p <= 0.05, each alone. discovery_printed are the 40 printed of the discovery half alone, discovery_confirmed those whose AUROC interval on the other half is over one half. NULL where not computed.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them

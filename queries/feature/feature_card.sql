@@ -59,6 +59,7 @@ by_contrast AS (
     SELECT
         fc.*,
         k.name,
+        CASE WHEN k.unit = 'window' THEN ', in one window of each' ELSE '' END AS compared,
         sc.documents_positive,
         sc.documents_control
     FROM card AS f
@@ -145,10 +146,12 @@ fact(place, part, number, section, fact, value, text) AS (
     SELECT 5, c.contrast, 2, 'contrast ' || c.name, 'q', c.q, NULL
     FROM by_contrast AS c
     UNION ALL
-    SELECT 5, c.contrast, 3, 'contrast ' || c.name, 'fires_positive', c.fires_positive, 'of ' || c.documents_positive
+    SELECT 5, c.contrast, 3, 'contrast ' || c.name, 'fires_positive', c.fires_positive,
+        'of ' || c.documents_positive || c.compared
     FROM by_contrast AS c
     UNION ALL
-    SELECT 5, c.contrast, 4, 'contrast ' || c.name, 'fires_control', c.fires_control, 'of ' || c.documents_control
+    SELECT 5, c.contrast, 4, 'contrast ' || c.name, 'fires_control', c.fires_control,
+        'of ' || c.documents_control || c.compared
     FROM by_contrast AS c
     UNION ALL
     SELECT 5, c.contrast, 5, 'contrast ' || c.name, 'mean_difference', c.mean_difference, NULL

@@ -90,8 +90,8 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "against": speaks_against(evidence),
         "charts": await _charts(datasette, contrast, shuffled),
         "candidates": [_candidate(datasette, contrast, place, feature) for place, feature in enumerate(best, 1)],
-        "survivors": _survivors(evidence),
-        "funnel": await funnel(datasette, contrast),
+        "survivors": [] if contrast.row["stale"] else _survivors(evidence),
+        "funnel": [] if contrast.row["stale"] else await funnel(datasette, contrast),
         "together": [_member(datasette, contrast, feature) for feature in await together(datasette, contrast)],
         "hypothesis": await hypothesis(datasette, contrast),
         "shown": SHOWN,
@@ -142,6 +142,7 @@ _COUNTS = (
     "discovery_control",
     "pairs",
     "terms",
+    "stale",
     "set_size",
     "set_auroc",
     "set_auroc_low",
@@ -204,9 +205,9 @@ def _survivors(evidence: Evidence) -> list[dict[str, Any]]:
     numbers = evidence.survivors
     told = (
         ("printed", "printed by the study's method"),
-        ("at_q", "q at most 0.05, over all features tested"),
-        ("matched", "q at most 0.05 within pairs that differ in the concept only"),
-        ("family_wise", "family-wise p at most 0.05: better than the best feature of 95 % of shuffles"),
+        ("at_q", "q at most 0.05 over all features tested, and AUROC above one half"),
+        ("matched", "q at most 0.05 within pairs that share a template, and higher on the positive side"),
+        ("family_wise", "family-wise p at most 0.05: any feature does as well in at most 5 % of shuffles"),
     )
     steps = [
         {"test": name, "meaning": meaning, "features": numbers[name], "of": numbers["printed"]}
@@ -222,6 +223,6 @@ def _confirmed(chosen: int, confirmed: int | None) -> list[dict[str, Any]]:
         return []
     meaning = (
         f"of the {chosen} that it prints of the discovery half alone: AUROC above chance on the other half, with 95 % "
-        f"confidence (by chance {chosen / 40:.1g})"
+        f"confidence (by chance about {chosen / 40:.1g})"
     )
     return [{"test": "confirmed", "meaning": meaning, "features": confirmed, "of": chosen}]

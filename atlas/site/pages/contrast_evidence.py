@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from atlas.site.pages.charts.null import Null
 from atlas.site.pages.reading import Row
 
+STALE = "It is to be computed again, since its documents or the rules have changed: the next ingest does so."
 FEW_DOCUMENTS = 30
 FEW_GROUPS = 5
 MANY_ON_ONE_TOKEN = 0.5
@@ -30,8 +31,8 @@ def speaks_for(evidence: Evidence) -> list[str]:
     best = evidence.best
     if best is not None and best["auroc"] > 0.5:
         said.append(
-            f"Feature {best['feature']} is the best: a {evidence.names[0]} document outranks a {evidence.names[1]} one "
-            f"in {_percent(best['auroc'])} of all pairs."
+            f"Feature {best['feature']} is the first candidate: a {evidence.names[0]} document outranks a "
+            f"{evidence.names[1]} one in {_percent(best['auroc'])} of all pairs, ties counting half."
         )
         if best["auroc_low"] is not None and best["auroc_low"] > 0.5:
             said.append(
@@ -41,7 +42,7 @@ def speaks_for(evidence: Evidence) -> list[str]:
             )
         if best["matched_q"] is not None and best["matched_q"] <= 0.05 and best["matched_share"] > 0.5:
             said.append(
-                f"It also holds within pairs of sentences that differ in the concept only: "
+                f"It also holds within pairs of documents that share a sentence template: "
                 f"{_percent(best['matched_share'])}, q {best['matched_q']:.2g}."
             )
     null = evidence.null
@@ -55,16 +56,17 @@ def speaks_for(evidence: Evidence) -> list[str]:
 
 def speaks_against(evidence: Evidence) -> list[str]:
     """Sentences that caution, and say what is missing."""
-    said = [*_against_the_print(evidence), *_against_the_best(evidence), *_missing(evidence)]
+    said = [*_against_the_best(evidence), *_missing(evidence)]
     if evidence.contrast["stale"]:
-        said.insert(
-            0, "It is to be computed again, since its documents or the rules have changed: the next ingest does so."
-        )
-    elif not evidence.found["favour_positive"]:
-        said.insert(0, "No feature favours the positive documents at a false-discovery rate of 5 %.")
+        said.insert(0, STALE)
+    else:
+        said = [*_called(evidence), *_against_the_print(evidence), *said]
     null = evidence.null
     if null is not None and (reached := int((null.shuffled >= null.found).sum())):
-        said.append(f"{reached:,} of {len(null.shuffled):,} shuffles of the labels do as well as the best feature.")
+        said.append(
+            f"{reached:,} of {len(null.shuffled):,} shuffles of the labels do as well as the feature of the largest "
+            "AUROC."
+        )
     smaller = min(evidence.contrast["documents_positive"], evidence.contrast["documents_control"])
     if smaller < FEW_DOCUMENTS:
         said.append(f"One side has {smaller} documents only; an interval from so few is wide.")
@@ -78,6 +80,12 @@ def _found(evidence: Evidence) -> str:
         f"{number:,} {features} the {evidence.names[0]} documents at a false-discovery rate of 5 %, of {tested:,} "
         f"that fire often enough to be tested."
     )
+
+
+def _called(evidence: Evidence) -> list[str]:
+    if evidence.found["favour_positive"]:
+        return []
+    return ["No feature favours the positive documents at a false-discovery rate of 5 %."]
 
 
 def _against_the_print(evidence: Evidence) -> list[str]:
@@ -103,9 +111,10 @@ def _against_the_best(evidence: Evidence) -> list[str]:
         )
     weakest = evidence.weakest
     if weakest is not None and weakest["fires"]:
+        compared = "windows" if evidence.contrast["unit"] == "window" else "documents"
         said.append(
             f"Feature {best['feature']} is weakest against {weakest['domain']} (AUROC {weakest['auroc']:.3f}, "
-            f"firing in {weakest['fires']} of {weakest['documents']} documents)."
+            f"firing in {weakest['fires']} of {weakest['documents']} {compared})."
         )
     if best["auroc_low"] is not None and best["auroc_low"] <= 0.5:
         said.append(
@@ -121,7 +130,7 @@ def _missing(evidence: Evidence) -> list[str]:
             "No document of one side shares a sentence template with one of the other, so the sides may differ in "
             "length, syntax or punctuation as well."
         )
-    if evidence.null is None:
+    if evidence.null is None and not contrast["stale"]:
         said.append(
             f"What chance alone would find is not computed; do that with: "
             f"atlas contrast ATLAS {contrast['name']} ... --null 200"
@@ -139,7 +148,7 @@ def _unjudged(evidence: Evidence) -> list[str]:
             f"fewer than {FEW_GROUPS} in a half nothing is chosen on one and judged on the other."
         ]
     if evidence.best is not None and evidence.best["auroc_low"] is None:
-        return ["The best feature fires in too few groups of the half kept for confirmation to be judged on it."]
+        return ["The first candidate fires in too few groups of the half kept for confirmation to be judged on it."]
     return []
 
 

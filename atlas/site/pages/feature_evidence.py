@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from atlas.site.pages.contrast_evidence import STALE
 from atlas.site.pages.figures import count, figure, percent, rough, visible
 
 LEVEL = 0.05
@@ -21,7 +22,7 @@ Judgement = tuple[bool, str] | None
 
 def weighed(contrast: Contrast, domains: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """The sentences for and against."""
-    judged = [judge(contrast) for judge in JUDGES] + [_domains(contrast, domains)]
+    judged = [_stale(contrast), *(judge(contrast) for judge in JUDGES), _domains(contrast, domains)]
     said = [judgement for judgement in judged if judgement is not None]
     return {"for": _side(said, True), "against": _side(said, False)}
 
@@ -30,10 +31,14 @@ def _side(said: Iterable[tuple[bool, str]], favourable: bool) -> list[str]:
     return [sentence for speaks_for, sentence in said if speaks_for == favourable]
 
 
+def _stale(contrast: Contrast) -> Judgement:
+    return (False, STALE) if contrast["stale"] else None
+
+
 def _found(contrast: Contrast) -> Judgement:
     q, auroc = contrast["q"], contrast["auroc"]
     if q is None:
-        return False, "It fires in too few documents to be tested."
+        return None if contrast["stale"] else (False, "It fires in too few documents to be tested.")
     numbers = f"AUROC {figure(auroc)}, q {rough(q)}"
     if q > LEVEL:
         return False, f"Over all documents it cannot be told from chance: {numbers}."
@@ -62,7 +67,7 @@ def _matched(contrast: Contrast) -> Judgement:
         f"Of pairs of documents of one template, {count(higher)} are higher on the positive side, {count(lower)} lower"
     )
     if q is None:
-        return False, f"{pairs}: too few differ to be tested."
+        return None if contrast["stale"] else (False, f"{pairs}: too few differ to be tested.")
     return q <= LEVEL and contrast["share_higher"] > CHANCE, f"{pairs} (q {rough(q)})."
 
 
@@ -94,7 +99,7 @@ def _concentrated(contrast: Contrast) -> Judgement:
     token = visible(contrast["top_token"]).strip()
     if share >= CONCENTRATED:
         return False, f"{percent(share)} of its activations fall on one token, “{token}”: it may be about that word."
-    return True, f"It is not about one word: its most frequent token, “{token}”, has {percent(share)} of them all."
+    return True, f"No one token has most of its activations: “{token}”, the most frequent, has {percent(share)}."
 
 
 def _domains(contrast: Contrast, domains: Sequence[Mapping[str, Any]]) -> Judgement:

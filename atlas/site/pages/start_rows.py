@@ -26,7 +26,7 @@ CONTRASTS, CANDIDATES, RUNS = 6, 5, 3
 
 
 async def contrasts(datasette: "Datasette") -> list[dict[str, Any]]:
-    """Each contrast with its best features, on each SAE that it was computed for."""
+    """Each contrast with its first candidates, on each SAE that it was computed for."""
     found = await rows(datasette, "contrast_saes", name=None)
     return [
         {
@@ -37,6 +37,7 @@ async def contrasts(datasette: "Datasette") -> list[dict[str, Any]]:
             "control": named_sets(contrast["control"]),
             "documents_positive": contrast["documents_positive"],
             "documents_control": contrast["documents_control"],
+            "stale": bool(contrast["stale"]),
             "candidates": await _candidates(datasette, contrast),
         }
         for contrast in found[:CONTRASTS]
@@ -83,7 +84,7 @@ def databases(datasette: "Datasette") -> list[dict[str, str]]:
 
 
 async def _candidates(datasette: "Datasette", contrast: Row) -> list[dict[str, Any]]:
-    """Features that fire on the positive side rather than on the other, with the sentence each is strongest in."""
+    """The first candidates, with the sentence each is strongest in."""
     keys = {"contrast": contrast["contrast"], "sae": contrast["sae"]}
     best = await rows(datasette, "contrast_features", **keys, tokenization=contrast["tokenization"], limit=CANDIDATES)
     told = []

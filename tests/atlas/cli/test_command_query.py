@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from atlas.cli.main import cli
+from ingest.contrasts.stale import STALE
 from queries import saved_queries
-from schema import AtlasMissingError, QueryError, SelectionError
+from schema import AtlasMissingError, QueryError, SelectionError, open_atlas
 from tests.made.tiny_atlas import build_tiny_atlas
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,6 +38,18 @@ def query(*arguments: str) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def test_figures_that_are_to_be_computed_again_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.duckdb"
+    build_tiny_atlas(path)
+    assert query(str(path), "candidates").stderr == ""
+    with open_atlas(path) as atlas:
+        atlas.rows("UPDATE sae_contrast SET documents_hash = ?", [STALE])
+    told = "contrast medical is to be computed again: the next ingest does so\n"
+    assert query(str(path), "candidates").stderr == told
+    assert query(str(path), "chance", "-p", "contrast=medical").stderr == told
+    assert query(str(path), "sae_summary").stderr == ""
 
 
 def on_a_terminal(columns: int, *arguments: str) -> str:

@@ -35,6 +35,9 @@ def test_nothing_is_found_until_it_is_computed_again(older: Path) -> None:
         (summary,) = run_query(atlas, "contrast_summary").to_pylist()
         assert summary["favouring_positive"] == 0
         assert summary["state"] == "to be computed again"
+        verdicts = {row["verdict"] for row in run_query(atlas, "candidates_compared").to_pylist()}
+        assert "to be computed again" in verdicts
+        assert "not told from chance" not in verdicts
         assert [finding for finding in verify(atlas) if finding.violations] == []
         assert refresh_contrasts(atlas) == ["medical"]
         again = atlas.rows(FIGURES)

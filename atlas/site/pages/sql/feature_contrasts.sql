@@ -9,6 +9,7 @@ SELECT
     sc.features_tested,
     sc.terms AS terms_in_all,
     sc.fms_root,
+    CASE WHEN sc.documents_hash = '' THEN 1 ELSE 0 END AS stale,
     fc.fires_positive,
     fc.fires_control,
     fc.mean_positive,

@@ -5,6 +5,7 @@ SELECT
     sc.documents_positive,
     sc.documents_control,
     sc.features_tested,
+    CASE WHEN sc.documents_hash = '' THEN 1 ELSE 0 END AS stale,
     (
         SELECT fc.feature
         FROM feature_contrast AS fc

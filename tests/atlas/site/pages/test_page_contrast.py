@@ -17,9 +17,11 @@ from atlas.site.pages.addresses import named as named_by
 from atlas.site.pages.charts.null import Null
 from atlas.site.pages.contrast_evidence import Evidence, speaks_against, speaks_for
 from atlas.site.pages.contrast_rows import named_sets
+from ingest.contrasts.stale import STALE
 from queries import run_query
 from schema import open_atlas
 from tests.made.activation_pages import Served, serving
+from tests.made.tiny_atlas import build_tiny_atlas
 
 FIRST, SECOND = "tiny/blocks.1.hook_resid_pre", "tiny/blocks.2.hook_resid_pre"
 NULL = Null(np.array([0.5, 0.6, 0.7]), 0.9, 1)
@@ -75,7 +77,7 @@ def test_the_set_of_features_is_that_of_the_saved_query(sae: str, served: Served
     ]
     shown = unescape(served.get("/contrast/medical", sae=sae).text)
     assert all(f'<a href="{row["address"]}">{row["feature"]}</a>' in shown for row in page["together"])
-    assert "Together, on the half that had no part in choosing them: AUROC 0.875" in shown
+    assert "Together, on the half whose labels had no part in choosing them: AUROC 0.875" in shown
 
 
 @pytest.mark.parametrize("sae", [FIRST, SECOND])
@@ -180,6 +182,22 @@ def test_an_sae_of_any_name_is_found_by_its_path(sae: str) -> None:
     assert named_by(path) == sae
 
 
+def test_every_page_says_which_figures_are_to_be_computed_again(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.duckdb"
+    build_tiny_atlas(file)
+    with open_atlas(file) as atlas:
+        atlas.rows("UPDATE sae_contrast SET documents_hash = ?", [STALE])
+        atlas.rows("UPDATE feature_contrast SET q = NULL")
+    with serving(publish(file, tmp_path / "site").folder) as stale:
+        held = stale.get("/contrast/medical.json").json()
+        assert held["survivors"] == held["funnel"] == []
+        for address in ("/", "/contrast/medical", held["sae_address"], held["candidates"][0]["address"]):
+            page = stale.get(address).text
+            assert "to be computed again" in page
+            assert "do not survive" not in page
+            assert "too few documents to be tested" not in page
+
+
 def test_sets_of_documents_in_words() -> None:
     assert named_sets('["medical"]') == "medical"
     assert named_sets('["a", "b", "c"]') == "a or b or c"
@@ -199,6 +217,7 @@ def evidence(**changed: Any) -> Evidence:
             "documents_control": 60,
             "pairs": 9,
             "stale": 0,
+            "unit": "document",
             "groups_positive": 50,
             "groups_control": 20,
             "length_p": 0.5,
@@ -238,6 +257,10 @@ def test_all_that_speaks_for_a_contrast_is_said() -> None:
         ({"contrast": {"length_p": 0.001}}, "among documents of like length feature 7 has an AUROC of 0.880"),
         ({"weakest": {"fires": 2, "auroc": 0.625}}, "weakest against law (AUROC 0.625, firing in 2 of 5 documents)"),
         ({"contrast": {"stale": 1}}, "It is to be computed again"),
+        (
+            {"contrast": {"stale": 1}, "found": {"favour_positive": 0}, "survivors": {"at_q": 0}, "null": None},
+            "It is to be computed again",
+        ),
         ({"contrast": {"pairs": 0}}, "may differ in length, syntax or punctuation"),
         ({"contrast": {"documents_control": 12}}, "One side has 12 documents only"),
         ({"null": None}, "What chance alone would find is not computed"),

@@ -440,7 +440,8 @@ def contrast(diseases: Any) -> Any:
         ({"terms": 6, "terms_in_all": 6, "term_coverage": 1.0}, "for", "for 6 of 6 terms"),
         ({"terms": 1, "terms_in_all": 6, "term_coverage": 0.17}, "against", "for 1 of 6 terms"),
         ({"top_token_share": 0.9, "top_token": " ring"}, "against", "on one token, “ring”"),
-        ({"top_token_share": 0.1, "top_token": " ring"}, "for", "not about one word"),
+        ({"top_token_share": 0.1, "top_token": " ring"}, "for", "No one token has most"),
+        ({"stale": 1, "q": None}, "against", "to be computed again"),
     ],
 )
 def test_evidence_is_weighed(changes: dict[str, Any], side: str, words: str, contrast: Any) -> None:
