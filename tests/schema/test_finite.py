@@ -135,10 +135,8 @@ def test_what_remains_is_an_atlas_without_the_sae(both: Path, built: Path) -> No
 def test_a_removal_that_is_killed_is_finished_by_the_same_command(both: Path) -> None:
     """Killed as soon as its transaction has begun, or let through."""
     remove = [sys.executable, "-m", "atlas", "remove", str(both), "--sae", "tiny/blocks.0.hook_resid_pre"]
-    script = "import os, signal, sys; from schema import naming; "
-    script += (
-        "from ingest import sae_removal; sae_removal.name_saes = lambda atlas: os.kill(os.getpid(), signal.SIGKILL); "
-    )
+    script = "import os, signal, sys; from ingest.jobs import remove_sae; "
+    script += "remove_sae.name_saes = lambda atlas: os.kill(os.getpid(), signal.SIGKILL); "
     script += "from atlas.cli.main import cli; cli(sys.argv[1:])"
     killed = subprocess.run(
         [sys.executable, "-c", script, *remove[3:]], capture_output=True, check=False, env=os.environ
@@ -154,7 +152,7 @@ def test_a_removal_that_is_killed_is_finished_by_the_same_command(both: Path) ->
 SPOILT = {
     "a feature's logit weights": "UPDATE feature SET logit_mean = 'nan' WHERE sae = 1 AND feature = 5",
     "an activation": "UPDATE activation SET activation = 'inf' WHERE sae = 1 AND feature = 5",
-    "a sum": "UPDATE feature_corpus SET std = 'nan' WHERE sae = 1",
+    "an activation on BOS": "UPDATE bos_activation SET activation = 'inf' WHERE sae = 1",
 }
 
 
@@ -179,6 +177,15 @@ def test_a_file_that_holds_such_rows_says_what_to_do(
     assert CliRunner().invoke(cli, mended_by.split()[1:]).exit_code == 0
     publish(path, tmp_path / "site")
     assert CliRunner().invoke(cli, ["verify", str(path)]).exit_code == 0
+
+
+def test_a_moment_that_is_none_is_made_anew_by_the_migration(built: Path, tmp_path: Path) -> None:
+    path = tmp_path / "old.duckdb"
+    build_older_atlas(built / "with.duckdb", path, version=2)
+    with duckdb.connect(str(path)) as file:
+        file.execute("UPDATE feature_corpus SET std = 'nan' WHERE sae = 1")
+    with open_atlas(path) as atlas:
+        assert not [finding for finding in verify(atlas) if finding.violations]
 
 
 def test_what_cannot_be_summed_says_what_to_do(both: Path, pocket: Pocket) -> None:
