@@ -36,6 +36,8 @@ def found_together(atlas: Atlas, name: str) -> list[str]:
             set_auroc_low,
             set_auroc_high,
             set_accuracy,
+            GREATEST(documents_positive - discovery_positive, documents_control - discovery_control)
+              / (documents_positive - discovery_positive + documents_control - discovery_control) AS larger_side,
             (
               SELECT list(feature ORDER BY rank)
               FROM contrast_set
@@ -64,7 +66,8 @@ def _together(row: dict[str, Any]) -> str:
         return f"{told} tell the sides apart on the discovery half"
     return (
         f"{told}: on the confirmation half AUROC {row['set_auroc']:.3f} "
-        f"({row['set_auroc_low']:.3f} to {row['set_auroc_high']:.3f}), right in {row['set_accuracy']:.0%} of documents"
+        f"({row['set_auroc_low']:.3f} to {row['set_auroc_high']:.3f}), right in {row['set_accuracy']:.0%} of documents "
+        f"(calling all the larger side's: {row['larger_side']:.0%})"
     )
 
 

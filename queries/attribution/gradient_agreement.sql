@@ -1,5 +1,5 @@
 -- title: Do gradients agree with Shapley values?
--- description: Spearman's rank correlation of two cheap attributions, activation x gradient and integrated gradients, with the Shapley values of the same players, an explanation a row, the worst first. Where it is low, the prediction is not linear in its features.
+-- description: Spearman's rank correlation of two cheap attributions, activation x gradient and integrated gradients, with the Shapley values of the same players, an explanation a row, the worst first. Where it is low, the prediction is not linear in its features, or the Shapley values are uncertain.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
 -- param limit: INTEGER = 40  -- most rows shown

@@ -122,7 +122,14 @@ def _what(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "sae_address": sae_address(datasette, about["sae_name"]),
         "saes": [{"name": name, "address": contrast_address(datasette, about["name"], name)} for name in contrast.saes],
         **{name: about[name] for name in _COUNTS},
+        "accuracy_by_chance": _by_chance(about),
     }
+
+
+def _by_chance(about: Row) -> float | None:
+    """The accuracy of calling every confirmation document the larger side's."""
+    sides = [about[f"documents_{side}"] - about[f"discovery_{side}"] for side in ("positive", "control")]
+    return max(sides) / sum(sides) if sum(sides) else None
 
 
 _COUNTS = (

@@ -33,8 +33,8 @@ chart = drawing(CHARTS)
 
 SORTED_BY = {"skewness": "logit_skewness", "kurtosis": "logit_kurtosis", "sparsity": "log_sparsity"}
 CAPTIONS = {
-    "skewness": "To the right of zero a feature raises a few tokens far more than it lowers any.",
-    "kurtosis": "High where a few tokens get nearly all of the weight.",
+    "skewness": "To the right of zero a feature raises a few tokens further than it lowers any.",
+    "kurtosis": "High where a few tokens get far more weight than the others.",
     "sparsity": "How often each feature fired in training, as the SAE's own files say.",
 }
 QUERIES = ("skewness_list", "logit_extremes", "dead_features", "densest_features", "specific_to_domain", "hypothesis")

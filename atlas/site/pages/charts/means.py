@@ -48,7 +48,7 @@ def tell_means(means: Means) -> str:
     if means.best:
         first = means.best[0]
         said += (
-            f" The best by AUROC is feature {means.features[first]} ({means.auroc[first]:.3f}): "
+            f" The first candidate is feature {means.features[first]} (AUROC {means.auroc[first]:.3f}): "
             f"{means.positive[first]:.3g} against {means.control[first]:.3g}."
         )
     return said
@@ -83,7 +83,7 @@ def draw_means(means: Means, style: Style) -> bytes:
         edgecolors=theme.ink,
         linewidths=0.8,
         zorder=4,
-        label="best by AUROC",
+        label="first candidates",
     )
     marked = np.column_stack([control, positive])
     _label(axes, style, marked[best], means.labels, marked[printed])
@@ -115,7 +115,7 @@ def _prepare(axes: Any, style: Style, low: float, high: float) -> None:
 def _label(
     axes: Any, style: Style, points: NDArray[np.float64], labels: Sequence[str], others: NDArray[np.float64]
 ) -> None:
-    """Names beside the best features, as many as find room."""
+    """Names beside the first candidates, as many as find room."""
     texts = [shortened(text, 14 if style.narrow else 24) for text in labels]
     places = in_pixels(axes, points)
     for found in place(places, texts, room(axes), in_pixels(axes, others)):

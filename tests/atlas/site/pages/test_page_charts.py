@@ -133,7 +133,7 @@ def test_words_say_what_the_means_are() -> None:
     above = int((means().positive > means().control).sum())
     assert f"{above} lie above the diagonal, 2 fire on medical alone" in said
     assert "Rings mark the 3 that" in said
-    assert "feature 0 (0.938): 4 against 0." in said
+    assert "The first candidate is feature 0 (AUROC 0.938): 4 against 0." in said
 
 
 def test_words_say_how_a_moment_is_spread() -> None:

@@ -77,6 +77,8 @@ def test_the_set_of_features_is_that_of_the_saved_query(sae: str, served: Served
     ]
     shown = unescape(served.get("/contrast/medical", sae=sae).text)
     assert all(f'<a href="{row["address"]}">{row["feature"]}</a>' in shown for row in page["together"])
+    later = [page[f"documents_{side}"] - page[f"discovery_{side}"] for side in ("positive", "control")]
+    assert f"(calling all the larger side's: {max(later) / sum(later):.3f})" in shown
     assert "Together, on the half whose labels had no part in choosing them: AUROC 0.875" in shown
 
 
