@@ -28,7 +28,7 @@ atlas: $(READY)
 	$(BIN)/atlas evaluate $(ATLAS) --corpus medical
 	$(BIN)/atlas publish $(ATLAS) $(SITE)
 	@echo
-	@echo "The ten best candidates for a medical feature of the embedded model:"
+	@echo "The first ten candidates for a medical feature of the embedded model:"
 	$(BIN)/atlas query $(ATLAS) candidates -p limit=10 -c feature,auroc_confirmed,lift,q,top_tokens,example
 
 serve: $(READY)

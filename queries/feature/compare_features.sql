@@ -77,6 +77,7 @@ by_contrast AS (
         f.side,
         fc.*,
         k.name,
+        CASE WHEN k.unit = 'window' THEN ', in one window of each' ELSE '' END AS compared,
         sc.documents_positive,
         sc.documents_control
     FROM pair AS f
@@ -139,11 +140,11 @@ fact(side, place, part, number, section, fact, value, text) AS (
     FROM by_contrast AS c
     UNION ALL
     SELECT c.side, 5, c.contrast, 3, 'contrast ' || c.name, 'fires_positive', c.fires_positive,
-        'of ' || c.documents_positive
+        'of ' || c.documents_positive || c.compared
     FROM by_contrast AS c
     UNION ALL
     SELECT c.side, 5, c.contrast, 4, 'contrast ' || c.name, 'fires_control', c.fires_control,
-        'of ' || c.documents_control
+        'of ' || c.documents_control || c.compared
     FROM by_contrast AS c
     UNION ALL
     SELECT c.side, 5, c.contrast, 5, 'contrast ' || c.name, 'mean_difference', c.mean_difference, NULL

@@ -1,5 +1,5 @@
 -- title: Features that write in nearly the same direction
--- description: The features of the same SAE whose decoder directions are nearest to a given one's, by cosine, with the tokens that they raise. Near 1 they say the same; near 0 they have nothing to do with each other.
+-- description: The features of the same SAE whose decoder directions are nearest to a given one's, by cosine, with the tokens that they raise. Near 1 they write the same; near 0 neither writes along the other.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
