@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import JSON, Float, ForeignKeyConstraint, String, Table
+from sqlalchemy import JSON, ForeignKeyConstraint, String, Table
 
 from atlas.publish.rows import json_without_nul, without_nul
 from atlas.publish.tables import every_table
@@ -75,12 +75,10 @@ def _write_table(connection: duckdb.DuckDBPyConnection, table: Table) -> TableDe
 
 
 def _expressions(table: Table) -> str:
-    """The columns as they are, but for what pages cannot show: a NUL becomes visible, NaN becomes NULL."""
+    """The columns as they are, but for what pages cannot show: a NUL becomes visible."""
     expressions = []
     for column in schema_metadata.tables[table.name].columns:
-        if isinstance(column.type, Float) and column.nullable:
-            expressions.append(f"CASE WHEN NOT isnan({column.name}) THEN {column.name} END AS {column.name}")
-        elif isinstance(column.type, String):
+        if isinstance(column.type, String):
             expressions.append(f"{without_nul(column.name)} AS {column.name}")
         elif isinstance(column.type, JSON):
             expressions.append(f"CAST({json_without_nul(column.name)} AS JSON) AS {column.name}")

@@ -221,7 +221,7 @@ def test_full_text_search(table: str, words: str, expected: str, database: sqlit
 def test_values_sqlite_spells_otherwise(atlas: Path, site: Path) -> None:
     with open_atlas(atlas) as opened, opened.transaction():
         opened.duckdb.execute("UPDATE bos_activation SET activation = 0.1 WHERE sae = 0")
-        opened.duckdb.execute("UPDATE feature_corpus SET skewness = 'nan' WHERE sae = 0")
+        opened.duckdb.execute("UPDATE feature_corpus SET skewness = NULL WHERE sae = 0")
         opened.duckdb.execute("UPDATE vocabulary SET text = 'a' || chr(0) || 'b' WHERE token_id = 1")
         spelled = json.dumps([["\0", 1.0], ["a\0\0", 0.5], ["\\u0000", 0.4], ["\\\0", 0.3]])
         opened.duckdb.execute("UPDATE feature SET top_logits = ?", [spelled])

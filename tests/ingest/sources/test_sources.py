@@ -66,7 +66,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
 
 def test_the_public_names_are_these() -> None:
-    assert ingest.sources.__all__ == ["Document", "Skipped", "read_documents", "source_stem"]
+    assert ingest.sources.__all__ == ["Document", "Skipped", "read_documents", "source_place", "source_stem"]
 
 
 # Documents
