@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = """
-    --kills 20 --stops 4 --steps 3 --disks 2 --memory 3 --inputs 300 --copies 0 --lines 0 --halves 0
+    --kills 20 --stops 4 --steps 3 --disks 2 --memory 3 --inputs 300 --copies 0 --lines 0 --halves 0 --discoveries 0
     --kill ingest contrast schedule publish --squeeze ingest --seed 2
 """
 
@@ -83,6 +83,6 @@ def test_one_line_says_what_was_tried(done: subprocess.CompletedProcess[str], re
     folders = sum("folders" in report for report in reports)
     assert done.stderr.splitlines()[-1] == (
         f"20 kills, 4 stops, 12 stops at a step, 2 full disks, {folders} read-only folders, 3 memory limits, "
-        "300 bad inputs, 0 live backups: 0 faults"
+        "300 bad inputs, 0 live backups, 0 due times, 0 relabellings: 0 faults"
     )
     assert done.returncode == 0
