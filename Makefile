@@ -2,7 +2,8 @@
 # make serve   serve what `make atlas` published
 # make test    everything that is checked
 # make test-next  the database of activations on the newest alpha of Datasette 1.0
-# make bench   speed and memory, each against the obvious way
+# make test-ray   the engine for many machines, on two nodes of this one; installs Ray
+# make bench   speed and memory, each against the obvious way, into tests/bench/RESULTS.md
 # make faults  kills, full and read-only disks, little memory, bad input, cron lines, by the hundred and thousand (about an hour)
 PYTHON ?= python3
 VENV   := .venv
@@ -16,7 +17,7 @@ SITE   := site
 PAGES  := README.md atlas/README.md queries/README.md schema/README.md
 EXPLAINED := --documents medical --documents control
 
-.PHONY: atlas serve test test-next bench faults lint readme fix clean
+.PHONY: atlas serve test test-next test-ray bench faults lint readme fix clean
 
 atlas: $(READY)
 	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
@@ -25,26 +26,41 @@ atlas: $(READY)
 	$(BIN)/atlas explain token $(ATLAS) --documents medical --limit 8 --study
 	$(BIN)/atlas explain feature $(ATLAS) $(EXPLAINED) --contrast medical --best 10
 	$(BIN)/atlas explain logit $(ATLAS) $(EXPLAINED) --contrast medical --best 5 --pairs 16
+	$(BIN)/atlas circuit patch $(ATLAS) --clean medical --corrupted control --contrast medical --best 1 --limit 12
+	$(BIN)/atlas circuit direct $(ATLAS) --documents medical --contrast medical --best 1
+	$(BIN)/atlas circuit attention $(ATLAS) --contrast medical
+	$(BIN)/atlas circuit steer $(ATLAS) --documents medical --contrast medical --best 1 --limit 16 --words-of medical --generate 12
+	$(BIN)/atlas circuit ablate $(ATLAS) --contrast medical --best 3 --positive medical --control control
 	$(BIN)/atlas evaluate $(ATLAS) --corpus medical
+	$(BIN)/atlas neighbours $(ATLAS)
+	$(BIN)/atlas cluster $(ATLAS) --by decoder --by jaccard
+	$(BIN)/atlas label make $(ATLAS)
+	$(BIN)/atlas label score $(ATLAS)
+	$(BIN)/atlas ingest $(ATLAS) bundled:medical --sae pocket/blocks.1.hook_resid_pre
+	$(BIN)/atlas circuit graph $(ATLAS) --documents medical --contrast medical --best 1 --limit 4
 	$(BIN)/atlas publish $(ATLAS) $(SITE)
 	@echo
 	@echo "The first ten candidates for a medical feature of the embedded model:"
-	$(BIN)/atlas query $(ATLAS) candidates -p limit=10 -c feature,auroc_confirmed,lift,q,top_tokens,example
+	$(BIN)/atlas query $(ATLAS) candidates -p limit=10 -c feature,auroc_confirmed,lift,q,label,label_auroc,example
+	@echo
+	@echo "What the best of them does to the next token, a dose being its largest activation, beside random features:"
+	$(BIN)/atlas query $(ATLAS) steering_by_dose -c feature,dose,kl,kl_random,mean_kl_rank,words_before,words_after,words_random
 
 serve: $(READY)
 	$(BIN)/atlas serve $(SITE)
 
 test: $(READY) lint
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-next: $(NEXT_READY)
 	$(NEXT)/bin/python -m pytest -p no:cacheprovider tests/atlas/site/duckdb/test_activations_*.py tests/atlas/publish/test_activations_publish.py
 
+test-ray: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'ray[data]'
+	$(BIN)/python -m pytest -p no:cacheprovider -m ray tests/ingest/engines
+
 bench: $(READY)
-	$(BIN)/python -m tests.bench.bench_ingest
-	$(BIN)/python -m tests.bench.bench_contrast
-	$(BIN)/python -m tests.bench.bench_attribution
-	$(BIN)/python -m tests.bench.bench_serve
+	$(BIN)/python -m tests.bench
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults

@@ -4,9 +4,8 @@
     -- param feature: INTEGER  -- zero-based index of the feature
     -- param measure: VARCHAR = 'kurtosis'  -- std|skewness|kurtosis: which moment is ranked
 
-A parameter without a default is required. A default is an SQL literal. The help
-text follows the second `--`; where it begins with words between bars, these are
-the only values allowed.
+A parameter without a default is required. A default is an SQL literal. The help text follows the second `--`; where it
+begins with words between bars, these are the only values allowed.
 """
 
 import math
@@ -15,7 +14,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from queries.tokens import Kind, tokens
 from schema import QueryError
+
+
+def placeholders(sql: str) -> tuple[str, ...]:
+    """The parameters that an SQL text uses, each once, in the order of their first use."""
+    return tuple(dict.fromkeys(token.text[1:] for token in tokens(sql) if token.kind is Kind.PARAMETER))
+
+
+def replace_placeholders(sql: str, replacement: Callable[[str], str]) -> str:
+    """The SQL with each `:name` replaced by `replacement(name)`; literals and comments stay as they are."""
+    return "".join(replacement(token.text[1:]) if token.kind is Kind.PARAMETER else token.text for token in tokens(sql))
+
 
 Value = str | int | float
 

@@ -19,14 +19,14 @@ def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None
         QueryError: no such query or parameter, a value missing or of the wrong type.
         SelectionError: a value names an SAE, feature, corpus, domain or contrast that the atlas does not hold.
     """
-    query = find_query(name)
+    query, named = find_query(name), atlas.address or str(atlas.path)
     bound = bind(query, values or {})
     held = {sql: atlas.duckdb.execute(sql).fetchall() for sql in looked_at(query, bound)}
-    check_selection(query, bound, held, str(atlas.path))
+    check_selection(query, bound, held, named)
     try:
         return atlas.arrow(query.duckdb_sql, bound)
     except duckdb.Error as error:
-        raise QueryError(f"{name} cannot be run on {atlas.path}: {str(error).splitlines()[0]}") from error
+        raise QueryError(f"{name} cannot be run on {named}: {str(error).splitlines()[0]}") from error
 
 
 def bind(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:

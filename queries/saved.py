@@ -8,16 +8,25 @@
 
 `database` says where the published atlas runs it: `atlas` (SQLite, the small
 tables) or `activations` (DuckDB, every table). On an atlas file all of them run.
+
+What several queries say is said once, as a SELECT in `parts/`; a query takes it in by a line of its own:
+
+    WITH chosen AS (
+        -- part: first_sae_asked
+    )
+
+A view could not do that: most of what is said twice reads a parameter.
 """
 
 import difflib
+import re
+import textwrap
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from queries.parameters import Parameter, parse_parameter
-from queries.placeholders import replace_placeholders
+from queries.parameters import Parameter, parse_parameter, replace_placeholders
 from schema import QueryError
 
 GROUPS = {
@@ -25,9 +34,15 @@ GROUPS = {
     "contrast": "Features that tell documents apart",
     "search": "Finding features",
     "feature": "One feature, up close",
+    "labels": "What features are said to mean",
+    "families": "Features that belong together",
     "attribution": "What predictions and activations are owed to",
+    "circuit": "What makes a feature fire, and what it does",
+    "reproduction": "The study, run again",
 }
 DATABASES = ("atlas", "activations")
+PARTS = "parts"
+_PART = re.compile(r"^(?P<indent> *)-- part: (?P<name>\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,7 @@ def parse_query(file: Traversable, group: str) -> SavedQuery:
     """The saved query in an .sql file.
 
     Raises:
-        QueryError: its header is malformed.
+        QueryError: its header is malformed, or it names a part that is not there.
     """
     name = file.name.removesuffix(".sql")
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -106,7 +121,26 @@ def parse_query(file: Traversable, group: str) -> SavedQuery:
     if database not in DATABASES:
         raise QueryError(f"{file.name}: its database is '{database}', not {' or '.join(DATABASES)}")
     parameters = tuple(parse_parameter(line[1]) for line in header[3:])
-    return SavedQuery(name, group, title, description, database, parameters, "\n".join(lines[size:]).strip())
+    sql = with_parts("\n".join(lines[size:]).strip(), file.name)
+    return SavedQuery(name, group, title, description, database, parameters, sql)
+
+
+def with_parts(sql: str, asker: str) -> str:
+    """The SQL with each line that names a part replaced by the part, at the same indent; `asker` is whose SQL it is.
+
+    Raises:
+        QueryError: it names a part that is not there.
+    """
+
+    def _said(match: re.Match[str]) -> str:
+        file = files("queries").joinpath(PARTS, f"{match['name']}.sql")
+        if not file.is_file():
+            raise QueryError(f"{asker}: there is no part '{match['name']}' in queries/{PARTS}")
+        lines = file.read_text(encoding="utf-8").splitlines()
+        select = "\n".join(line for line in lines if not line.startswith("--"))
+        return textwrap.indent(with_parts(select, file.name), match["indent"])
+
+    return _PART.sub(_said, sql)
 
 
 def _sql_files(group: str) -> list[Traversable]:

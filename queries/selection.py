@@ -22,7 +22,7 @@ LONGEST_NAME = 200
 NOTHING: tuple[Value, ...] = ("", -1)
 """Defaults that name nothing: the query chooses."""
 EVERY = "empty: all of them"
-"""What the help of a parameter says whose default is every SAE, not the first."""
+"""What the help of a parameter says whose default is every SAE, not one."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,16 @@ CONTRAST = Kind(
     "SELECT name FROM contrast ORDER BY contrast",
     "compute one: atlas contrast ATLAS NAME --positive SET --control SET",
 )
+TARGET = Kind(
+    "contrast with a target",
+    "SELECT name FROM association WHERE kind = 'target' ORDER BY association",
+    "compute one: atlas contrast ATLAS NAME --target FIELD",
+)
+CLASSES = Kind(
+    "contrast of classes",
+    "SELECT name FROM association WHERE kind = 'classes' ORDER BY association",
+    "compute one: atlas contrast ATLAS NAME --class SET --class SET",
+)
 EXPLANATION = Kind(
     "explanation",
     "SELECT explanation FROM explanation ORDER BY explanation",
@@ -58,9 +68,16 @@ KINDS = {
     "other_corpus": CORPUS,
     "domain": DOMAIN,
     "contrast": CONTRAST,
+    "target": TARGET,
+    "classes": CLASSES,
     "explanation": EXPLANATION,
 }
-SIZES = "SELECT label, pinned, d_sae FROM sae ORDER BY ordinal"
+SIZES = """
+    SELECT label, pinned, d_sae
+    FROM sae
+    LEFT JOIN (SELECT sae, SUM(documents) AS documents FROM sae_corpus GROUP BY sae) AS r USING (sae)
+    ORDER BY COALESCE(documents, 0) DESC, ordinal
+"""
 FEATURES_OF = {"feature": ("sae",), "other_feature": ("other_sae", "sae")}
 
 
@@ -107,7 +124,7 @@ def _check_name(kind: Kind, name: str, spellings: Sequence[Sequence[Any]], atlas
 
 
 def _sizes(saes: Sequence[Sequence[Any]], name: str, every: bool) -> list[tuple[str, int]]:
-    """The SAEs that an index may belong to, each with its features: the named one; without a name all, or the first."""
+    """The SAEs that an index may belong to, each with its features: the named one; without a name all, or one."""
     found = [(str(label), int(d_sae)) for label, pinned, d_sae in saes if name in ("", label, pinned)]
     return found if every else found[:1]
 

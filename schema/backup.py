@@ -21,12 +21,14 @@ from pathlib import Path
 
 import duckdb
 
+from schema.atlas_file import check_path
 from schema.copying import draft_for, put, read_through
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
 from schema.file_names import is_utf8, shown
 from schema.gate import standing_still
 from schema.migrations import VERSION, file_version
-from schema.store import check_path, open_atlas
+from schema.spill import connected
+from schema.store import open_atlas
 from schema.verify import verify
 
 PARTS = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
@@ -148,14 +150,14 @@ def _settle(draft: Path, atlas: Path) -> int:
     Raises:
         AtlasDamagedError: the atlas is no atlas, or broken.
     """
-    with duckdb.connect(str(draft)) as file:
+    with connected(draft) as file:
 
-        def run(sql: str) -> list[tuple[object, ...]]:
+        def _run(sql: str) -> list[tuple[object, ...]]:
             return file.execute(sql).fetchall()
 
-        version = file_version(run, atlas)
-        rows = read_through(run, str(run("SELECT current_database()")[0][0]))
-        run("CHECKPOINT")
+        version = file_version(_run, atlas)
+        rows = read_through(_run, str(_run("SELECT current_database()")[0][0]))
+        _run("CHECKPOINT")
     broken = _broken(draft) if version == VERSION else []
     if broken:
         raise AtlasDamagedError(

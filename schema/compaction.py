@@ -6,7 +6,6 @@ write-ahead log is emptied before: left beside the new file, it would be taken f
 """
 
 import shutil
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from schema.copying import copy_database, draft_for, put, quoted
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
 from schema.gate import changing
 from schema.locking import held
+from schema.spill import connected
 from schema.store import open_atlas
 
 OLD = "old_file"
@@ -51,7 +51,7 @@ def _compact(path: Path) -> Compacted:
         with changing(path), draft_for(path) as draft:
             _empty_log(path)
             before = path.stat().st_size
-            with closing(duckdb.connect()) as holder:
+            with connected(Path(":memory:"), path) as holder:
                 _write(holder, path, draft)
                 shutil.copymode(path, draft)
                 after = draft.stat().st_size
@@ -65,7 +65,7 @@ def _compact(path: Path) -> Compacted:
 
 
 def _empty_log(path: Path) -> None:
-    with closing(duckdb.connect(str(path))) as file:
+    with connected(path) as file:
         file.execute("CHECKPOINT")
 
 

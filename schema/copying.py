@@ -11,9 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from schema.durable import make_durable
 from schema.errors import AtlasFileError
 from schema.gate import locked
+
+
+def make_durable(path: Path) -> None:
+    """Make a file or folder durable: a name must not reach the disk before what it names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 """Runs a statement to its end on a connection; its rows."""
@@ -80,10 +89,13 @@ def _name_only_if_free(draft: Path, place: Path) -> None:
 def copy_database(run: Run, source: str, draft: Path) -> None:
     """Copy an attached database into a new file, row by row: tables, keys, checks, comments, and rows in their order.
 
+    The new file has blocks of the same size.
+
     Raises:
         AtlasFileError: the copy is not equal to what it was made from.
     """
-    run(f"ATTACH {quoted(str(draft))} AS {NEW}")
+    ((block,),) = run(f"SELECT block_size FROM pragma_database_size() WHERE database_name = {quoted(source)}")
+    run(f"ATTACH {quoted(str(draft))} AS {NEW} (BLOCK_SIZE {block})")
     try:
         run(f'COPY FROM DATABASE "{source}" TO {NEW}')
         differing = [name for name in _tables(run, source) if _content(run, source, name) != _content(run, NEW, name)]

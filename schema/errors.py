@@ -9,6 +9,7 @@
     ├── SourceError             a document source: file, line, format
     ├── ModelError              a language model or SAE that cannot be loaded or used
     ├── ScheduleError           a schedule: its file, keys and values
+    ├── MemoryLimitError        a limit of memory that is too small for what is asked
     ├── SelectionError          a corpus, domain, term, feature or contrast that names nothing
     └── QueryError              a saved query: its name, parameters or values
 
@@ -51,6 +52,10 @@ class ModelError(AtlasError):
 
 class ScheduleError(AtlasError):
     """The file of a schedule cannot be read, or says something that cannot be done."""
+
+
+class MemoryLimitError(AtlasError):
+    """A limit of memory leaves too little to work in."""
 
 
 class SelectionError(AtlasError):

@@ -1,15 +1,16 @@
 """Numbers that are not finite: none gets in, but version 2 took them. Where they are, and what takes them out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Float
 
 from schema.tables import metadata
 
-if TYPE_CHECKING:
-    from schema.store import Atlas
+Ask = Callable[[str], Iterable[tuple[Any, ...]]]
+"""From a SELECT to its rows: `Atlas.rows`."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class NotFinite:
     rows: int
 
 
-def not_finite(atlas: "Atlas") -> Iterator[NotFinite]:
+def not_finite(ask: Ask) -> Iterator[NotFinite]:
     """Every table and SAE with such rows."""
     for table in metadata.sorted_tables:
         wrong = " OR ".join(
@@ -31,17 +32,17 @@ def not_finite(atlas: "Atlas") -> Iterator[NotFinite]:
             named = "LEFT JOIN sae USING (sae)" if "sae" in table.columns and table.name != "sae" else ""
             label = "sae.label" if named else "NULL"
             held = f"(FROM {table.name} WHERE {wrong}) AS held"
-            for sae, rows in atlas.rows(f"SELECT {label}, COUNT(*) FROM {held} {named} GROUP BY ALL ORDER BY ALL"):
+            for sae, rows in ask(f"SELECT {label}, COUNT(*) FROM {held} {named} GROUP BY ALL ORDER BY ALL"):
                 if rows:
                     yield NotFinite(table.name, sae, int(rows))
 
 
-def advice(atlas: "Atlas") -> str | None:
+def advice(ask: Ask, path: Path) -> str | None:
     """One line that says which SAEs have such rows and how they go; None where every number is finite."""
-    found = list(not_finite(atlas))
+    found = list(not_finite(ask))
     if not found:
         return None
     saes = dict.fromkeys(each.sae for each in found if each.sae)
-    removed = " and ".join(f"atlas remove {atlas.path} --sae {sae}" for sae in saes)
+    removed = " and ".join(f"atlas remove {path} --sae {sae}" for sae in saes)
     tables = ", ".join(dict.fromkeys(each.table for each in found))
-    return f"{atlas.path} holds NaN or infinity in {tables}; take out what has them: {removed or 'restore a backup'}"
+    return f"{path} holds NaN or infinity in {tables}; take out what has them: {removed or 'restore a backup'}"

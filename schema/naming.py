@@ -3,6 +3,10 @@
 `sae.label` and `sae.ordinal` follow from the other rows, so whoever adds or removes an SAE names all of them again.
 """
 
+import difflib
+from collections.abc import Iterable
+
+from schema.errors import SelectionError
 from schema.store import Atlas
 
 NAMED = """
@@ -26,3 +30,35 @@ NAMED = """
 def name_saes(atlas: Atlas) -> None:
     """Give each SAE its label and its place in lists; to be called inside a transaction."""
     atlas.rows(NAMED)
+
+
+def check_features(features: Iterable[int], sae: str, d_sae: int) -> None:
+    """Refuse an index that an SAE of that name and size has not; they count from zero.
+
+    Raises:
+        SelectionError: names the first.
+    """
+    for feature in features:
+        if not 0 <= feature < d_sae:
+            raise SelectionError(f"feature {feature} is not in {sae}; its features are 0 to {d_sae - 1}")
+
+
+def sae_named(atlas: Atlas, spelled: str) -> tuple[int, str]:
+    """The SAE of that name, of several the newest, or of that name and hash: its key, and its name and hash.
+
+    Raises:
+        SelectionError: the atlas holds no such SAE.
+    """
+    known = atlas.rows("SELECT sae, pinned, label FROM sae ORDER BY ordinal")
+    for key, pinned, label in known:
+        if spelled in (label, pinned):
+            return int(key), str(pinned)
+    labels = [str(label) for _, _, label in known]
+    near = difflib.get_close_matches(spelled, labels, n=3)
+    raise SelectionError(
+        f"{atlas.path} has no SAE '{spelled}'; " + (f"did you mean {' or '.join(near)}?" if near else _listed(labels))
+    )
+
+
+def _listed(labels: list[str]) -> str:
+    return f"it has {', '.join(labels)}" if labels else "it holds none"

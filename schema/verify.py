@@ -4,14 +4,19 @@ Each is a question to the file whose answer counts violations.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 
 from schema import tables
 from schema.finite import not_finite
+from schema.memory import grouped_rows
 from schema.migrations import MIGRATIONS
 from schema.store import Atlas
+
+KEYS = 2**31 - 1
+"""Keys of documents and contexts are below, or were written by nobody."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +29,49 @@ class Finding:
 
 def verify(atlas: Atlas) -> Iterator[Finding]:
     """Check every invariant, one after the other."""
-    yield Finding("every migration is applied once, in order", _migrations(atlas))
-    yield Finding("every row that is pointed to exists", sum(_orphans(atlas)))
-    yield Finding("every text has the hash it is known by", _hashes(atlas))
-    yield Finding("every number is finite", sum(found.rows for found in not_finite(atlas)))
-    for name, statement in _statements():
-        yield Finding(name, int(atlas.rows(statement)[0][0]))
+    for invariant, violations in invariants().items():
+        yield Finding(invariant, violations(atlas))
+
+
+def invariants() -> dict[str, Callable[[Atlas], int]]:
+    """Each invariant, and what counts the rows that violate it."""
+    return {
+        "every migration is applied once, in order": _migrations,
+        "every row that is pointed to exists": lambda atlas: sum(_orphans(atlas)),
+        "every text has the hash it is known by": _hashes,
+        "every number is finite": lambda atlas: sum(found.rows for found in not_finite(atlas.rows)),
+        **{name: partial(_counted, statement) for name, statement in _statements()},
+    }
+
+
+def _counted(statement: str, atlas: Atlas) -> int:
+    """The violations, added up over ranges of contexts or of documents where the statement asks for them."""
+    subject = next((name for name in ("context", "document") if f"$first_{name}" in statement), None)
+    if subject is None:
+        return int(atlas.rows(statement)[0][0])
+    bounds = (dict(zip((f"first_{subject}", f"last_{subject}"), ends, strict=True)) for ends in _ranges(atlas, subject))
+    return sum(int(atlas.rows(statement, ends)[0][0]) for ends in bounds)
+
+
+def _ranges(atlas: Atlas, subject: str) -> Iterator[tuple[int, int]]:
+    """Ranges of keys that cover every number, in each no more activations than memory groups at a time, or about so."""
+    ((rows, first, last, room),) = atlas.rows(
+        f"""
+        SELECT
+          (SELECT COUNT(*) FROM activation),
+          (SELECT COALESCE(MIN({subject}), 0) FROM {subject}),
+          (SELECT COALESCE(MAX({subject}), 0) FROM {subject}),
+          current_setting('memory_limit')
+        """
+    )
+    step = max(1, (last - first + 1) * grouped_rows(room) // max(1, rows))
+    starts = [-KEYS, *range(first + step, last + 1, step)]
+    yield from zip(starts, [start - 1 for start in starts[1:]] + [KEYS], strict=True)
 
 
 def _migrations(atlas: Atlas) -> int:
     applied = atlas.rows("SELECT migration, name FROM migration ORDER BY migration")
-    known = [(number, module.__name__.rpartition(".")[2]) for number, module in enumerate(MIGRATIONS, start=1)]
+    known = [(number, migration.name) for number, migration in enumerate(MIGRATIONS, start=1)]
     return abs(len(known) - len(applied)) + sum(a != b for a, b in zip(applied, known, strict=False))
 
 
@@ -46,10 +83,11 @@ def _orphans(atlas: Atlas) -> Iterator[int]:
             if target is None or (table.name == target):
                 continue
             columns = "sae, feature" if target == "feature" else column.name
+            there = target if target == "feature" else f"(SELECT {target} AS {column.name} FROM {target})"
             sql = f"""
                 SELECT COUNT(*)
                 FROM (SELECT DISTINCT {columns} FROM {table.name} WHERE {column.name} IS NOT NULL)
-                ANTI JOIN {target} USING ({columns})
+                ANTI JOIN {there} USING ({columns})
             """
             yield int(atlas.rows(sql)[0][0])
 

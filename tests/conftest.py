@@ -1,9 +1,10 @@
 """Fixtures that are made once a session: the embedded model, and a small atlas of the bundled corpora."""
 
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,23 +19,52 @@ os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.envi
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
-    from ingest.models.sae import LoadedSAE
+    from ingest.models.sae import SAE
 
+
+pytest_plugins = ["tests.temporary_files"]
+
+LONGEST = (
+    "tests/test_kills.py",
+    "tests/atlas/site/pages/test_browser.py",
+    "tests/ingest/jobs/test_ingest.py",
+    "tests/atlas/publish/test_publish.py",
+    "tests/atlas/site/live/test_live.py",
+)
+"""Files that begin first, so that no process is left with one of them while the others have nothing to do."""
 
 POCKET_SAES = (f"{POCKET}/{pocket_sae_ids()[0]}", str(parse_sae_name(POCKET)))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, all others in their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+def built_once(folder: Path, build: Callable[[Path], object]) -> Path:
+    """A file, or a folder, that the first process of the session to ask for it builds in a new folder; all read it."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            build(folder)
+            (folder / "built").touch()
+    return folder
+
+
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user may write to; those of pytest are closed to others."""
-    with tempfile.TemporaryDirectory() as name:
+def open_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that every user may write to, above those of pytest, which are closed to others."""
+    above = next(path for path in tmp_path.parents if path.stat().st_mode & 0o001)
+    with tempfile.TemporaryDirectory(dir=above) as name:
         path = Path(name).resolve()
         path.chmod(0o777)
         yield path
 
 
 @pytest.fixture(scope="session")
-def pocket() -> "tuple[LanguageModel, list[LoadedSAE]]":
+def pocket() -> "tuple[LanguageModel, list[SAE]]":
     """The embedded model, its earliest SAE and its default one."""
     from ingest.models.matching import load_together
 
@@ -42,13 +72,28 @@ def pocket() -> "tuple[LanguageModel, list[LoadedSAE]]":
 
 
 @pytest.fixture(scope="session")
-def bundled_atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An atlas of the bundled corpora through the default SAE; to be read, or copied before it is changed."""
-    from ingest.jobs.ingest import IngestRequest, ingest
+def embedder_folder(shared_folder: Path) -> Path:
+    """A small sentence-embedding model of random weights; to be read."""
 
-    path = tmp_path_factory.mktemp("bundled") / "atlas.duckdb"
-    ingest(IngestRequest(path, ("bundled:medical", "bundled:control")))
-    return path
+    def build(folder: Path) -> None:
+        from tests.made.tiny_embedder import build_tiny_embedder
+
+        build_tiny_embedder(folder / "embedder")
+
+    return built_once(shared_folder / "embedder", build) / "embedder"
+
+
+@pytest.fixture(scope="session")
+def bundled_atlas(shared_folder: Path) -> Path:
+    """An atlas of the bundled corpora through the default SAE; to be read, or copied before it is changed."""
+
+    def build(folder: Path) -> None:
+        from ingest.jobs.ingest import IngestRequest, ingest
+        from tests.temporary_files import small_blocks
+
+        ingest(IngestRequest(small_blocks(folder / "atlas.duckdb"), ("bundled:medical", "bundled:control")))
+
+    return built_once(shared_folder / "bundled", build) / "atlas.duckdb"
 
 
 @pytest.fixture
@@ -58,13 +103,16 @@ def atlas_copy(bundled_atlas: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_built(shared_folder: Path) -> Path:
     """The tiny atlas; to be copied."""
-    from tests.made.tiny_atlas import build_tiny_atlas
 
-    path = tmp_path_factory.mktemp("tiny_built") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return path
+    def build(folder: Path) -> None:
+        from tests.made.tiny_atlas import build_tiny_atlas
+        from tests.temporary_files import small_blocks
+
+        build_tiny_atlas(small_blocks(folder / "tiny.duckdb"))
+
+    return built_once(shared_folder / "tiny", build) / "tiny.duckdb"
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +121,53 @@ def tiny(tiny_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copy(tiny_built, tmp_path_factory.mktemp("tiny")))
 
 
-@pytest.fixture(scope="session")
-def tiny_snapshot(tiny_built: Path) -> Path:
-    """The folder of the published tiny atlas; to be read."""
-    from atlas.publish import publish
+@pytest.fixture
+def tiny_copy(tiny_built: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny atlas, to be changed."""
+    return Path(shutil.copy(tiny_built, tmp_path / "atlas.duckdb"))
 
-    return publish(tiny_built, tiny_built.parent / "site").folder
+
+@pytest.fixture(scope="session")
+def tiny_site(tiny_built: Path, shared_folder: Path) -> Path:
+    """The site of the tiny atlas, which lies beside it; to be read, or copied before it is published to."""
+
+    def build(folder: Path) -> None:
+        from atlas.publish import publish
+
+        publish(tiny_built, folder / "site")
+        os.link(tiny_built, folder / "tiny.duckdb")
+
+    return built_once(shared_folder / "published", build) / "site"
+
+
+@pytest.fixture(scope="session")
+def tiny_snapshot(tiny_site: Path) -> Path:
+    """The folder of the published tiny atlas; to be read."""
+    from atlas.site.serve import current_folder
+
+    return current_folder(tiny_site)
+
+
+@pytest.fixture
+def site_copy(tiny_site: Path, tmp_path: Path) -> Path:
+    """A copy of the site of the published tiny atlas, to be published to."""
+    return Path(shutil.copytree(tiny_site, tmp_path / "site"))
+
+
+@pytest.fixture(scope="session")
+def empty_built(shared_folder: Path) -> Path:
+    """An atlas without a row; to be copied."""
+
+    def build(folder: Path) -> None:
+        from schema import open_atlas
+        from tests.temporary_files import small_blocks
+
+        open_atlas(small_blocks(folder / "atlas.duckdb"), create=True).close()
+
+    return built_once(shared_folder / "empty", build) / "atlas.duckdb"
+
+
+@pytest.fixture
+def empty_atlas(empty_built: Path, tmp_path: Path) -> Path:
+    """A copy of an atlas without a row, to be filled."""
+    return Path(shutil.copy(empty_built, tmp_path / "atlas.duckdb"))

@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = """
-    --kills 20 --stops 4 --steps 3 --disks 2 --memory 3 --inputs 300 --copies 0 --lines 0 --halves 0 --discoveries 0
-    --kill ingest contrast schedule publish --squeeze ingest --seed 2
+    --kills 12 --stops 6 --steps 1 --disks 2 --memory 2 --inputs 300 --copies 0 --lines 0 --halves 0 --discoveries 0
+    --kill ingest contrast label score schedule publish --squeeze ingest --seed 2
 """
 
 
@@ -37,17 +37,17 @@ def faults(reports: list[dict[str, Any]]) -> list[str]:
     return [fault for report in reports for fault in report["faults"]]
 
 
-def test_twenty_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str, Any]]) -> None:
+def test_a_dozen_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str, Any]]) -> None:
     kills = of_suite(reports, "kills")
-    assert [report["workload"] for report in kills] == ["ingest", "contrast", "schedule", "publish"]
-    assert sum(report["kills"] for report in kills) == 20
+    assert [report["workload"] for report in kills] == ["ingest", "contrast", "label", "score", "schedule", "publish"]
+    assert sum(report["kills"] for report in kills) == 12
     assert faults(kills) == []
 
 
 def test_a_stop_leaves_valid_files_and_no_open_run(reports: list[dict[str, Any]]) -> None:
     stops, steps = of_suite(reports, "stops"), of_suite(reports, "steps")
-    assert [report["stops"] for report in stops] == [1, 1, 1, 1]
-    assert [report["steps"] for report in steps] == [3, 3, 3, 3]
+    assert [report["stops"] for report in stops] == [1, 1, 1, 1, 1, 1]
+    assert [report["steps"] for report in steps] == [1, 1, 1, 1, 1, 1]
     assert all(report["of"] > 1000 for report in steps)
     assert faults(stops) + faults(steps) == []
 
@@ -82,7 +82,7 @@ def test_bad_inputs_are_named_and_harm_nothing(reports: list[dict[str, Any]]) ->
 def test_one_line_says_what_was_tried(done: subprocess.CompletedProcess[str], reports: list[dict[str, Any]]) -> None:
     folders = sum("folders" in report for report in reports)
     assert done.stderr.splitlines()[-1] == (
-        f"20 kills, 4 stops, 12 stops at a step, 2 full disks, {folders} read-only folders, 3 memory limits, "
+        f"12 kills, 6 stops, 6 stops at a step, 2 full disks, {folders} read-only folders, 2 memory limits, "
         "300 bad inputs, 0 live backups, 0 due times, 0 relabellings: 0 faults"
     )
     assert done.returncode == 0

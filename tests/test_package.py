@@ -23,10 +23,13 @@ NEEDED = (
     "schema/migrations/m001_create_tables.sql",
     "schema/verify.sql",
     "queries/contrast/candidates.sql",
+    "queries/parts/first_sae_asked.sql",
+    "ingest/doctor/published/gpt2-small-res-jb.json",
+    "atlas/cli/constraints.txt",
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
@@ -36,9 +39,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def test_the_wheel_holds_data_files_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_holds_data_files_no_tests_and_no_recipe(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert set(NEEDED) <= set(names)
+    assert not [name for name in names if name.startswith("ingest/pocket/recipe/")]
     assert {name.split("/")[0].split("-")[0] for name in names} == {
         "atlas",
         "ingest",
@@ -88,6 +92,7 @@ def test_the_core_works_without_torch(wheel: Path, tiny_built: Path, tmp_path: P
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     commands = (
+        ("doctor",),
         ("query", "a.duckdb", "sae_summary"),
         ("verify", "a.duckdb"),
         ("backup", "a.duckdb", "b.duckdb"),
@@ -98,6 +103,9 @@ def test_the_core_works_without_torch(wheel: Path, tiny_built: Path, tmp_path: P
     for command in commands:
         done = run(*command)
         assert done.returncode == 0, (command, done.stderr)
+        if command == ("doctor",):
+            assert "to run models: pip install 'feature-atlas[model]'" in done.stdout
+            assert "models need more packages; query, publish, serve and verify run" in done.stdout
     code = "import datasette.app as d; d.Datasette(config_dir=next(d.Path('site/snapshots').iterdir()))"
     served = subprocess.run(
         [environment / "bin" / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -107,6 +115,7 @@ def test_the_core_works_without_torch(wheel: Path, tiny_built: Path, tmp_path: P
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "pip install 'feature-atlas[model]'" in done.stderr
+    assert "pip install 'feature-atlas[model]'" in run("doctor", "gpt2-small-res-jb").stderr
 
 
 def _required(lines: Iterable[str]) -> set[str]:
@@ -129,6 +138,14 @@ def _link_distribution(name: str, packages: Path) -> None:
         source, link = Path(str(distribution.locate_file(top))), packages / top
         if top != "__pycache__" and source.exists() and not link.exists():
             link.symlink_to(source)
+
+
+def test_a_clone_holds_the_recipe() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest.pocket.recipe", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--sae-tokens" in done.stdout
 
 
 def test_help_imports_no_torch() -> None:

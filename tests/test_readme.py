@@ -7,8 +7,6 @@ import pandas as pd
 import polars
 import pytest
 
-from tests.made.tiny_atlas import build_tiny_atlas
-
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     *ROOT.glob("*.md"),
@@ -16,11 +14,10 @@ PAGES = [
 ]
 
 
-def test_the_python_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_runs_as_written(tiny_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "queries" / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    build_tiny_atlas(tmp_path / "atlas.duckdb")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tiny_copy.parent)
     names: dict[str, object] = {}
     exec(compile(code, "queries/README.md", "exec"), names)
     rows = names["rows"]

@@ -1,19 +1,19 @@
 """`atlas explain`: Shapley values of tokens and of features."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from atlas.cli.stderr import counted_progress
+from atlas.cli.options import Command, atlas_file, chosen_features, feature_options, prompt_options, reader_options
+from atlas.cli.plots import plot
+from atlas.cli.stderr import progress
 
 if TYPE_CHECKING:
-    from ingest.attribution.request import ExplainRequest, Method, Target
+    from ingest.attribution.answers import Question
+    from ingest.jobs.explain import ExplainResult
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-Command = Callable[..., None]
 
 
 @click.group(context_settings=CONTEXT, short_help="Shapley values of tokens and of features")
@@ -29,18 +29,9 @@ def shared_options(decorated: Command) -> Command:
     """What the three questions have in common: prompts, model, estimator."""
     for option in reversed(
         (
-            click.argument("atlas", type=click.Path(path_type=Path)),
-            click.option(
-                "--documents",
-                multiple=True,
-                metavar="SET",
-                help="Documents to explain, window by window: a corpus, domain=D or term=T; repeatable.",
-            ),
-            click.option("--text", "texts", multiple=True, help="A prompt to explain; repeatable."),
-            click.option("--limit", type=click.IntRange(min=1), help="Explain this many windows of documents at most."),
-            click.option("--sae", default="pocket", show_default=True, help="SAE, which also says which model."),
-            click.option("--model", help="Model that the SAE reads, if not the one it names."),
-            click.option("--device", help="Where the model runs.  [default: cuda if there is one, else cpu]"),
+            atlas_file,
+            prompt_options("Explain this many windows of documents at most."),
+            reader_options("SAE, which also says which model."),
             click.option(
                 "--pairs",
                 type=click.IntRange(min=1),
@@ -54,7 +45,7 @@ def shared_options(decorated: Command) -> Command:
 
 
 def output_options(decorated: Command) -> Command:
-    """Which prediction is explained."""
+    """--target and --output: which prediction is explained, and in which unit."""
     decorated = click.option(
         "--output",
         type=click.Choice(["logit", "log_probability"]),
@@ -69,7 +60,7 @@ def output_options(decorated: Command) -> Command:
 
 
 def token_options(decorated: Command) -> Command:
-    """How tokens are hidden and values estimated."""
+    """--baseline and --estimator: what stands for a hidden token, and how values are found."""
     decorated = click.option(
         "--estimator",
         type=click.Choice(["auto", "exact", "permutation", "partition"]),
@@ -86,23 +77,6 @@ def token_options(decorated: Command) -> Command:
     )(decorated)
 
 
-def feature_options(decorated: Command) -> Command:
-    """Which features are meant."""
-    for option in (
-        click.option(
-            "--best",
-            type=click.IntRange(min=1),
-            default=5,
-            show_default=True,
-            help="How many of the contrast's.",
-        ),
-        click.option("--contrast", help="Take the first candidates of this contrast."),
-        click.option("--feature", "features", type=int, multiple=True, help="Zero-based index; repeatable."),
-    ):
-        decorated = option(decorated)
-    return decorated
-
-
 @command.command("token")
 @shared_options
 @output_options
@@ -113,10 +87,9 @@ def token(target: str | None, output: str, study: bool, **options: Any) -> None:
 
     Where a document names a term, the rank of its tokens is stored too: the study's filter, for any k.
     """
-    from ingest.attribution.request import Target
+    from ingest.attribution.questions import TokenQuestion
 
-    method = replace(_method(options), study=study)
-    _run(_request("token", options, method, Target(target, cast(Any, output))))
+    _explain(TokenQuestion(target, cast(Any, output), baseline=options["baseline"], study=study), options)
 
 
 @command.command("feature")
@@ -129,12 +102,12 @@ def feature(position: int | None, **options: Any) -> None:
 
     Prompts on which no feature fires are passed over, and counted.
     """
-    from ingest.attribution.request import Target
+    from ingest.attribution.questions import FeatureQuestion
 
-    features = _features(options)
+    features = chosen_features(options["atlas"], options)
     if not features:
         raise click.UsageError("name features: --feature 12, or --contrast NAME")
-    _run(_request("feature", options, _method(options), Target(features=features, position=position)))
+    _explain(FeatureQuestion(features, position, options["baseline"]), options)
 
 
 @command.command("logit")
@@ -157,95 +130,49 @@ def logit(position: int | None, target: str | None, output: str, every_position:
 
     The SAE must read the residual stream between blocks (hook_resid_pre or hook_resid_post).
     """
-    from ingest.attribution.request import Target
+    from ingest.attribution.questions import LogitQuestion
 
-    features = _features(options)
+    features = chosen_features(options["atlas"], options)
     if features and position is not None:
         raise click.UsageError("--position and --feature both say where: give one")
-    goal = Target(target, cast(Any, output), features, position, every_position)
-    _run(_request("logit", options, _method(options), goal))
+    goal = LogitQuestion(target, cast(Any, output), features, position, every_position, options["baseline"])
+    _explain(goal, options)
 
 
-@command.command("plot")
-@click.argument("atlas", type=click.Path(path_type=Path))
-@click.argument("explanations", type=int, nargs=-1, required=True, metavar="EXPLANATION...")
-@click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="File to write: .png or .html.")
-@click.option(
-    "--kind",
-    type=click.Choice(["text", "bar", "waterfall", "beeswarm"]),
-    help="shap's plot.  [default: text into .html, waterfall into .png, beeswarm for several]",
-)
-def plot(atlas: Path, explanations: tuple[int, ...], output: Path, kind: str | None) -> None:
-    """Draw stored explanations with shap, into a PNG or HTML file."""
-    from atlas.cli.plots import draw
-    from ingest.attribution.explanations import read_explanation
-    from schema import open_atlas
-
-    chosen = kind or ("text" if output.suffix.lower() == ".html" else "beeswarm" if explanations[1:] else "waterfall")
-    with open_atlas(atlas, read_only=True) as opened:
-        several = [read_explanation(opened, number) for number in explanations]
-    draw(several, cast(Any, chosen), output)
-    click.echo(f"{output}: {chosen} plot of {len(several)} explanation{'s' * (len(several) > 1)}")
-
-
-def _method(options: dict[str, Any]) -> "Method":
-    from ingest.attribution.request import FEATURE_PAIRS, TOKEN_PAIRS, Method
-
-    estimator = options.get("estimator", "auto")
-    pairs = options["pairs"] or (TOKEN_PAIRS if "estimator" in options else FEATURE_PAIRS)
-    return Method(options["baseline"], cast(Any, estimator), pairs, options["seed"])
-
-
-def _request(question: str, options: dict[str, Any], method: "Method", target: "Target") -> "ExplainRequest":
-    from ingest.attribution.request import ExplainRequest
-    from ingest.models.device import choose_device
-
+def _explain(question: "Question[Any]", options: dict[str, Any]) -> None:
+    """Ask a question of the prompts that the options name, and say what came of it."""
     if not options["documents"] and not options["texts"]:
         raise click.UsageError("name prompts: --documents SET or --text 'A prompt'")
-    return ExplainRequest(
-        options["atlas"],
-        cast(Any, question),
-        method,
-        target,
-        options["documents"],
-        options["texts"],
-        options["limit"],
-        options["sae"],
-        options["model"],
-        choose_device(options["device"]),
-    )
+    with progress() as report:
+        from ingest.attribution.shapley import Method
+        from ingest.jobs.explain import ExplainRequest, explain
 
-
-def _features(options: dict[str, Any]) -> tuple[int, ...]:
-    """The features named, then the first candidates of the contrast."""
-    named: tuple[int, ...] = options["features"]
-    if options["contrast"] is None:
-        return named
-    from ingest.models.names import parse_sae_name
-    from queries import run_query
-    from schema import open_atlas
-
-    sae = str(parse_sae_name(options["sae"]))
-    with open_atlas(options["atlas"], read_only=True) as atlas:
-        values = {"contrast": options["contrast"], "sae": sae, "limit": options["best"]}
-        found = run_query(atlas, "candidates", values)["feature"].to_pylist()
-    return tuple(dict.fromkeys([*named, *found]))
-
-
-def _run(request: "ExplainRequest") -> None:
-    with counted_progress("explaining") as report:
-        from ingest.jobs.explain import explain
-
+        request = ExplainRequest(
+            options["atlas"],
+            question,
+            Method(options.get("estimator", "auto"), options["pairs"] or question.pairs, options["seed"]),
+            options["documents"],
+            options["texts"],
+            options["limit"],
+            options["reader"],
+        )
         result = explain(request, report)
+    _tell(request.atlas, result)
+
+
+def _tell(atlas: Path, result: "ExplainResult") -> None:
     if result.silent:
         click.echo(f"{result.silent:,} prompts passed over: nothing there to explain", err=True)
     if result.studied:
-        click.echo(f"{request.atlas}: the study's rule was run on {result.studied:,} prompts")
+        click.echo(f"{atlas}: the study's rule was run on {result.studied:,} prompts")
     elif not result.new:
-        click.echo(f"{request.atlas}: nothing new; all {len(result.known):,} explanations are already in it")
+        click.echo(f"{atlas}: nothing new; all {len(result.known):,} explanations are already in it")
     if not result.new:
         return
     click.echo(
-        f"{request.atlas}: {len(result.new):,} explanations ({result.new[0]} to {result.new[-1]}), "
+        f"{atlas}: {len(result.new):,} explanations ({result.new[0]} to {result.new[-1]}), "
         f"{result.evaluations:,} coalitions in {result.seconds:.1f} s; {len(result.known):,} were already in it"
     )
+
+
+command.add_command(plot)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from atlas.cli.stderr import ingest_progress
+from atlas.cli.options import atlas_file, name, names, reader_options
+from atlas.cli.stderr import progress
 from schema.errors import SourceError
-from schema.file_names import is_utf8
 
 if TYPE_CHECKING:
     from ingest.jobs.ingest import IngestResult
@@ -17,29 +17,14 @@ if TYPE_CHECKING:
 SKIPPED_SHOWN = 20
 
 
-def _name(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """The value; '' is what an unset shell variable gives, and would be taken for no option at all."""
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty; give a name, or leave the option out", ctx, parameter)
-    if value is not None and not is_utf8(value):
-        raise click.BadParameter("it is not UTF-8", ctx, parameter)
-    return value
-
-
 @click.command()
-@click.argument("atlas", type=click.Path(path_type=Path))
+@atlas_file
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option(
-    "--sae",
-    "saes",
-    multiple=True,
-    default=("pocket",),
-    show_default=True,
-    help="SAE: RELEASE/SAE_ID, pocket/HOOK_NAME or a SAELens folder; repeat it for several from one pass.",
+@reader_options(
+    "SAE: RELEASE/SAE_ID, pocket/HOOK_NAME or a SAELens folder; repeat it for several from one pass.", several=True
 )
-@click.option("--model", help="Model that the SAEs read, if not the one they name: a Hugging Face folder or name.")
-@click.option("--corpus", callback=_name, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]")
-@click.option("--domain", callback=_name, help="Domain of the documents, instead of what the source says.")
+@click.option("--corpus", callback=name, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]")
+@click.option("--domain", callback=name, help="Domain of the documents, instead of what the source says.")
 @click.option("--limit", type=click.IntRange(1, 2**31 - 1), help="Stop after this many documents.")
 @click.option(
     "--on-error",
@@ -48,17 +33,29 @@ def _name(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     show_default=True,
     help="What to do with a record that cannot be read.",
 )
-@click.option("--device", help="Where the model runs.  [default: cuda if there is one, else cpu]")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    callback=names,
+    metavar="NAME",
+    help="Field of the records whose numbers are kept, such as year, for atlas contrast --target; repeatable.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where documents are encoded: in this process, or on a Ray cluster (ingest/engines/README.md).",
+)
+@click.option("--ray-address", metavar="ADDRESS", help="The cluster.  [default: RAY_ADDRESS, else this machine]")
+@click.option(
+    "--ray-actors", type=click.IntRange(min=1), help="Replicas of the model.  [default: one a GPU, or a node]"
+)
+@click.option("--ray-shards", metavar="FOLDER", help="Folder or address that all nodes reach.  [default: ATLAS.shards]")
+@click.option("--profile", is_flag=True, help="Say at the end which share of the time each stage took.")
 def command(
-    atlas: Path,
-    sources: tuple[str, ...],
-    saes: tuple[str, ...],
-    model: str | None,
-    corpus: str | None,
-    domain: str | None,
-    limit: int | None,
-    on_error: str,
-    device: str | None,
+    atlas: Path, sources: tuple[str, ...], engine: Literal["local", "ray"], profile: bool, **options: Any
 ) -> None:
     """Encode the documents of each SOURCE and store every activation in ATLAS.
 
@@ -73,22 +70,22 @@ def command(
     document, once all sources have been read. Two files of one name share a
     corpus, but not ids, unless --corpus says so.
     """
-    with ingest_progress() as report:
+    cluster = {option: options.pop(option) for option in list(options) if option.startswith("ray_")}
+    if engine == "local" and (given := [name for name, value in cluster.items() if value is not None]):
+        raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --engine ray")
+    with progress() as report:
+        from ingest.engines.cluster import RayCluster
         from ingest.jobs.ingest import IngestRequest, ingest
-        from ingest.models.device import choose_device
 
-        request = IngestRequest(
-            atlas=atlas,
-            sources=sources,
-            saes=saes,
-            model=model,
-            corpus=corpus,
-            domain=domain,
-            limit=limit,
-            on_error=cast(Literal["stop", "skip"], on_error),
-            device=choose_device(device),
-        )
-        result = ingest(request, report)
+        asked = RayCluster(**{name.removeprefix("ray_"): value for name, value in cluster.items()})
+        result = ingest(IngestRequest(atlas, sources, ray=asked if engine == "ray" else None, **options), report)
+    _tell(atlas, result)
+    if profile:
+        _tell_stages(result)
+
+
+def _tell(atlas: Path, result: "IngestResult") -> None:
+    """Say what came of it; that nothing could be read at all is an error."""
     _tell_skipped(result.skipped)
     if result.skipped and not result.counts.documents and not result.counts.known:
         raise SourceError(f"nothing was read: all of it was skipped; {atlas} holds nothing new")
@@ -115,3 +112,10 @@ def _tell_skipped(skipped: Sequence["Skipped"]) -> None:
     if skipped:
         more = f", of which the first {SKIPPED_SHOWN} are named" if len(skipped) > SKIPPED_SHOWN else ""
         click.echo(f"skipped in all: {len(skipped):,}{more}", err=True)
+
+
+def _tell_stages(result: "IngestResult") -> None:
+    """The share of each stage, and the seconds; what is none of them stands last."""
+    stages = {**result.stages, "other": max(0.0, result.seconds - sum(result.stages.values()))}
+    for stage, seconds in stages.items():
+        click.echo(f"{stage:10}{seconds / (result.seconds or 1):5.0%}{seconds:10.1f} s")

@@ -5,42 +5,53 @@ import difflib
 import importlib
 import logging
 import os
-import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
 import click
 
-from atlas.cli.failures import AGAIN, machine_failure
-from atlas.cli.signals import Terminated, catch_signals, received
+from atlas.cli.failures import Terminated, catch_signals, failed
 from atlas.cli.stderr import log_outcome, set_up_logs
-from schema.errors import AtlasError
 from schema.file_names import is_utf8, shown
 from schema.locking import writing_as
+from schema.memory import DEFAULT_SHARE, limited_to, parse_size
 
 log = logging.getLogger(__name__)
 
 COMMANDS = {
-    "backup": "Copy an atlas, also while it is being written",
-    "compact": "Give back the room that removed rows have left",
-    "contrast": "Compare two sets of documents, feature by feature",
-    "cluster": "Find each feature's nearest neighbours",
-    "evaluate": "Measure what an SAE keeps of a corpus",
-    "explain": "Shapley values of tokens and of features",
-    "ingest": "Encode documents and store every activation",
-    "remove": "Take a corpus or an SAE out",
-    "sae": "List the SAEs that can be named",
-    "publish": "Write an immutable snapshot for Datasette",
-    "query": "Run a saved query, or list them",
-    "schedule": "Keep corpora up to date, unattended",
-    "serve": "Serve a published atlas in the browser",
-    "verify": "Check the invariants of an atlas file",
+    "backup": ("files:backup", "Copy an atlas, also while it is being written"),
+    "circuit": (
+        "circuit:command",
+        "What makes a feature fire, and what it does: patching, direct attribution, graphs, steering",
+    ),
+    "compact": ("files:compact", "Give back the room that removed rows have left"),
+    "contrast": ("contrast:command", "Compare two sets of documents, feature by feature"),
+    "cluster": ("families:cluster", "Group features into clusters, and draw a map"),
+    "doctor": ("doctor:doctor", "Say what can run here, and whether a release is what was published"),
+    "evaluate": ("saes:evaluate", "Measure what an SAE keeps of a corpus"),
+    "explain": ("explain:command", "Shapley values of tokens and of features"),
+    "export": ("exchange:export_", "Write an atlas in the format of another tool"),
+    "find": ("find:command", "Find features by words, a token, a sentence, examples, a feature"),
+    "import": ("exchange:import_", "Read features and windows that others have exported"),
+    "ingest": ("ingest:command", "Encode documents and store every activation"),
+    "label": ("label:command", "Say what features mean, and how far that is borne out"),
+    "lists": ("lists:command", "Lists of features that readers of a site keep"),
+    "match": ("families:match", "Find the same feature in other SAEs"),
+    "neighbours": ("families:neighbours", "Find each feature's nearest neighbours"),
+    "remove": ("files:remove", "Take a corpus or an SAE out"),
+    "reproduce": ("reproduce:command", "Run the study again: as printed, and as corrected"),
+    "sae": ("saes:sae", "List the SAEs that can be named"),
+    "publish": ("web:publish", "Write an immutable snapshot for Datasette"),
+    "quick-list": ("exchange:quick_list", "Print addresses that show features at neuronpedia.org"),
+    "query": ("query:command", "Run a saved query, or list them"),
+    "schedule": ("schedule:command", "Keep corpora up to date, unattended"),
+    "serve": ("web:serve", "Serve a published atlas in the browser"),
+    "verify": ("files:verify", "Check the invariants of an atlas file"),
 }
-
-OWN = ("atlas", "ingest", "queries", "schema")
-EXTRA = "this command needs the packages that run models; install them: pip install 'feature-atlas[model]'"
+"""Each command: its module in `atlas.cli` and what it is called there, and what it does."""
 
 STREAMS = ("stdin", "stdout", "stderr")
 """By their number."""
@@ -57,14 +68,14 @@ class LazyGroup(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"atlas.cli.{cmd_name}")
-        command: click.Command = module.command
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"atlas.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table above, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+            formatter.write_dl([(name, summary) for name, (_, summary) in sorted(COMMANDS.items())])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -86,6 +97,13 @@ def _check_utf8(ctx: click.Context, arguments: Sequence[str]) -> None:
             raise click.UsageError(f"'{shown(argument)}' is not UTF-8; rename the file, or write it in UTF-8", ctx)
 
 
+def _size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    try:
+        return parse_size(value) if value is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="feature-atlas", prog_name="atlas")
 @click.option("-v", "--verbose", is_flag=True, help="Log what is done, to stderr.")
@@ -100,8 +118,15 @@ def _check_utf8(ctx: click.Context, arguments: Sequence[str]) -> None:
     metavar="SECONDS",
     help="Wait that long for an atlas that another process writes.  [default: do not wait]",
 )
+@click.option(
+    "--memory",
+    callback=_size,
+    metavar="SIZE",
+    help="Stay within that much memory, such as 2GB; what does not fit lies beside the atlas meanwhile.  "
+    f"[default: {DEFAULT_SHARE:.0%} of the machine's]",
+)
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, debug: bool, json_logs: bool, wait: float) -> None:
+def cli(ctx: click.Context, verbose: bool, debug: bool, json_logs: bool, wait: float, memory: int | None) -> None:
     """A database of what the features of sparse autoencoders fire on.
 
     ATLAS is always the path of one DuckDB file, such as atlas.duckdb.
@@ -109,6 +134,7 @@ def cli(ctx: click.Context, verbose: bool, debug: bool, json_logs: bool, wait: f
     ctx.obj = {"debug": debug}
     set_up_logs(ctx.invoked_subcommand, verbose=verbose, as_json=json_logs)
     ctx.with_resource(writing_as(f"atlas {ctx.invoked_subcommand}", wait))
+    ctx.with_resource(limited_to(memory))
 
 
 def main() -> None:
@@ -118,7 +144,10 @@ def main() -> None:
         catch_signals()
         code = run()
     except (Terminated, KeyboardInterrupt) as error:  # just before it listens to them itself, or just after
-        code = _failed(error, 0.0) or 0
+        code = failed(error, 0.0) or 0
+    except Exception:  # a fault of the program
+        traceback.print_exc()
+        code = 1
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
@@ -134,49 +163,13 @@ def run() -> int:
     try:
         outcome = cli.main(standalone_mode=False)
     except BaseException as error:
-        code = _failed(error, time.monotonic() - began)
+        code = failed(error, time.monotonic() - began)
         if code is None:
             raise
         return code
     code = outcome if isinstance(outcome, int) else 0
     log_outcome("done" if not code else "failed", code, time.monotonic() - began)
     return code
-
-
-def _failed(error: BaseException, seconds: float) -> int | None:
-    """Tell what ended the command, and give the exit code; None for what should show its traceback."""
-    if isinstance(error, click.ClickException):
-        if not log_outcome(error.format_message(), error.exit_code, seconds):
-            error.show()
-        return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    message, code = _told(error)
-    if message is None or (code == 1 and "--debug" in sys.argv):
-        if log_outcome(f"{type(error).__name__}: {error}", 1, seconds):
-            log.error("a fault of the program", exc_info=error)
-            return 1
-        return None
-    if not log_outcome(message, code, seconds):
-        click.echo(message if code > 1 else f"atlas: {message}", err=True)
-    return code
-
-
-def _told(error: BaseException) -> tuple[str | None, int]:
-    """The one line for an error, and the exit code; no line for a fault of the program."""
-    if isinstance(error, Terminated) or received() == signal.SIGTERM:
-        return f"terminated; {AGAIN}", 143
-    if isinstance(error, click.Abort | KeyboardInterrupt) or received() == signal.SIGINT:
-        return "interrupted; what was committed is kept, and the same command goes on from there", 130
-    if isinstance(error, AtlasError):
-        return str(error), 1
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in OWN:
-        return f"{error.name} is not installed: {EXTRA}", 1
-    failure = machine_failure(error)
-    if failure is None and isinstance(error, OSError):
-        failure = f"{error.filename or 'the output'}: {error.strerror or error}"
-    return failure, 1
 
 
 def _fill_closed_streams() -> None:

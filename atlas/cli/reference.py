@@ -15,7 +15,7 @@ from schema.tables import metadata
 def commands() -> str:
     """A Markdown table of the commands."""
     rows = []
-    for name, summary in sorted(COMMANDS.items()):
+    for name, (_, summary) in sorted(COMMANDS.items()):
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
         rows.append((f"`{_usage(name, command)}`", summary))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ingest.schedule.clock import SystemClock
     from ingest.schedule.config import Job, Schedule
-    from ingest.schedule.running import Runner
+    from ingest.schedule.job_runner import Runner
+    from ingest.schedule.loop import SystemClock
 
 TIMES_SHOWN = 3
 
@@ -31,7 +31,7 @@ def command(config: Path, once: bool, check: bool, names: tuple[str, ...]) -> in
     A job takes in what is new in the sources of a corpus, renews contrasts and
     explanations, and publishes. With --once the exit code is 1 if a job failed.
     """
-    from ingest.schedule.parsing import read_schedule
+    from ingest.schedule.schedule_file import read_schedule
 
     if once and check:
         raise click.UsageError("--once and --check: give one")
@@ -55,7 +55,7 @@ def _check_names(schedule: "Schedule", names: tuple[str, ...]) -> None:
 
 def _check(schedule: "Schedule") -> int:
     """Print the next runs; fail where something that is named is not there."""
-    from ingest.schedule.checking import absences
+    from ingest.schedule.checks import absences
     from schema import ScheduleError
 
     _print_times(schedule)
@@ -70,8 +70,7 @@ def _print_times(schedule: "Schedule") -> None:
     from datetime import UTC, datetime
 
     from ingest.schedule.history import read_pasts
-    from ingest.schedule.loop import next_times
-    from ingest.schedule.planning import Past
+    from ingest.schedule.plan import Past, next_times
     from schema import AtlasError, open_atlas
 
     now, names = datetime.now(UTC), [job.name for job in schedule.jobs]
@@ -96,12 +95,13 @@ def _print_times(schedule: "Schedule") -> None:
 
 def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     """Run the schedule; the exit code: 128 and the signal's number where a job was cut short by one."""
-    from ingest.schedule.checking import absences
+    from ingest.schedule.checks import absences
     from ingest.schedule.loop import only_one, run_forever, run_once
     from schema import ScheduleError
     from schema.locking import writing_as
 
-    logging.getLogger("ingest.schedule").setLevel(logging.INFO)
+    for logger in ("ingest.schedule", "ingest.jobs.reader"):
+        logging.getLogger(logger).setLevel(logging.INFO)
     for line in absences(schedule):
         logging.getLogger("ingest.schedule").warning("%s: %s", schedule.path, line)
     # The schedule itself waits for other writers, and can be stopped while it does.
@@ -127,27 +127,27 @@ def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
 
 
 def _runner(schedule: "Schedule", clock: "SystemClock") -> "Runner":
-    from ingest.schedule.loaded import LoadedReader
-    from ingest.schedule.running import Runner
-    from ingest.schedule.working import Filler
+    from ingest.jobs.reader import KeptReader
+    from ingest.schedule.job_runner import Runner
+    from ingest.schedule.upkeep import Upkeep
 
     def publish(job: "Job") -> None:
         from atlas.publish import publish
-        from atlas.publish.site import KEPT_SNAPSHOTS
+        from atlas.publish.current import KEPT_SNAPSHOTS
 
         if schedule.site is not None:
             outcome = publish(schedule.atlas, schedule.site.folder, schedule.site.keep or KEPT_SNAPSHOTS)
             if outcome.changed:
                 logging.getLogger("ingest.schedule").info("%s: published %s", job.name, outcome.folder)
 
-    return Runner(schedule, Filler(schedule, LoadedReader(schedule.reader)), publish, clock)
+    return Runner(schedule, Upkeep(schedule, KeptReader(schedule.reader)), publish, clock)
 
 
 @contextmanager
 def _stoppable() -> Iterator["SystemClock"]:
     """A clock that the first SIGTERM or SIGINT stops; the second one has its usual effect."""
-    from atlas.cli.signals import taken
-    from ingest.schedule.clock import SystemClock
+    from atlas.cli.failures import taken
+    from ingest.schedule.loop import SystemClock
 
     clock = SystemClock()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -10,13 +10,17 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from ingest.jobs.progress import Progress, Report
 
 PLAIN = "%(levelname)s %(name)s: %(message)s"
 PRINTED = "stderr"
@@ -94,32 +98,21 @@ def log_outcome(message: str, code: int, seconds: float) -> bool:
     return True
 
 
-if TYPE_CHECKING:
-    from ingest.jobs.runs import Counts
-
-
 @contextmanager
-def ingest_progress() -> Iterator[Callable[[str, "Counts"], None]]:
-    """A function to tell the stage and the counts of an ingest to."""
-    console = Console(stderr=True)
+def progress() -> "Iterator[Report]":
+    """A function to tell the progress of a job to, shown on one line of a terminal, and nowhere else."""
+    console, began = Console(stderr=True), time.monotonic()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting")
-        began = time.monotonic()
-
-        def report(stage: str, counts: "Counts") -> None:
-            rate = counts.tokens / max(time.monotonic() - began, 1e-9)
-            found = f"{counts.documents:,} new, {counts.known:,} known, {counts.tokens:,} tokens, {rate:,.0f}/s"
-            progress.update(task, description=f"{stage}: {found}" if counts.documents or counts.known else stage)
-
-        yield report
+    with RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task("starting")
+        yield lambda told: shown.update(task, description=_in_words(told, time.monotonic() - began))
 
 
-@contextmanager
-def counted_progress(what: str, of: str = "prompts") -> Iterator[Callable[[int, int], None]]:
-    """A function to tell how many are done, of how many."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what)
-        yield lambda done, total: progress.update(task, description=f"{what}: {done:,} of {total:,} {of}")
+def _in_words(told: "Progress", seconds: float) -> str:
+    if told.total is not None:
+        return f"{told.stage}: {told.done:,} of {told.total:,} {told.unit}"
+    if not told.done:
+        return told.stage
+    counts, rate = told.counts, told.counts.tokens / max(seconds, 1e-9)
+    found = f"{counts.documents:,} new, {counts.known:,} known, {counts.tokens:,} tokens, {rate:,.0f}/s"
+    return f"{told.stage}: {found}"

@@ -11,7 +11,7 @@ A snapshot opens in `atlas serve SITE`, and in Datasette as it is:
 Each of them serves `activations` too, where this package is installed beside Datasette.
 """
 
-from atlas.publish.site import Publication, read_current, snapshot_folder
+from atlas.publish.current import Publication, read_current, snapshot_folder
 from atlas.publish.snapshot import Outcome, publish
 
 __all__ = ["Outcome", "Publication", "publish", "read_current", "snapshot_folder"]

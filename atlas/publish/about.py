@@ -1,15 +1,33 @@
-"""What a snapshot says about itself: its title, what it was made from, whose text it shows."""
+"""What a snapshot says about itself: its title, what it was made from, whose text it shows, and its fingerprint.
+
+The fingerprint is what it is made from, as one hash: equal fingerprints need no new snapshot.
+"""
 
 from dataclasses import dataclass
-from html import escape
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 
 from atlas.publish.rows import NUL_SHOWN
+from atlas.publish.tables import UNPUBLISHED
 from ingest.models.names import POCKET
-from schema import Atlas
+from queries import saved_queries
+from schema import Atlas, migrations
+from schema.tables import metadata
 
 EMBEDDED_NOTE = (
     "These are results of the embedded model, pocket: a small GPT-2 that needs no network. They show how the atlas "
     "works and say nothing about GPT-2 small; for that, ingest with --sae gpt2-small-res-jb/blocks.8.hook_resid_pre."
+)
+IMPORTED_NOTE = (
+    "Imported, no model ran: what is known of these features is what an export shows. Activations are known in the "
+    "windows that it shows of a feature and nowhere else; shares of tokens, moments and counts here are over all "
+    "windows imported, which were chosen for what fires in them."
+)
+CACHE = "delphi"
+"""The format of imports that have every activation."""
+CACHE_NOTE = (
+    "Imported from a cache of activations, no model ran here: every activation on its sequences is known, and nothing "
+    "of what these features raise, how they read the model, or how well they keep it."
 )
 LICENCES_SHOWN = 6
 
@@ -37,6 +55,7 @@ class About:
     licences: tuple[str, ...]
     instance: dict[str, int]
     longest_text: int
+    imported: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -53,12 +72,9 @@ class About:
         )
         if not self.models:
             return ("Nothing is ingested yet.",)
-        return (summary, EMBEDDED_NOTE) if POCKET in self.models else (summary,)
-
-    @property
-    def html(self) -> str:
-        """The paragraphs as HTML, everything from the atlas escaped."""
-        return "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        embedded = (EMBEDDED_NOTE,) if POCKET in self.models else ()
+        imported = (f"{' and '.join(self.imported)}: {IMPORTED_NOTE}",) if self.imported else ()
+        return (summary, *embedded, *imported)
 
     @property
     def licence(self) -> str:
@@ -82,6 +98,9 @@ def about(atlas: Atlas) -> About:
         ),
         instance=_instance(atlas),
         longest_text=_count(atlas, "SELECT coalesce(max(strlen(text)), 0) FROM document"),
+        imported=_names(
+            atlas, "SELECT label FROM sae JOIN sae_import USING (sae) WHERE format <> 'delphi' ORDER BY ordinal"
+        ),
     )
 
 
@@ -90,7 +109,8 @@ def _instance(atlas: Atlas) -> dict[str, int]:
     features = [int(row[0]) for row in atlas.duckdb.execute(STRIKING_FEATURES).fetchall()]
     if not features:
         return {}
-    return {"feature": features[0], "other_feature": features[-1], "number": features[0]}
+    values = {"feature": features[0], "other_feature": features[-1], "number": features[0]}
+    return values | ({"cluster": 0} if _count(atlas, "SELECT count(*) FROM clustering") else {})
 
 
 def _names(atlas: Atlas, sql: str) -> tuple[str, ...]:
@@ -105,3 +125,30 @@ def _count(atlas: Atlas, sql: str) -> int:
 
 def _counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+DISTRIBUTION = "feature-atlas"
+LOGS = frozenset({"ingest_run", "migration", "scheduled_run"})
+"""A run that changed nothing else is not worth a snapshot; one that did shows in the other tables."""
+
+
+def fingerprint(atlas: Atlas) -> str:
+    """SHA-256, hexadecimal, over the versions, the saved queries and every row that is published.
+
+    Rows are hashed by DuckDB and summed, so their order does not matter; the
+    unpublished tables are what the published ones were computed from.
+    """
+    parts: list[object] = [program_version(), migrations.VERSION, saved_queries()]
+    for table in metadata.sorted_tables:
+        if table.name not in UNPUBLISHED | LOGS:
+            rows = f"SELECT count(*), sum(CAST(hash(row) AS HUGEINT)) FROM {table.name} AS row"
+            parts.append((table.name, *(atlas.duckdb.execute(rows).fetchone() or ())))
+    return sha256("\n".join(map(repr, parts)).encode()).hexdigest()
+
+
+def program_version() -> str:
+    """The installed version of this program."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "(version unknown)"

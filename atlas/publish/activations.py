@@ -1,13 +1,17 @@
 """The DuckDB file of a snapshot: every table of the atlas, its rows in the order in which they are read.
 
-Sorted by (sae, feature, context, position), the rows of one feature lie together: reading them
-takes milliseconds in a file of any length, without the index that would cost five times its size.
-The live file is never copied: DuckDB would lose its lock, and the copy its order.
+Sorted by (sae, feature, context, position), the rows of one feature lie together: reading them takes milliseconds in a
+file of any length, without the index that would cost five times its size. The live file is never copied: DuckDB would
+lose its lock, and the copy its order.
+
+A description is written beside it, so that its tables are known without opening it.
 """
 
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
@@ -15,9 +19,71 @@ from sqlalchemy import JSON, ForeignKeyConstraint, String, Table
 
 from atlas.publish.rows import json_without_nul, without_nul
 from atlas.publish.tables import every_table
-from atlas.site.duckdb.shadow import DESCRIPTION, FILE, Description, Reference, TableDescription, write_description
 from schema import Atlas, AtlasError
 from schema.tables import metadata as schema_metadata
+
+PLUGIN = "feature-atlas"
+"""What a snapshot's metadata calls the settings of the plugin that guards it; a site without them is not ours."""
+ACTIVATIONS_PLUGIN = "feature-atlas-activations"
+"""What it calls those of the plugin that serves the DuckDB file."""
+ACTIVATIONS = "activations"
+"""The name of the database, as Datasette serves it."""
+ACTIVATIONS_FILE = f"{ACTIVATIONS}.duckdb"
+DESCRIPTION = f"{ACTIVATIONS}.json"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Columns that name a row of another table, and that table's columns."""
+
+    columns: tuple[str, ...]
+    table: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """A table of the DuckDB file: its rows, its columns with DuckDB's types, its logical key and references."""
+
+    rows: int
+    columns: Mapping[str, str]
+    required: tuple[str, ...]
+    key: tuple[str, ...]
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of the DuckDB file without opening it."""
+
+    fingerprint: str
+    tables: Mapping[str, TableDescription]
+
+
+def write_description(description: Description, path: Path) -> None:
+    """Write it beside the DuckDB file."""
+    path.write_text(json.dumps(asdict(description), indent=2) + "\n", encoding="utf-8")
+
+
+def read_description(path: Path) -> Description:
+    """Read what publishing wrote.
+
+    Raises:
+        AtlasError: there is none, or it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        tables = {name: _table(table) for name, table in content["tables"].items()}
+        return Description(content["fingerprint"], tables)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AtlasError(f"{path} cannot be read ({error}); publish again: atlas publish ATLAS SITE") from error
+
+
+def _table(content: Mapping[str, object]) -> TableDescription:
+    table = TableDescription(**content)  # type: ignore[arg-type]
+    references = tuple(Reference(**each) for each in content["references"])  # type: ignore[attr-defined]
+    return TableDescription(table.rows, table.columns, tuple(table.required), tuple(table.key), references)
+
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +104,11 @@ def write_activations(atlas: Atlas, folder: Path, fingerprint: str) -> dict[str,
     """
     tables = every_table().tables
     try:
-        with _attached(atlas.duckdb, folder / FILE):
+        with _attached(atlas.duckdb, folder / ACTIVATIONS_FILE):
             described = {name: _write_table(atlas.duckdb, tables[name]) for name in sorted(tables)}
+            _write_comments(atlas.duckdb, tables.values())
     except duckdb.IOException as error:
-        raise AtlasError(f"{folder / FILE} cannot be written: {str(error).splitlines()[0]}") from error
+        raise AtlasError(f"{folder / ACTIVATIONS_FILE} cannot be written: {str(error).splitlines()[0]}") from error
     write_description(Description(fingerprint, described), folder / DESCRIPTION)
     return {name: table.rows for name, table in described.items()}
 
@@ -64,9 +131,6 @@ def _write_table(connection: duckdb.DuckDBPyConnection, table: Table) -> TableDe
     connection.execute(
         f"CREATE TABLE {TARGET}.main.{table.name} AS SELECT {_expressions(table)} FROM {table.name} ORDER BY {order}"
     )
-    _comment(connection, f"TABLE {TARGET}.main.{table.name}", table.comment)
-    for column in table.columns:
-        _comment(connection, f"COLUMN {TARGET}.main.{table.name}.{column.name}", column.comment)
     rows = connection.execute(f"SELECT count(*) FROM {TARGET}.main.{table.name}").fetchall()[0][0]
     log.info("%s: %d rows, sorted by %s", table.name, rows, order)
     types = connection.execute(TYPES, {"database": TARGET, "table": table.name}).fetchall()
@@ -85,6 +149,16 @@ def _expressions(table: Table) -> str:
         else:
             expressions.append(column.name)
     return ", ".join(expressions)
+
+
+def _write_comments(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> None:
+    """All in one transaction: each of its own would wait for the disk, and there are hundreds."""
+    connection.execute("BEGIN")
+    for table in tables:
+        _comment(connection, f"TABLE {TARGET}.main.{table.name}", table.comment)
+        for column in table.columns:
+            _comment(connection, f"COLUMN {TARGET}.main.{table.name}.{column.name}", column.comment)
+    connection.execute("COMMIT")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:

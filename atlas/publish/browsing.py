@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from atlas.publish.subsets import EXAMPLE_CORPORA, OTHER_EXAMPLES, STRONGEST_EXAMPLES, TOP_TOKENS
+from atlas.publish.rows import EXAMPLE_CORPORA, OTHER_EXAMPLES, STRONGEST_EXAMPLES, TOP_TOKENS
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ class Browsing:
 
 LONG = {
     "activation": Browsing(note="Sorted as its key says: one feature's rows are found at once, by sae and feature."),
+    "attention_summary": Browsing(note="Sorted as its key says: one document's rows are found at once."),
     "coverage": Browsing(),
     "feature_document": Browsing(note="Sorted as its key says: one feature's rows are found at once."),
+    "shown_window": Browsing(note="Sorted as its key says: one feature's rows are found at once."),
     "token": Browsing(size=100),
 }
 """Tables that only the DuckDB file has."""
@@ -46,7 +48,49 @@ LONG = {
 FACETED_ROWS = 250_000
 
 BROWSING = {
+    "ablation": Browsing(sort_desc="difference", facets=("sae",), indexes=(("sae", "feature"), ("difference",))),
+    "ablation_document": Browsing(facets=("ablation", "side"), indexes=(("document",),)),
+    "ablation_effect": Browsing(
+        sort_desc="rise", facets=("side", "random"), indexes=(("sae", "feature"), ("rise",), ("random",))
+    ),
+    "attention_contrast": Browsing(
+        sort="q", facets=("contrast", "sae", "measure", "layer"), indexes=(("contrast", "sae", "q"),)
+    ),
+    "attention_head": Browsing(facets=("corpus", "layer")),
+    "attention_pair": Browsing(sort_desc="value", facets=("layer", "head")),
+    "direct_attribution": Browsing(
+        sort_desc="pre_activation", label="text", size=20, indexes=(("sae", "feature"), ("document",))
+    ),
+    "direct_part": Browsing(sort_desc="value", facets=("kind", "layer", "head")),
+    "graph": Browsing(
+        sort_desc="clean_value",
+        facets=("method",),
+        label="text",
+        size=20,
+        indexes=(("sae", "feature"), ("document",)),
+    ),
+    "graph_edge": Browsing(sort_desc="weight", indexes=(("graph", "target"),)),
+    "graph_node": Browsing(
+        sort_desc="influence", facets=("kind", "level", "kept"), indexes=(("sae", "feature"), ("graph", "kept"))
+    ),
+    "patch_effect": Browsing(
+        sort_desc="denoised_effect",
+        facets=("kind", "layer", "head"),
+        indexes=(("denoised_effect",), ("sae", "feature")),
+    ),
+    "patch_pair": Browsing(
+        sort_desc="clean_value",
+        facets=("metric",),
+        label="clean_text",
+        size=20,
+        indexes=(("sae", "feature"), ("document",), ("corrupted_document",)),
+    ),
     "bos_activation": Browsing(sort_desc="activation", facets=("sae",), indexes=(("activation",),)),
+    "cluster": Browsing(sort="cluster", facets=("clustering",)),
+    "cluster_contrast": Browsing(sort="q", facets=("contrast", "sae", "clustering"), indexes=(("q",), ("clustering",))),
+    "cluster_token": Browsing(sort_desc="weight", facets=("rank",), indexes=(("weight",), ("token_id",))),
+    "clustering": Browsing(label="measure", facets=("sae", "measure")),
+    "clustering_choice": Browsing(),
     "context": Browsing(size=50, indexes=(("document",),)),
     "contrast": Browsing(label="name"),
     "contrast_set": Browsing(sort="rank", facets=("contrast", "sae"), indexes=(("sae", "feature"),)),
@@ -84,6 +128,18 @@ BROWSING = {
         indexes=(("logit_kurtosis",), ("logit_skewness",), ("logit_std",), ("log_sparsity",)),
     ),
     "feature_attribution": Browsing(facets=("sae",), indexes=(("sae", "feature"),)),
+    "feature_class": Browsing(sort_desc="auroc", facets=("association", "sae", "name"), indexes=(("sae", "feature"),)),
+    "feature_classes": Browsing(
+        sort="place_discovery", facets=("association", "sae", "best_class"), indexes=(("sae", "feature"),)
+    ),
+    "feature_cluster": Browsing(
+        sort_desc="silhouette",
+        facets=("clustering", "cluster"),
+        indexes=(("silhouette",), ("sae", "feature"), ("clustering", "cluster", "silhouette")),
+    ),
+    "feature_coactivation": Browsing(
+        sort_desc="jaccard", facets=("sae",), indexes=(("jaccard",), ("lift",), ("sae", "other_feature"))
+    ),
     "feature_confirmation": Browsing(
         sort="place_discovery",
         facets=("contrast", "sae"),
@@ -111,14 +167,29 @@ BROWSING = {
         hidden=True, note="The table example shows these with their text; the atlas file holds all."
     ),
     "feature_histogram": Browsing(),
+    "feature_label": Browsing(
+        sort="label",
+        facets=("sae", "method", "kind", "source"),
+        label="label",
+        indexes=(("sae", "feature"), ("label",), ("method",), ("kind",), ("source",)),
+    ),
     "feature_lift": Browsing(
         sort_desc="word_lift",
         facets=("contrast", "sae", "part"),
         indexes=(("lift",), ("word_lift",), ("sae", "feature")),
     ),
+    "feature_match": Browsing(
+        sort_desc="correlation",
+        facets=("sae", "other_sae", "measure", "mutual"),
+        indexes=(("correlation",), ("cosine",), ("other_sae", "other_feature")),
+    ),
     "feature_neighbour": Browsing(sort_desc="cosine", facets=("sae",), indexes=(("cosine",), ("sae", "other_feature"))),
+    "feature_opposite": Browsing(sort="cosine", facets=("sae",), indexes=(("cosine",), ("sae", "other_feature"))),
     "feature_pair": Browsing(
         sort_desc="share_higher", facets=("contrast", "sae"), indexes=(("share_higher",), ("sae", "feature"))
+    ),
+    "feature_target": Browsing(
+        sort="place_discovery", facets=("association", "sae", "confirmed"), indexes=(("sae", "feature"),)
     ),
     "feature_token": Browsing(
         indexes=(("token_id",),),
@@ -126,17 +197,47 @@ BROWSING = {
     ),
     "feature_top_token": Browsing(facets=("sae", "rank"), indexes=(("token_id",),)),
     "ingest_run": Browsing(sort_desc="ingest_run", facets=("command", "status"), label="command"),
+    "label_score": Browsing(
+        sort_desc="auroc", facets=("negatives", "judge", "reason"), indexes=(("auroc",), ("negatives", "auroc"))
+    ),
+    "method_revision": Browsing(hidden=True),
     "migration": Browsing(hidden=True),
     "model": Browsing(label="name"),
     "prompt_filter": Browsing(sort="rank", facets=("rank", "study_kept"), indexes=(("rank",),)),
+    "reproduction": Browsing(label="notebook"),
+    "reproduction_fault": Browsing(sort="fault", facets=("shown",), label="name", indexes=(("fault",),)),
+    "reproduction_feature": Browsing(
+        sort_desc="study_difference", facets=("contrast", "sae"), indexes=(("study_difference",), ("sae", "feature"))
+    ),
     "sae": Browsing(label="label", facets=("release", "hook_layer")),
+    "sae_association": Browsing(),
+    "sae_coactivation": Browsing(),
     "sae_contrast": Browsing(),
     "sae_corpus": Browsing(facets=("sae",)),
+    "sae_match": Browsing(),
     "sae_quality": Browsing(sort_desc="explained_variance", facets=("sae",)),
+    "study_moment": Browsing(sort_desc="logit_kurtosis", facets=("sae",), indexes=(("logit_kurtosis",),)),
+    "study_prompt": Browsing(facets=("kept", "names_first"), indexes=(("model",),)),
     "token_attribution": Browsing(size=100),
+    "steering": Browsing(
+        sort_desc="steering",
+        facets=("sae", "kind", "temperature"),
+        label="text",
+        size=20,
+        indexes=(("sae", "feature"), ("document",), ("kind",)),
+    ),
+    "steering_effect": Browsing(
+        sort_desc="kl",
+        facets=("dose", "random"),
+        size=20,
+        indexes=(("sae", "feature"), ("kl",), ("random",), ("dose",)),
+    ),
     "tokenization": Browsing(label="tokenizer"),
     "vocabulary": Browsing(size=50),
 }
+
+
+OF_THE_FILE = frozenset({"migration", "method_revision"})
 
 
 def browsing_in_full(table: str) -> Browsing:
@@ -146,4 +247,4 @@ def browsing_in_full(table: str) -> Browsing:
     """
     if table in LONG:
         return LONG[table]
-    return replace(BROWSING.get(table, Browsing()), note=None, hidden=table == "migration", facets=())
+    return replace(BROWSING.get(table, Browsing()), note=None, hidden=table in OF_THE_FILE, facets=())

@@ -1,11 +1,12 @@
-"""The saved queries as Datasette's canned queries, grouped and explained."""
+"""The saved queries as Datasette's canned queries, grouped; templates explain them and escape what an atlas says."""
 
 from collections.abc import Iterable
-from html import escape
+from functools import cache
 from itertools import groupby
-from urllib.parse import urlencode
 
-from queries import GROUPS, Parameter, SavedQuery, saved_queries
+import jinja2
+
+from queries import GROUPS, SavedQuery, saved_queries
 from schema.tables import metadata as schema_metadata
 
 DATABASE_NAME = "atlas"
@@ -27,11 +28,10 @@ def canned_query(query: SavedQuery, instance: dict[str, int]) -> dict[str, objec
 
     `instance` holds values that mean something in this atlas, for what has no default.
     """
-    explained = f"<p>{escape(query.description)}</p>{_parameter_table(query.parameters)}"
     return {
         "title": query.title,
         "description": query.description,
-        "description_html": explained + _instance(query.parameters, instance),
+        "description_html": rendered("query.html", query=query, instance=_filled_in(query, instance)),
         "hide_sql": True,
         "params": [parameter.name for parameter in query.parameters],
         "sql": query.served_sql,
@@ -40,40 +40,23 @@ def canned_query(query: SavedQuery, instance: dict[str, int]) -> dict[str, objec
 
 def queries_html(queries: Iterable[SavedQuery], database: str = DATABASE_NAME) -> str:
     """The queries by group, each linked and explained; the links hold on / and on the database's page alike."""
-    return "".join(
-        f"<h3>{escape(GROUPS[group])}</h3><ul>{''.join(_entry(query, database) for query in members)}</ul>"
-        for group, members in groupby(queries, key=lambda query: query.group)
-    )
+    by_group = groupby(queries, key=lambda query: query.group)
+    groups = [(GROUPS[group], [(published_name(query), query) for query in members]) for group, members in by_group]
+    return rendered("queries.html", database=database, groups=groups)
 
 
-def _entry(query: SavedQuery, database: str) -> str:
-    link = f'<a href="{database}/{escape(published_name(query))}">{escape(query.title)}</a>'
-    return f"<li>{link}: {escape(query.description)}</li>"
+def _filled_in(query: SavedQuery, instance: dict[str, int]) -> dict[str, int]:
+    """A value for each parameter that must be given, so that the page never starts empty-handed; {} where one lacks."""
+    required = [parameter.name for parameter in query.parameters if parameter.required]
+    return {name: instance[name] for name in required} if instance.keys() >= set(required) else {}
 
 
-def _parameter_table(parameters: tuple[Parameter, ...]) -> str:
-    if not parameters:
-        return ""
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(parameter.name)}</th><td>{escape(_default(parameter))}</td>"
-        f"<td>{escape(parameter.help)}</td></tr>"
-        for parameter in parameters
-    )
-    head = "<thead><tr><th>Parameter</th><th>If left empty</th><th>Meaning</th></tr></thead>"
-    return f"<table class='atlas-parameters'>{head}<tbody>{rows}</tbody></table>"
+def rendered(template: str, **values: object) -> str:
+    """The template of `descriptions` with these values, without blanks around it."""
+    return _environment().get_template(template).render(values).strip()
 
 
-def _default(parameter: Parameter) -> str:
-    if parameter.required:
-        return "must be given"
-    return str(parameter.default) if parameter.default != "" else "–"
-
-
-def _instance(parameters: tuple[Parameter, ...], instance: dict[str, int]) -> str:
-    """A link that fills in what must be given, so that the page never starts empty-handed."""
-    required = [parameter.name for parameter in parameters if parameter.required]
-    if not required or not instance.keys() >= set(required):
-        return ""
-    values = {name: instance[name] for name in required}
-    shown = ", ".join(f"{name}={value}" for name, value in values.items())
-    return f'<p>For instance: <a href="?{escape(urlencode(values))}">{escape(shown)}</a></p>'
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("atlas.publish", "descriptions")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)

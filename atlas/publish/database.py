@@ -1,4 +1,7 @@
-"""The SQLite database of a snapshot: tables, rows, examples, indexes, search."""
+"""The SQLite database of a snapshot: tables, rows, examples, indexes, full-text search.
+
+FTS5 tables stand beside the tables that they index.
+"""
 
 import logging
 import sqlite3
@@ -10,15 +13,14 @@ from sqlalchemy import MetaData
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from atlas.publish.examples import copy_examples
+from atlas.publish.examples import CLOSE_MARK, OPEN_MARK, copy_examples
 from atlas.publish.rows import copy_rows
-from atlas.publish.search import add_search
-from atlas.publish.tables import EXAMPLE, sqlite_tables
+from atlas.publish.tables import EXAMPLE, SEARCHED, sqlite_tables
 from schema import Atlas, AtlasDamagedError, AtlasError
 
 log = logging.getLogger(__name__)
 
-DATABASE = "atlas.db"
+ATLAS_FILE = "atlas.db"
 
 
 def write_database(atlas: Atlas, path: Path) -> dict[str, int]:
@@ -69,3 +71,20 @@ def _fill(atlas: Atlas, database: sqlite3.Connection, metadata: MetaData) -> dic
         log.info("%s: %d rows", table.name, counts[table.name])
     add_search(database)
     return counts
+
+
+TOKENIZERS = {"vocabulary": "unicode61"}
+"""Word forms are found together (`disease`, `diseases`), except in the vocabulary, where they are different tokens."""
+
+
+def add_search(database: sqlite3.Connection) -> None:
+    """Index every searched table; the text itself is stored once, in that table."""
+    for table, column in SEARCHED.items():
+        tokenizer = TOKENIZERS.get(table, "porter unicode61")
+        database.execute(
+            f'CREATE VIRTUAL TABLE {table}_fts USING FTS5 ({column}, content="{table}", tokenize="{tokenizer}")'
+        )
+        # The marks would cut a word of several tokens: without them, "diabetes" finds "⟦diab⟧etes".
+        text = f"replace(replace({column}, '{OPEN_MARK}', ''), '{CLOSE_MARK}', '')"
+        database.execute(f"INSERT INTO {table}_fts (rowid, {column}) SELECT rowid, {text} FROM {table}")
+        database.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('optimize')")

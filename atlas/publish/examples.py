@@ -4,9 +4,9 @@ import sqlite3
 
 import duckdb
 
-from atlas.publish.rows import insert_rows, without_nul
-from atlas.publish.subsets import SUBSETS
-from atlas.publish.tables import EXAMPLE, LOGICAL_KEYS
+from atlas.publish.rows import SUBSETS, insert_rows, without_nul
+from atlas.publish.tables import EXAMPLE
+from schema.tables.base import LOGICAL_KEYS
 
 OPEN_MARK = "⟦"
 CLOSE_MARK = "⟧"

@@ -12,24 +12,19 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
 from sqlalchemy import Table
 
-from atlas.publish.about import About
+from atlas.publish.about import About, program_version
+from atlas.publish.activations import ACTIVATIONS, ACTIVATIONS_FILE, ACTIVATIONS_PLUGIN, PLUGIN
 from atlas.publish.browsing import BROWSING, Browsing, browsing_in_full
-from atlas.publish.canned import DATABASE_NAME, canned_query, published_name, published_queries, queries_html
-from atlas.publish.database import DATABASE
-from atlas.publish.fingerprint import program_version
-from atlas.publish.site import Publication
+from atlas.publish.canned import DATABASE_NAME, canned_query, published_name, published_queries, queries_html, rendered
+from atlas.publish.current import Publication
+from atlas.publish.database import ATLAS_FILE
 from atlas.publish.tables import every_table, sqlite_tables
-from atlas.site.duckdb.plugin import PLUGIN as ACTIVATIONS_PLUGIN
-from atlas.site.duckdb.shadow import DATABASE as ACTIVATIONS
-from atlas.site.duckdb.shadow import FILE as ACTIVATIONS_FILE
-from atlas.site.guard import PLUGIN
 
 SETTINGS: dict[str, bool | int] = {
     "allow_download": False,
@@ -47,29 +42,6 @@ SETTINGS: dict[str, bool | int] = {
 
 CLOSED_TO_ROBOTS = ("/atlas", "/activations", "/-/", "/chart/", "/find", "/live")
 """Addresses without end, each of them a query; the start page and those of features may be found."""
-
-STYLESHEET = """
-h1, .page-header { border-color: #276890 !important; }
-.atlas-parameters { border-collapse: collapse; margin: 0.5em 0 1em; }
-.atlas-parameters th, .atlas-parameters td { text-align: left; padding: 0.15em 1.2em 0.15em 0; vertical-align: top; }
-.metadata-description { max-width: 60em; }
-.metadata-description ul { margin: 0 0 1em 1.2em; }
-.metadata-description li { list-style: disc; margin-bottom: 0.2em; }
-.metadata-description summary { cursor: pointer; font-weight: bold; }
-dl.column-descriptions { display: grid; grid-template-columns: max-content 1fr; gap: 0.1em 1em; font-size: 0.85em; }
-dl.column-descriptions { align-items: baseline; }
-dl.column-descriptions dd { padding-left: 0; margin: 0; }
-@media (min-width: 1100px) { dl.column-descriptions { grid-template-columns: repeat(2, max-content 1fr); } }
-td.col-Link { font-size: 0.75em; }
-td.col-sentence, td.col-text, td.col-example { min-width: 26em; white-space: pre-wrap; }
-td.col-top_tokens, td.col-raises, td.col-lowers, td.col-arguments { min-width: 18em; }
-.atlas-share { max-width: 60em; margin: 1em 0; }
-.atlas-share summary { cursor: pointer; font-weight: bold; }
-.atlas-share pre { max-height: 20em; overflow: auto; white-space: pre-wrap; padding: 0.5em; border: 1px solid #ccc; }
-.atlas-found li { margin: 0.3em 0; overflow-wrap: anywhere; }
-.facet-info { width: auto; min-width: 250px; }
-@media (max-width: 576px) { form.sql label { display: block; width: auto; } }
-"""
 
 
 @dataclass(frozen=True)
@@ -89,15 +61,15 @@ Counts = Mapping[str, Mapping[str, int]]
 def served_databases(counts: Counts) -> tuple[Served, Served]:
     """The SQLite copy, and the DuckDB file with every row."""
 
-    def in_part(table: str) -> Browsing:
+    def _in_part(table: str) -> Browsing:
         return BROWSING.get(table, Browsing()).of_size(counts[DATABASE_NAME].get(table, 0))
 
-    def in_full(table: str) -> Browsing:
+    def _in_full(table: str) -> Browsing:
         return browsing_in_full(table).of_size(counts[ACTIVATIONS].get(table, 0))
 
     return (
-        Served(DATABASE_NAME, DATABASE, sqlite_tables().tables, in_part),
-        Served(ACTIVATIONS, ACTIVATIONS_FILE, every_table().tables, in_full),
+        Served(DATABASE_NAME, ATLAS_FILE, sqlite_tables().tables, _in_part),
+        Served(ACTIVATIONS, ACTIVATIONS_FILE, every_table().tables, _in_full),
     )
 
 
@@ -112,11 +84,10 @@ def write_metadata(folder: Path, counts: Counts, about: About, publication: Publ
         _configuration(databases, metadata, about), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
     )
     (folder / "datasette.yaml").write_text(config, encoding="utf-8")
-    (folder / "static").mkdir()
-    (folder / "static" / "atlas.css").write_text(STYLESHEET.lstrip(), encoding="utf-8")
-    (folder / "templates").mkdir()
-    for template in (files("atlas.publish") / "templates").iterdir():
-        (folder / "templates" / template.name).write_bytes(template.read_bytes())
+    for kind in ("static", "templates"):
+        (folder / kind).mkdir()
+        for file in (files("atlas.publish") / kind).iterdir():
+            (folder / kind / file.name).write_bytes(file.read_bytes())
 
 
 def datasette_metadata(served: Sequence[Served], about: About, publication: Publication) -> dict[str, object]:
@@ -138,7 +109,7 @@ def datasette_metadata(served: Sequence[Served], about: About, publication: Publ
 def _database(served: Served, about: About) -> dict[str, object]:
     listed = queries_html(published_queries(served.name), served.name) + tables_html(served)
     return {
-        "description_html": about.html + listed,
+        "description_html": rendered("notes.html", notes=about.notes) + listed,
         "tables": {name: _table(table, served.browsing(name)) for name, table in sorted(served.tables.items())},
         "queries": _queries(served, about),
     }
@@ -160,12 +131,12 @@ def _plugins(about: About, publication: Publication) -> dict[str, object]:
 
 def tables_html(served: Served) -> str:
     """What each table holds, folded away; Datasette's own list gives names and columns only."""
-    entries = "".join(
-        f'<li><a href="{served.name}/{name}">{name}</a>: {escape(_description(table, served.browsing(name)))}</li>'
+    shown = {
+        name: _description(table, served.browsing(name))
         for name, table in sorted(served.tables.items())
         if not served.browsing(name).hidden
-    )
-    return f"<details><summary>What the tables hold</summary><ul>{entries}</ul></details>"
+    }
+    return rendered("tables.html", database=served.name, tables=shown)
 
 
 def _description(table: Table, browsing: Browsing) -> str:
@@ -216,11 +187,11 @@ def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]
     """YAML in which a text of several lines stands as it reads."""
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.representer.BaseRepresenter, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 

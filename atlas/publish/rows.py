@@ -1,4 +1,10 @@
-"""Copying rows out of the atlas: DuckDB casts and sorts them, SQLite takes them in batches."""
+"""The rows of the SQLite copy: DuckDB casts and sorts them, SQLite takes them in batches.
+
+Of the longest tables it has a bounded number of rows a feature. An atlas of GPT-2 holds millions of examples, and the
+same sentence shows many features: with their text, all of them would be most of a snapshot. The DuckDB file has every
+row. Rows are numbered in their order and ranked by the first number of their group: to rank them all by a window
+function holds a block of memory for each of hundreds of partitions.
+"""
 
 import sqlite3
 from collections.abc import Iterable
@@ -7,8 +13,59 @@ from typing import Any
 import duckdb
 from sqlalchemy import JSON, REAL, Boolean, Column, DateTime, String, Table
 
-from atlas.publish.subsets import SUBSETS
 from schema.tables import metadata as schema_metadata
+
+TOP_TOKENS = 50
+"""Tokens of each feature in each corpus: more than a page shows."""
+
+STRONGEST_EXAMPLES, OTHER_EXAMPLES, EXAMPLE_CORPORA = 10, 5, 4
+"""Windows of the corpus where a feature is strongest, of each following one, and of how many corpora. Beside them one
+of each octave: some 35 of a feature, however many corpora there are."""
+
+SUBSETS = {
+    "feature_token": f"""
+        WITH placed AS (
+            SELECT *, row_number() OVER () AS place
+            FROM (
+                FROM feature_token
+                ORDER BY sae, corpus, feature, active_tokens DESC, sum_activation DESC, token_id
+            )
+        ),
+        first AS (
+            SELECT sae, corpus, feature, min(place) AS place
+            FROM placed
+            GROUP BY ALL
+        )
+        SELECT placed.* EXCLUDE (place)
+        FROM placed
+        JOIN first USING (sae, corpus, feature)
+        WHERE placed.place - first.place < {TOP_TOKENS}
+    """,
+    "feature_example": f"""
+        SELECT e.*
+        FROM feature_example AS e
+        JOIN (
+            SELECT
+                sae,
+                feature,
+                corpus,
+                row_number() OVER (PARTITION BY sae, feature ORDER BY activation DESC, corpus) AS place
+            FROM feature_example
+            WHERE sampling = 'top' AND rank = 1
+        ) AS strongest USING (sae, feature, corpus)
+        WHERE sampling = 'top'
+            AND place <= {EXAMPLE_CORPORA}
+            AND rank <= CASE place WHEN 1 THEN {STRONGEST_EXAMPLES} ELSE {OTHER_EXAMPLES} END
+        UNION ALL
+        SELECT e.*
+        FROM feature_example AS e
+        JOIN context USING (context)
+        WHERE sampling = 'octave' AND rank = 1
+        QUALIFY row_number() OVER (PARTITION BY sae, feature, octave ORDER BY content_hash, context) = 1
+    """,
+}
+"""SQL of the rows that are copied."""
+
 
 BATCH_ROWS = 10_000
 NUL_SHOWN = "␀"

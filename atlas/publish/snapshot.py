@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atlas.publish.about import about
-from atlas.publish.activations import write_activations
+from atlas.publish.about import about, fingerprint
+from atlas.publish.activations import ACTIVATIONS, write_activations
 from atlas.publish.canned import DATABASE_NAME
-from atlas.publish.database import DATABASE, write_database
-from atlas.publish.fingerprint import fingerprint
-from atlas.publish.metadata import write_metadata
-from atlas.publish.site import (
+from atlas.publish.current import (
     KEPT_SNAPSHOTS,
     Publication,
     new_snapshot,
@@ -21,7 +18,8 @@ from atlas.publish.site import (
     show,
     snapshot_folder,
 )
-from atlas.site.duckdb.shadow import DATABASE as ACTIVATIONS
+from atlas.publish.database import ATLAS_FILE, write_database
+from atlas.publish.metadata import write_metadata
 from schema import AtlasDamagedError, AtlasError, migrations, open_atlas
 from schema.finite import advice
 
@@ -54,12 +52,12 @@ def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> 
         if current is not None and current.fingerprint == content:
             retire(site, current.snapshot, keep)
             return Outcome(current, False, snapshot_folder(site, current))
-        if wrong := advice(opened):
+        if wrong := advice(opened.rows, opened.path):
             raise AtlasDamagedError(wrong)
         publication = _named(path, content)
         try:
             with new_snapshot(site) as folder:
-                counts = write_database(opened, folder / DATABASE)
+                counts = write_database(opened, folder / ATLAS_FILE)
                 every_count = write_activations(opened, folder, content)
                 counted = {DATABASE_NAME: counts, ACTIVATIONS: every_count}
                 write_metadata(folder, counted, about(opened), publication)

@@ -27,24 +27,13 @@ from sqlalchemy.types import TypeEngine
 
 from atlas.publish.browsing import BROWSING
 from schema.tables import metadata as schema_metadata
+from schema.tables.base import LOGICAL_KEYS, logical_key
 
-UNPUBLISHED = frozenset({"activation", "token", "feature_document", "coverage"})
+UNPUBLISHED = frozenset({"activation", "attention_summary", "token", "feature_document", "coverage", "shown_window"})
 """Tables as long as the text itself: they stay in the DuckDB file."""
 
-LOGICAL_KEYS = {
-    "activation": ("sae", "feature", "context", "position"),
-    "feature_document": ("sae", "feature", "document"),
-    "feature_neighbour": ("sae", "feature", "rank"),
-    "token": ("context", "position"),
-    "feature_token": ("sae", "feature", "corpus", "token_id"),
-    "feature_top_token": ("sae", "feature", "rank"),
-    "feature_histogram": ("sae", "feature", "corpus", "bin"),
-    "feature_example": ("sae", "feature", "corpus", "sampling", "octave", "rank"),
-}
-"""Keys of the tables that have none in the atlas, where a key costs 20x on insert."""
-
 EXAMPLE = "example"
-SEARCHED = {"document": "text", "vocabulary": "text", EXAMPLE: "sentence"}
+SEARCHED = {"document": "text", "feature_label": "label", "vocabulary": "text", EXAMPLE: "sentence"}
 """Tables with full-text search, and the column searched; they keep a rowid, to which the search index points."""
 
 EXAMPLE_COLUMNS: dict[str, tuple[type[TypeEngine[Any]], str | None]] = {
@@ -95,7 +84,7 @@ def sqlite_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _copy(table: Table, metadata: MetaData, left_out: frozenset[str]) -> None:
-    key = LOGICAL_KEYS.get(table.name) or tuple(column.name for column in table.primary_key)
+    key = logical_key(table)
     copy = Table(table.name, metadata, *(_column(column, key) for column in table.columns), comment=table.comment)
     if key:
         copy.append_constraint(PrimaryKeyConstraint(*key))

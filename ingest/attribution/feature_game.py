@@ -14,8 +14,9 @@ from jaxtyping import Float, Int
 
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.models.gpt2 import GPT2, Attend, Heads, causal_attention
-from ingest.models.sae import LoadedSAE
+from ingest.models.arithmetic import Attend, Heads, causal_attention
+from ingest.models.gpt2 import GPT2
+from ingest.models.sae import SAE
 from schema.errors import ModelError, SelectionError
 
 ROWS = 1024
@@ -39,7 +40,7 @@ class Parts:
 
 @torch.no_grad()
 def take_apart(
-    sae: LoadedSAE, resid: Float[torch.Tensor, "position d_model"], baseline: Float[np.ndarray, " d_sae"] | None
+    sae: SAE, resid: Float[torch.Tensor, "position d_model"], baseline: Float[np.ndarray, " d_sae"] | None
 ) -> Parts:
     """The features active at the last position, what they add everywhere, and what the SAE leaves over.
 
@@ -47,11 +48,9 @@ def take_apart(
         ModelError: its decoder is not b_dec plus one direction a feature.
         SelectionError: no feature is active there.
     """
-    module = sae.module
-    acts = module.encode(resid.to(module.W_dec.dtype))
-    acts = acts.to_dense() if acts.is_sparse else acts
-    decoded = acts @ module.W_dec + module.b_dec
-    if not torch.allclose(decoded, module.decode(acts), rtol=DECODER_TOLERANCE, atol=DECODER_TOLERANCE):
+    acts = sae.encode(resid)
+    decoded = acts @ sae.written_rows + sae.b_dec
+    if not torch.allclose(decoded, sae.decode(acts, resid.to(acts)), rtol=DECODER_TOLERANCE, atol=DECODER_TOLERANCE):
         raise ModelError(
             f"{sae.name} does not decode to b_dec and a direction a feature; its parts cannot be told apart"
         )
@@ -60,7 +59,7 @@ def take_apart(
         raise SelectionError(f"no feature of {sae.name} is active there; choose another position")
     absent = torch.zeros_like(acts[0]) if baseline is None else torch.from_numpy(baseline).to(acts)
     excess = (acts[:, active] - absent[active]).T  # (feature, position)
-    owed = excess[:, :, None] * module.W_dec[active][:, None]  # (feature, position, d_model)
+    owed = excess[:, :, None] * sae.written_rows[active][:, None]  # (feature, position, d_model)
     contributions = torch.cat([owed.to(resid.dtype), (resid - decoded.to(resid.dtype))[None]])
     return Parts(active.cpu().numpy(), acts[-1, active].cpu().numpy(), resid, contributions)
 
@@ -118,7 +117,7 @@ class FeatureGame:
 
 
 def _last_position_attention(before: dict[int, tuple[torch.Tensor, torch.Tensor]]) -> Attend:
-    def attend(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
+    def _attend(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
         q = (q[:, 0] * q.shape[-1] ** -0.5).transpose(0, 1)  # (row, 1, head, d_head) -> (head, row, d_head)
         own_k, own_v = k[:, 0].transpose(0, 1), v[:, 0].transpose(0, 1)
         itself = (q * own_k).sum(-1, keepdim=True)
@@ -129,7 +128,7 @@ def _last_position_attention(before: dict[int, tuple[torch.Tensor, torch.Tensor]
         z = weights[..., :-1] @ V + weights[..., -1:] * own_v
         return z.transpose(0, 1)[:, None]
 
-    return attend
+    return _attend
 
 
 def activation_gradient(game: FeatureGame) -> Float[np.ndarray, " player"]:

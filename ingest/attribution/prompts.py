@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -15,19 +16,12 @@ LEAST_TOKENS = 2
 
 
 @dataclass(frozen=True)
-class Term:
-    """The concept that a document names, with its span in characters of the document."""
-
-    text: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Prompt:
     """A window of text with its tokens, BOS left out.
 
-    Shapes: token_ids, char_start, char_end (token,); spans are in characters of the document, or of the text.
+    Spans are in characters of the document, or of the text; `term_span` is that of the concept that the document names.
+
+    Shapes: token_ids, char_start, char_end (token,).
     """
 
     text: str
@@ -36,7 +30,8 @@ class Prompt:
     char_end: Int[np.ndarray, " token"]
     document: int | None = None
     ordinal: int = 0
-    term: Term | None = None
+    term: str | None = None
+    term_span: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -73,8 +68,24 @@ def prompts_of_documents(atlas: Atlas, sets: Sequence[str], tokenization: int, l
     Raises:
         SelectionError: a set selects nothing, or nothing that was cut into such windows.
     """
-    documents = list(select_documents(atlas, sets))
-    rows = atlas.rows(
+    rows = _windows(atlas, list(select_documents(atlas, sets)), tokenization, (LEAST_TOKENS, limit))
+    if not rows:
+        raise SelectionError(
+            f"{', '.join(sets)}: no document has a window of two tokens that this SAE reads; ingest it"
+        )
+    return [_prompt(row) for row in rows]
+
+
+def windows_of_documents(atlas: Atlas, documents: Sequence[int], tokenization: int) -> list[Prompt]:
+    """Every window of these documents, of one token too, in order."""
+    return [_prompt(row) for row in _windows(atlas, documents, tokenization, (1, None))]
+
+
+def _windows(
+    atlas: Atlas, documents: Sequence[int], tokenization: int, bounds: tuple[int, int | None]
+) -> list[tuple[Any, ...]]:
+    """Windows of at least so many tokens, and at most so many of them."""
+    return atlas.rows(
         """
         SELECT
           document,
@@ -96,18 +107,13 @@ def prompts_of_documents(atlas: Atlas, sets: Sequence[str], tokenization: int, l
         ORDER BY document, ordinal
         LIMIT $4
         """,
-        [documents, tokenization, LEAST_TOKENS, limit],
+        [documents, tokenization, *bounds],
     )
-    if not rows:
-        raise SelectionError(
-            f"{', '.join(sets)}: no document has a window of two tokens that this SAE reads; ingest it"
-        )
-    return [_prompt(row) for row in rows]
 
 
-def _prompt(row: tuple[object, ...]) -> Prompt:
+def _prompt(row: tuple[Any, ...]) -> Prompt:
     document, ordinal, text, *columns, term, start, end = row
     token_ids, char_start, char_end = (np.asarray(column, dtype=np.int32) for column in columns)
-    marked = Term(str(term), int(start), int(end)) if term is not None else None  # type: ignore[call-overload]
-    shown = str(text)[char_start.min() : char_end.max()]
-    return Prompt(shown, token_ids, char_start, char_end, int(document), int(ordinal), marked)  # type: ignore[call-overload]
+    shown = text[char_start.min() : char_end.max()]
+    span = (0, 0) if term is None else (start, end)
+    return Prompt(shown, token_ids, char_start, char_end, document, ordinal, term, span)

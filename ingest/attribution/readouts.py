@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 
 from ingest.models.gpt2 import GPT2
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
 
 Output = Literal["logit", "log_probability"]
 
@@ -40,22 +40,6 @@ def token_readout(gpt2: GPT2, token_ids: Sequence[int], output: Output) -> Reado
     return Readout(gpt2.last_hook, logit if output == "logit" else log_probability)
 
 
-def feature_readout(sae: LoadedSAE, features: Sequence[int], *, largest: bool) -> Readout:
+def feature_readout(sae: SAE, features: Sequence[int], *, largest: bool) -> Readout:
     """Activations of features of an SAE; only their own columns are computed where that is possible."""
-    module, chosen = sae.module, list(features)
-    if sae.architecture not in ("standard", "jumprelu") or module.cfg.normalize_activations != "none":
-
-        def encode(x: torch.Tensor) -> torch.Tensor:
-            acts: torch.Tensor = module.encode(x)
-            return (acts.to_dense() if acts.is_sparse else acts)[..., chosen]
-
-        return Readout(sae.hook_name, encode, largest)
-    W = module.W_enc[:, chosen]
-    bias = module.b_enc[chosen] - (module.b_dec @ W if module.cfg.apply_b_dec_to_input else 0)
-    least = module.threshold[chosen].clamp(min=0) if sae.architecture == "jumprelu" else torch.zeros_like(bias)
-
-    def linear(x: torch.Tensor) -> torch.Tensor:
-        pre = x @ W.to(x.dtype) + bias.to(x.dtype)
-        return torch.where(pre > least, pre, 0)
-
-    return Readout(sae.hook_name, linear, largest)
+    return Readout(sae.hook_name, sae.feature_encoder(features), largest)

@@ -10,16 +10,33 @@ Source: Shapley 1953; Castro, Gómez & Tejada 2009 (sampling of permutations); M
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from schema.errors import SelectionError
+
 Coalitions = Bool[np.ndarray, "row player"]
 Game = Callable[[Coalitions], Float[np.ndarray, "row output"]]
 
+Estimator = Literal["auto", "exact", "permutation", "partition"]
+
+TOKEN_PAIRS = 8
+FEATURE_PAIRS = 64
+"""Pairs of permutations by default: features cost little each, and interact more."""
 EXACT_PLAYERS = 12
 """Most players whose 2^n coalitions are all evaluated unless asked otherwise."""
 MOST_EXACT_PLAYERS = 20
+
+
+@dataclass(frozen=True)
+class Method:
+    """How values are estimated: `auto` is exact up to 12 players, and pairs of permutations beyond."""
+
+    estimator: Estimator = "auto"
+    pairs: int = TOKEN_PAIRS
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,11 +60,27 @@ class Estimate:
         return residual
 
     def output(self, number: int) -> "Estimate":
-        """The same of one output."""
+        """The estimate of one of the outputs."""
         one = slice(number, number + 1)
         error = None if self.standard_error is None else self.standard_error[:, one]
         values, base, full = self.values[:, one], self.base[one], self.full[one]
         return Estimate(self.estimator, values, error, base, full, self.evaluations)
+
+
+def estimate_values(game: Game, players: int, method: Method) -> Estimate:
+    """Shapley values as the method says.
+
+    Raises:
+        SelectionError: exact values of more players than can be enumerated.
+    """
+    if method.estimator == "exact" and players > MOST_EXACT_PLAYERS:
+        raise SelectionError(
+            f"{players} players have 2^{players} coalitions; exact values are for {MOST_EXACT_PLAYERS} at most: "
+            "use --estimator permutation"
+        )
+    if method.estimator == "exact" or (method.estimator == "auto" and players <= EXACT_PLAYERS):
+        return exact_values(game, players)
+    return permutation_values(game, players, method.pairs, method.seed)
 
 
 def every_coalition(players: int) -> Coalitions:

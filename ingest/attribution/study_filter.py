@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.attribution.library import MASK, load_shap
-from ingest.models.gpt2 import GPT2, causal_attention
+from ingest.attribution.shap_library import MASK, load_shap
+from ingest.models.arithmetic import causal_attention
+from ingest.models.gpt2 import GPT2
+from ingest.models.hooked_model import HookedGPT2
 
 STUDY_LENGTH = 50
 """Tokens of prompt and generated text together."""
@@ -49,18 +51,26 @@ def study_rule(
     """
     numbers = np.argsort(values)[-STUDY_TOP:, 0]
     looked_at = [tokens[number] for number in numbers if number < len(tokens)]
-    words = text.split()
-    return looked_at, any(word in token.strip() for token in looked_at for word in words)
+    return looked_at, any(passes(token, text) for token in looked_at)
 
 
-def study_values(gpt2: GPT2, tokenizer: Any, text: str) -> tuple[Float[np.ndarray, "token generated"], list[str]]:
+def passes(token: str, text: str) -> bool:
+    """Whether the study's test takes a token for the pathology: it contains a word of the prompt, whatever its case."""
+    return any(word.lower() in token.lower() for word in text.split())
+
+
+def study_values(
+    gpt2: GPT2, tokenizer: Any, text: str
+) -> tuple[Float[np.ndarray, "token generated"], list[str]] | None:
     """SHAP values (input by generated tokens) as `shap.Explainer(model, tokenizer)` gives them, and the input tokens.
 
-    Log-odds of the generated tokens, teacher-forced, without BOS. The study sampled its text; here it is greedy,
-    so that the outcome can be repeated.
+    None of a text that fills the study's length alone, so that nothing is generated. Log-odds of the generated tokens,
+    teacher-forced, without BOS. The study sampled its text; here it is greedy, so that the outcome can be repeated.
     """
-    shap = load_shap()
     generated = generate(gpt2, _token_ids(tokenizer, text), STUDY_LENGTH)
+    if not generated:
+        return None
+    shap = load_shap()
 
     def log_odds(texts: Sequence[str]) -> np.ndarray:
         return _log_odds(gpt2, [_token_ids(tokenizer, str(masked)) for masked in texts], generated)
@@ -70,14 +80,11 @@ def study_values(gpt2: GPT2, tokenizer: Any, text: str) -> tuple[Float[np.ndarra
     return np.asarray(found.values[0]), [str(token) for token in found.data[0]]
 
 
-@torch.no_grad()
 def generate(gpt2: GPT2, prompt: Sequence[int], length: int) -> list[int]:
     """The tokens that greedily follow a prompt, up to the end-of-text token or that length in all."""
-    tokens = list(prompt)
-    while len(tokens) < length and tokens[-1] != gpt2.end_of_text:
-        resid = gpt2.value_at(gpt2.last_hook, gpt2.embed(torch.tensor([tokens])), causal_attention)
-        tokens.append(int(gpt2.logits(resid[0, -1]).argmax()))
-    generated = tokens[len(prompt) :]
+    if prompt[-1] == gpt2.end_of_text or len(prompt) >= length:
+        return []
+    generated: list[int] = HookedGPT2(gpt2).generate(torch.tensor([list(prompt)]), length - len(prompt))[0].tolist()
     return generated[:-1] if len(generated) > 1 and generated[-1] == gpt2.end_of_text else generated
 
 

@@ -13,11 +13,10 @@ from jaxtyping import Float, Int
 from ingest.attribution.ahead import ahead
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.attribution.trie import BOS, Trie, build_trie, chunks
-from ingest.attribution.trie_attention import NO_NODE, TrieAttention
-from ingest.models.gpt2 import GPT2, QKV, Heads
-from ingest.models.linear import ROUNDED_TO
-from ingest.models.sae import hook_layer
+from ingest.attribution.trie import BOS, NO_NODE, Trie, TrieAttention, build_trie, chunks
+from ingest.models.arithmetic import ROUNDED_TO, Heads
+from ingest.models.gpt2 import GPT2
+from ingest.models.hook_points import RESID_PRE, hook_at, hook_kind, hook_layer
 from schema.errors import SelectionError
 
 Baseline = Literal["end_of_text", "mean_embedding", "removal"]
@@ -83,21 +82,19 @@ class TokenGame:
         inputs, which = self._inputs(trie)
         attention = self._attention(trie, len(which))
         resid, qkv = inputs[which], self.gpt2.qkv(0, inputs)[which]
-        first = {f"blocks.0.{QKV}": qkv}
         hook_name, layer = self.readout.hook_name, _last_attention(self.readout.hook_name)
         if ends is None or layer < 0:
-            acts = self.gpt2.value_at(hook_name, resid, attention, instead=first)
+            acts = self.gpt2.value_at(hook_name, resid, attention, qkv=qkv)
             return self.readout.measure(acts if ends is None else acts[ends])
         if layer:
-            resid = self.gpt2.value_at(f"blocks.{layer}.hook_resid_pre", resid, attention, instead=first)
+            resid = self.gpt2.value_at(hook_at(layer, RESID_PRE), resid, attention, qkv=qkv)
             qkv = self.gpt2.qkv(layer, resid)
         _, k, v = qkv.view(len(qkv), 3, self.gpt2.n_heads, -1).unbind(1)
 
         def attend(layer: int, q: Heads, own_k: Heads, own_v: Heads) -> Heads:
             return attention.read(ends, q, k, v)
 
-        last = {f"blocks.{layer}.{QKV}": qkv[ends]}
-        return self.readout.measure(self.gpt2.value_at(hook_name, resid[ends], attend, layer, last))
+        return self.readout.measure(self.gpt2.value_at(hook_name, resid[ends], attend, layer, qkv[ends]))
 
     def _attention(self, trie: Trie, nodes: int) -> TrieAttention:
         before = np.full(nodes, NO_NODE)
@@ -127,4 +124,4 @@ class TokenGame:
 
 def _last_attention(hook_name: str) -> int:
     """The last block whose attention comes before the hook; -1 where there is none."""
-    return hook_layer(hook_name) - hook_name.endswith(".hook_resid_pre")
+    return hook_layer(hook_name) - (hook_kind(hook_name) == RESID_PRE)

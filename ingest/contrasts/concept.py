@@ -8,7 +8,7 @@ import pyarrow as pa
 from jaxtyping import Float
 
 from ingest.contrasts.confirmation import Weights, judges
-from ingest.contrasts.figures import Columns
+from ingest.contrasts.feature_columns import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import tail_share
 from ingest.statistics.correlation import cluster_draws, correlations

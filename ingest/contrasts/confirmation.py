@@ -3,15 +3,12 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.figures import Columns, rank_sum_p, study_columns
+from ingest.contrasts.feature_columns import Columns, rank_sum_p, study_columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights, tail_share
-from ingest.statistics.probe import Probe, fit_probe, probe_calls
+from ingest.statistics.classifiers import Judgement, Probe, best_threshold, fit_probe, judge, probe_calls
+from ingest.statistics.groups import MIN_GROUPS
 from ingest.statistics.rank_sum import rank_sum
-from ingest.statistics.thresholds import Judgement, best_threshold, judge
-
-MIN_GROUPS = 5
-"""Fewer independent groups of a side than this judge nothing."""
 
 SEED = 20
 MOST_WEIGHTS = 50_000_000

@@ -8,7 +8,7 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from ingest.contrasts.figures import Columns, tested
+from ingest.contrasts.feature_columns import Columns, tested
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.lift import Rates, Sides, rates
 from schema.store import Atlas

@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float
 
-from ingest.contrasts.figures import Columns, q_values, tested
+from ingest.contrasts.feature_columns import Columns, q_values, tested
 from ingest.contrasts.scores import Documents, Scores
-from ingest.statistics.exchange import Rows, Units, lifts_of, of_units, shuffled, units_of
 from ingest.statistics.permutation import (
     Tails,
     aurocs,
@@ -18,6 +17,7 @@ from ingest.statistics.permutation import (
     observed_p,
     shuffled_tails,
 )
+from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffled, units_of
 
 SEED = 20
 """With the number of a shuffle it gives the labels: more shuffles leave the first ones as they are."""

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 
-from ingest.statistics.groups import groups_of, later_half
-from ingest.statistics.lengths import length_classes
+from ingest.statistics.groups import groups_of, groups_of_classes, later_half
+from ingest.statistics.stratified import length_classes
 from schema.store import Atlas
 
 Unit = Literal["document", "window"]
@@ -129,6 +129,17 @@ class Scores:
         return replace(half, documents=self.documents.half(confirmation=confirmation), document=place[half.document])
 
 
+def read_whole(atlas: Atlas, sae: int) -> set[int]:
+    """The documents that the SAE has encoded and summed.
+
+    Of an imported SAE there is none: its export shows some windows, and where it shows nothing a feature may fire.
+    """
+    rows = atlas.rows(
+        "SELECT document FROM coverage WHERE sae = ? AND summed AND sae NOT IN (SELECT sae FROM sae_import)", [sae]
+    )
+    return {row[0] for row in rows}
+
+
 def covered_documents(
     atlas: Atlas, sae: int, positive: dict[int, str], control: dict[int, str]
 ) -> dict[int, bool] | None:
@@ -137,7 +148,7 @@ def covered_documents(
     Sides come from `normal_texts`. A text that stands in several corpora of a side counts once, that of the first.
     Documents come in the order of their texts' hashes.
     """
-    covered = {row[0] for row in atlas.rows("SELECT document FROM coverage WHERE sae = ? AND summed", [sae])}
+    covered = read_whole(atlas, sae)
     found: dict[str, tuple[int, bool]] = {}
     for side, texts in ((True, positive), (False, control)):
         for key, text in texts.items():
@@ -147,14 +158,49 @@ def covered_documents(
     return labels if set(labels.values()) == {True, False} else None
 
 
-def read_documents(atlas: Atlas, sae: int, labels: dict[int, bool], unit: Unit) -> Documents:
-    """What is known of the documents, in the order of `labels`."""
+def default_unit(atlas: Atlas, documents: Sequence[int]) -> Unit:
+    """The document where each is one window; else one window of each, since a maximum grows with length."""
+    rows = atlas.rows("SELECT max(contexts) FROM coverage WHERE document IN (SELECT unnest($1))", [list(documents)])
+    return "document" if (rows[0][0] or 1) == 1 else "window"
+
+
+def read_documents(
+    atlas: Atlas,
+    sae: int,
+    labels: dict[int, bool],
+    unit: Unit,
+    classes: Int[np.ndarray, " document"] | None = None,
+) -> Documents:
+    """What is known of the documents, in the order of `labels`; each side is halved evenly, or each of `classes`."""
     keys = np.fromiter(labels, dtype=np.int32)
     positive = np.fromiter(labels.values(), dtype=bool)
+    rows = _known(atlas, sae, keys, unit)
+    group, template = _numbered(rows["group_name"]), _numbered(rows["template"])
+    group = np.where(group < 0, len(keys) + np.arange(len(keys)), group)
+    groups = groups_of(group, positive) if classes is None else groups_of_classes(group, classes)
+    names, domain = np.unique(np.asarray(rows["domain"].to_pylist(), dtype=object)[~positive], return_inverse=True)
+    placed = np.full(len(keys), -1)
+    placed[~positive] = domain
+    return Documents(
+        key=keys,
+        positive=positive,
+        confirmation=later_half(groups, np.asarray(rows["draw"].to_pylist())),
+        group=group,
+        template=template,
+        domain=placed,
+        tokens=rows["tokens"].to_numpy(),
+        bos_tokens=rows["bos_tokens"].to_numpy(),
+        length=rows["length"].to_numpy(),
+        domains=tuple(map(str, names)),
+    )
+
+
+def _known(atlas: Atlas, sae: int, keys: Int[np.ndarray, " document"], unit: Unit) -> pa.Table:
+    """Lengths, groups, templates and domains of documents, in their order; `draw` puts groups into halves."""
     length = {"document": "coverage.tokens", "window": "context.tokens"}[unit]
     chosen = pa.table({"document": keys, "place": np.arange(len(keys), dtype=np.int32)})
     with atlas.registered(chosen=chosen):
-        rows = atlas.arrow(
+        return atlas.arrow(
             f"""
             SELECT
               coverage.tokens,
@@ -178,23 +224,6 @@ def read_documents(atlas: Atlas, sae: int, labels: dict[int, bool], unit: Unit) 
             """,
             {"sae": sae},
         )
-    group, template = _numbered(rows["group_name"]), _numbered(rows["template"])
-    group = np.where(group < 0, len(keys) + np.arange(len(keys)), group)
-    names, domain = np.unique(np.asarray(rows["domain"].to_pylist(), dtype=object)[~positive], return_inverse=True)
-    placed = np.full(len(keys), -1)
-    placed[~positive] = domain
-    return Documents(
-        key=keys,
-        positive=positive,
-        confirmation=later_half(groups_of(group, positive), np.asarray(rows["draw"].to_pylist())),
-        group=group,
-        template=template,
-        domain=placed,
-        tokens=rows["tokens"].to_numpy(),
-        bos_tokens=rows["bos_tokens"].to_numpy(),
-        length=rows["length"].to_numpy(),
-        domains=tuple(map(str, names)),
-    )
 
 
 def _numbered(names: pa.ChunkedArray) -> Int[np.ndarray, " document"]:
@@ -236,14 +265,18 @@ def read_scores(atlas: Atlas, sae: int, documents: Documents, unit: Unit, featur
     )
 
 
-def read_chunks(atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit) -> Iterator[Scores]:
-    """The scores of all features, in ranges of about CHUNK_ROWS rows: memory does not grow with the documents' text."""
-    for features in feature_ranges(atlas, sae, d_sae, documents.key):
+def read_chunks(
+    atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[Scores]:
+    """The scores of all features, in ranges of about so many rows: memory does not grow with the documents' text."""
+    for features in feature_ranges(atlas, sae, d_sae, documents.key, chunk_rows):
         yield read_scores(atlas, sae, documents, unit, features)
 
 
-def feature_ranges(atlas: Atlas, sae: int, d_sae: int, documents: Sequence[int] | np.ndarray) -> list[range]:
-    """Ranges that cover the features of an SAE, each as long as CHUNK_ROWS allows and of one feature at least."""
+def feature_ranges(
+    atlas: Atlas, sae: int, d_sae: int, documents: Sequence[int] | np.ndarray, chunk_rows: int
+) -> list[range]:
+    """Ranges that cover the features of an SAE, each as long as so many rows allow and of one feature at least."""
     with atlas.registered(chosen=pa.table({"document": documents})):
         sql = (
             "SELECT feature, COUNT(*) FROM feature_document SEMI JOIN chosen USING (document) WHERE sae = ? GROUP BY 1"
@@ -252,7 +285,7 @@ def feature_ranges(atlas: Atlas, sae: int, d_sae: int, documents: Sequence[int] 
     ranges, first, rows = [], 0, 0
     for feature in range(d_sae):
         held = counted.get(feature, 0)
-        if rows + held > CHUNK_ROWS and feature > first:
+        if rows + held > chunk_rows and feature > first:
             ranges.append(range(first, feature))
             first, rows = feature, 0
         rows += held

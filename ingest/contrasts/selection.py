@@ -19,8 +19,11 @@ CONDITIONS = {
 }
 
 
-NORMAL_FORM = r"""
-    trim(regexp_replace(nfc_normalize(regexp_replace(text, '\p{Cf}+', '', 'g')), '[\p{Z}\p{Cc}]+', ' ', 'g'))
+SPACES = r"[\p{Z}\p{Cc}]{2,}|[\p{Cc}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
+"""A run of white space, or one that is no plain space: a plain one stays as it is, and most texts are quickly read."""
+
+NORMAL_FORM = rf"""
+    trim(regexp_replace(nfc_normalize(regexp_replace(text, '\p{{Cf}}+', '', 'g')), '{SPACES}', ' ', 'g'))
 """
 """A document's text without invisible characters, each run of white space one space, composed (NFC)."""
 

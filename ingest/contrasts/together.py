@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import csr_array, vstack
 
 from ingest.contrasts.confirmation import Weights, judges
-from ingest.contrasts.figures import tested
+from ingest.contrasts.feature_columns import tested
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import auroc_intervals, tail_share
 from ingest.statistics.rank_sum import mid_ranks, rank_sum

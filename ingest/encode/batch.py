@@ -1,24 +1,58 @@
 """A batch of documents, encoded: everything that one transaction stores.
 
-Keys are not known here: rows speak of documents and windows by their place in
-the batch. The result depends on nothing but the documents, the model and the
-SAEs, so that every engine gives the same.
+Keys are not known here: rows speak of documents and windows by their place in the batch. The result depends on nothing
+but the documents, the model and the SAEs, so that every engine gives the same.
+
+Windows of one forward pass are of like length, padded on the right, which a causal model never sees.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Bool, Int
 
-from ingest.encode.padding import FORWARD_TOKENS, alike_in_length, padded
-from ingest.encode.sparse import NOTHING, Encoder, NotFiniteError, SparseActivations, sparse_encoder
+from ingest.encode.stages import Stages
 from ingest.encode.windows import Tokenization, Window
+from ingest.models.hooked import HookedModel
+from ingest.models.hooked_model import hooked_model
 from ingest.models.language_model import LanguageModel
-from ingest.models.residual import Forward, forward_to_hooks
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
+from ingest.models.sae_activations import NOTHING, NotFiniteError, SparseActivations
 from schema.errors import ModelError
+
+FORWARD_TOKENS = 2048
+"""Tokens of one forward pass, padding included; flat memory, and large enough for the matrix products."""
+
+
+def alike_in_length(needed: Sequence[int], windows: Sequence[Window], first: int, tokens: int) -> Iterator[list[int]]:
+    """The places of windows of like length together, within that many tokens once padded."""
+    group: list[int] = []
+    for i in sorted(needed, key=lambda i: (len(windows[i]), i)):
+        if group and (len(group) + 1) * (len(windows[i]) + first) > tokens:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group
+
+
+def padded(windows: Sequence[Window], first: int, bos_token_id: int) -> Int[torch.Tensor, "window position"]:
+    """The tokens of windows as the model reads them; BOS stands before them, and pads them."""
+    width = first + max(map(len, windows))
+    tokens = torch.full((len(windows), width), bos_token_id, dtype=torch.int64)
+    for row, window in enumerate(windows):
+        tokens[row, first : first + len(window)] = torch.from_numpy(window.token_ids)
+    return tokens
+
+
+def is_text(windows: Sequence[Window], first: int) -> Bool[torch.Tensor, "window position"]:
+    """Where windows hold tokens of text, neither BOS nor padding."""
+    lengths = np.array([len(window) for window in windows])[:, None]
+    places = np.arange(first + lengths.max())
+    return torch.from_numpy((places >= first) & (places < first + lengths))
 
 
 @dataclass(frozen=True)
@@ -37,59 +71,68 @@ class BatchEncoder:
     """A model and the SAEs that read it, ready to encode documents."""
 
     tokenization: Tokenization
-    bos_token_id: int
-    forward: Forward
-    encoders: tuple[Encoder, ...]
-    hook_names: tuple[str, ...]
+    first_token_id: int
+    model: HookedModel
+    saes: tuple[SAE, ...]
     device: str = "cpu"
+    forward_tokens: int = FORWARD_TOKENS
+    """Most tokens of a forward pass, padding too."""
+    stages: Stages = field(default_factory=Stages, compare=False)
 
     @classmethod
-    def of(cls, model: LanguageModel, saes: Sequence[LoadedSAE], device: str = "cpu") -> "BatchEncoder":
+    def of(cls, model: LanguageModel, saes: Sequence[SAE], device: str = "cpu") -> "BatchEncoder":
         """The encoder of SAEs that share a model and a way of cutting windows."""
-        hook_names = tuple(sae.hook_name for sae in saes)
         return cls(
             tokenization=Tokenization(model.tokenizer, saes[0].context_size, saes[0].prepend_bos),
-            bos_token_id=model.bos_token_id,
-            forward=forward_to_hooks(model, hook_names),
-            encoders=tuple(map(sparse_encoder, saes)),
-            hook_names=hook_names,
+            first_token_id=model.padding_token_id,
+            model=hooked_model(model, [sae.hook_name for sae in saes], cut=True),
+            saes=tuple(saes),
             device=device,
         )
 
+    @property
+    def hook_names(self) -> tuple[str, ...]:
+        """Where each SAE reads."""
+        return tuple(sae.hook_name for sae in self.saes)
+
     def encode(self, texts: Sequence[str], hashes: Sequence[str], wanted: Sequence[Sequence[bool]]) -> EncodedBatch:
         """Tokenize and encode; `wanted[s][d]` says whether SAE s is to encode document d."""
-        windows = self.tokenization.windows(texts, hashes)
+        with self.stages.timed("tokenize"):
+            windows = self.tokenization.windows(texts, hashes)
         owner = [document for document, parts in enumerate(windows) for _ in parts]
         flat = [window for parts in windows for window in parts]
         masks = [np.asarray(mask, dtype=bool)[owner] for mask in wanted]  # SAE -> (window,)
         needed = [i for i in range(len(flat)) if any(mask[i] for mask in masks)]
-        parts: list[list[pa.Table]] = [[] for _ in self.encoders]
-        for group in alike_in_length(needed, flat, self.tokenization.first_position, FORWARD_TOKENS):
-            acts = self._forward([flat[i] for i in group])
-            for s, encoder in enumerate(self.encoders):
+        parts: list[list[pa.Table]] = [[] for _ in self.saes]
+        for group in alike_in_length(needed, flat, self.tokenization.first_position, self.forward_tokens):
+            with self.stages.timed("model"):
+                acts = self._forward([flat[i] for i in group])
+            for s, sae in enumerate(self.saes):
                 try:
-                    parts[s].append(self._rows(encoder, acts[self.hook_names[s]], group, flat, masks[s]))
+                    with self.stages.timed("encode"):
+                        parts[s].append(self._rows(sae, acts[sae.hook_name], group, flat, masks[s]))
                 except NotFiniteError as error:
                     text = texts[owner[error.row]]
-                    raise ModelError(f"{self.hook_names[s]}: {error}, in the document {text[:60]!r}") from error
+                    raise ModelError(f"{sae.hook_name}: {error}, in the document {text[:60]!r}") from error
         return EncodedBatch(windows, [pa.concat_tables(part) if part else _no_rows() for part in parts])
 
     @torch.inference_mode()
     def bos_activations(self) -> list[SparseActivations]:
         """Each SAE's activations on BOS at position 0, which depend on nothing else; none where BOS is not read."""
         if not self.tokenization.prepend_bos:
-            return [NOTHING for _ in self.encoders]
-        acts = self.forward(torch.tensor([[self.bos_token_id]], device=self.device))
-        return [encode(acts[hook][:, 0]) for encode, hook in zip(self.encoders, self.hook_names, strict=True)]
+            return [NOTHING for _ in self.saes]
+        run = self.model.run(torch.tensor([[self.first_token_id]], device=self.device), self.hook_names)
+        return [sae.sparse_rows(run.values[sae.hook_name][:, 0].flatten(1)) for sae in self.saes]
 
     @torch.inference_mode()
     def _forward(self, windows: Sequence[Window]) -> Mapping[str, torch.Tensor]:
-        tokens = padded(windows, self.tokenization.first_position, self.bos_token_id)
-        return self.forward(tokens.to(self.device))
+        tokens = padded(windows, self.tokenization.first_position, self.first_token_id)
+        values = self.model.run(tokens.to(self.device), self.hook_names).values
+        return {name: value.flatten(2) for name, value in values.items()}
 
     @torch.inference_mode()
     def _rows(
-        self, encoder: Encoder, acts: torch.Tensor, group: Sequence[int], flat: Sequence[Window], mask: np.ndarray
+        self, sae: SAE, acts: torch.Tensor, group: Sequence[int], flat: Sequence[Window], mask: np.ndarray
     ) -> pa.Table:
         """Encode the windows of a group that are wanted, padding and BOS left out."""
         first = self.tokenization.first_position
@@ -99,7 +142,7 @@ class BatchEncoder:
         x = torch.cat([acts[row, first : first + len(flat[i])] for row, i in chosen])  # (token, d_in)
         window = np.concatenate([np.full(len(flat[i]), i, np.int32) for _, i in chosen])
         try:
-            found = encoder(x)
+            found = sae.sparse_rows(x)
         except NotFiniteError as error:
             raise NotFiniteError(int(window[error.row]), error.feature) from error
         position = np.concatenate([np.arange(first, first + len(flat[i]), dtype=np.int16) for _, i in chosen])

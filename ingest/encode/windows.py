@@ -90,9 +90,3 @@ def sampled_ordinal(windows: Sequence[Window]) -> int:
     Source: Efraimidis & Spirakis 2006, weighted sampling: the smallest -log(u) / weight.
     """
     return min(windows, key=lambda window: -math.log((window.content_hash + 1) / 2**HASH_BITS) / len(window)).ordinal
-
-
-def vocabulary(tokenizer: Any) -> list[str]:
-    """The text of every token id; a part of a character shows as U+FFFD."""
-    backend = tokenizer.backend_tokenizer
-    return [backend.decode([i], skip_special_tokens=False) for i in range(backend.get_vocab_size())]

@@ -5,7 +5,7 @@ computed again when it has grown, or when another number of documents is asked f
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from sqlalchemy import delete, insert
 from ingest.contrasts.selection import select_documents
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.windows import Tokenization
-from ingest.jobs.runs import RunRecord
-from ingest.models.language_model import LanguageModel
-from ingest.models.matching import load_together
-from ingest.models.sae import LoadedSAE
+from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.reader import POCKET_READER, Loaded, Reader
+from ingest.jobs.run_record import RunRecord
 from ingest.quality.measuring import Meter
 from ingest.quality.sums import Losses, Quality, Reconstruction, quality
 from ingest.rows.registration import register
@@ -25,7 +24,6 @@ from schema import tables
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
 
-Report = Callable[[int, int], None]
 Sums = tuple[Reconstruction, Losses]
 
 DOCUMENTS = 64
@@ -34,14 +32,12 @@ DOCUMENTS = 64
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """Which SAE to evaluate on which corpus; a source's name means each of its corpora, one by one."""
+    """The corpus to evaluate the reader's one SAE on; a source's name means each of its corpora, one by one."""
 
     atlas: Path
     corpus: str
-    sae: str = "pocket"
-    model: str | None = None
     limit: int | None = None
-    device: str = "cpu"
+    reader: Reader = POCKET_READER
 
 
 @dataclass(frozen=True)
@@ -62,8 +58,8 @@ class Evaluated:
     known: bool
 
 
-def evaluate(request: EvaluateRequest, report: Report = lambda done, documents: None) -> list[Evaluated]:
-    """Load the model and the SAE, and run the job; `report` is told how many of the documents are done.
+def evaluate(request: EvaluateRequest, report: Report = unwatched) -> list[Evaluated]:
+    """Load the model and the SAE, and evaluate it.
 
     Raises:
         SelectionError: there is no such corpus, or nothing in it can be predicted.
@@ -71,39 +67,37 @@ def evaluate(request: EvaluateRequest, report: Report = lambda done, documents: 
     """
     with open_atlas(request.atlas) as atlas:
         corpora_named(atlas, request.corpus, request.limit)
-    model, saes = load_together([request.sae], request.model, request.device)
+    loaded = request.reader.load()
     with open_atlas(request.atlas) as atlas:
-        return evaluate_into(atlas, request, (model, saes[0]), report)
+        return evaluate_into(atlas, request, loaded, report)
 
 
 def evaluate_into(
-    atlas: Atlas,
-    request: EvaluateRequest,
-    loaded: tuple[LanguageModel, LoadedSAE],
-    report: Report = lambda done, documents: None,
+    atlas: Atlas, request: EvaluateRequest, loaded: Loaded, report: Report = unwatched
 ) -> list[Evaluated]:
-    """The same in an open atlas, with a model and an SAE that are loaded already; a new SAE is registered."""
-    model, sae = loaded
-    meter = Meter(model, sae, request.device)
+    """Evaluate a loaded SAE on corpora of an open atlas; a new SAE is registered."""
+    (model, (sae,)), device = loaded, request.reader.runs_on
+    meter = Meter(model, sae, device)
     corpora = corpora_named(atlas, request.corpus, request.limit)
-    encoder = BatchEncoder.of(model, [sae], request.device)
+    encoder = BatchEncoder.of(model, [sae], device)
     key = register(atlas, model, [sae], encoder.bos_activations()).saes[0]
     total, done = sum(corpus.documents for corpus in corpora), 0
     found = []
-    with RunRecord(atlas, "evaluate", _arguments(request, model, sae), request.device) as record:
+    arguments = {"sae": str(sae.name), "model": model.name, "corpus": request.corpus, "limit": request.limit}
+    with RunRecord(atlas, "evaluate", arguments, device) as record:
         for corpus in corpora:
             known = stored(atlas, key, corpus)
             if known is None:
                 sums: Sums | None = None
                 for read, part in _parts(atlas, corpus, meter, encoder.tokenization):
                     sums = part if sums is None else (sums[0] + part[0], sums[1] + part[1])
-                    report(done + read, total)
+                    report(Progress("evaluating", done + read, total))
                 _store(record, key, corpus, figures := _figures(corpus, sums, model.config.d_vocab))
             else:
                 figures = known
                 record.add(known=corpus.documents)
             done += corpus.documents
-            report(done, total)
+            report(Progress("evaluating", done, total))
             found.append(Evaluated(corpus, figures, known is not None))
     return found
 
@@ -190,8 +184,3 @@ def _store(record: RunRecord, sae: int, corpus: Corpus, figures: Quality) -> Non
         connection.execute(delete(table).where(table.c.sae == sae, table.c.corpus == corpus.key))
         connection.execute(insert(table), row)
         record.add(documents=corpus.documents, tokens=figures.tokens)
-
-
-def _arguments(request: EvaluateRequest, model: LanguageModel, sae: LoadedSAE) -> dict[str, object]:
-    named = {"sae": str(sae.name), "model": model.name}
-    return named | {"corpus": request.corpus, "limit": request.limit}

@@ -5,36 +5,43 @@ killed at any moment, the same command goes on from there.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 from ingest.attribution.ahead import ahead
+from ingest.attribution.answers import Answer, Question
+from ingest.attribution.explainer import Explainer, Task
+from ingest.attribution.explanation_rows import not_judged, store, store_judgement, stored
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
-from ingest.attribution.questions import (
-    Answer,
-    Asked,
-    answer_feature,
-    answer_logit,
-    answer_token,
-    ask_feature,
-    ask_logit,
-    ask_token,
-)
-from ingest.attribution.request import ExplainRequest
-from ingest.attribution.storing import Asking, Explained, store, stored
-from ingest.attribution.studying import add_study_rule
-from ingest.attribution.subject import CleanRun, Subject, corpus_mean, find_keys, load_subject
-from ingest.jobs.runs import RunRecord
+from ingest.attribution.questions import TokenQuestion
+from ingest.attribution.shapley import Method
+from ingest.attribution.study_filter import study_rule, study_values
+from ingest.attribution.subject import Subject
+from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.reader import POCKET_READER, Loaded, Reader
+from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
 
-Report = Callable[[int, int], None]
-ASK = {"token": ask_token, "feature": ask_feature, "logit": ask_logit}
-
 
 @dataclass(frozen=True)
+class ExplainRequest:
+    """What to ask of which prompts: windows of documents, texts given by hand, or both. The reader has one SAE."""
+
+    atlas: Path
+    question: Question[Any]
+    method: Method
+    documents: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    limit: int | None = None
+    reader: Reader = POCKET_READER
+
+
+@dataclass
 class ExplainResult:
     """What a job did: the keys of new explanations and of those known before, prompts without an answer.
 
@@ -49,62 +56,64 @@ class ExplainResult:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is asked of a prompt."""
-
-    prompt: Prompt
-    run: CleanRun
-    asked: list[Asked]
-
-
-Todo = tuple[Task | None, Mapping[str, Asked]]
-"""A task, and by identity what of it is not stored yet."""
-
-
-def explain(request: ExplainRequest, report: Report = lambda done, prompts: None) -> ExplainResult:
-    """Run the job; `report` is told how many of the prompts are done.
+def explain(request: ExplainRequest, report: Report = unwatched) -> ExplainResult:
+    """Load the model and the SAE, and explain.
 
     Raises:
         SelectionError: prompts, features, a position or a target that cannot be explained; nothing has changed then.
         ModelError, AtlasFileError: see there.
     """
     open_atlas(request.atlas).close()
-    subject = load_subject(request.sae, request.model, request.device)
+    loaded = request.reader.load()
     with open_atlas(request.atlas) as atlas:
-        return explain_into(atlas, request, subject, report)
+        return explain_into(atlas, request, loaded, report)
 
 
-def explain_into(
-    atlas: Atlas, request: ExplainRequest, subject: Subject, report: Report = lambda done, prompts: None
-) -> ExplainResult:
-    """The same in an open atlas, by a model and an SAE that are loaded already."""
-    started = time.perf_counter()
-    asking = _asking(atlas, request, subject)
-    _check_target(request, subject)
-    prompts = _prompts(atlas, request, asking)
-    given = [_task(request, subject, prompt) for prompt in prompts if prompt.document is None]
-    found = _tasks(request, subject, [prompt for prompt in prompts if prompt.document is not None])
-    new: list[int] = []
-    known: list[int] = []
-    silent = evaluations = studied = 0
-    arguments = _arguments(request, subject)
-    todo = ((task, _missing(atlas, asking, task)) for task in _chain(given, found))
+def explain_into(atlas: Atlas, request: ExplainRequest, loaded: Loaded, report: Report = unwatched) -> ExplainResult:
+    """Explain prompts of an open atlas, by a loaded model and SAE."""
+    started, (model, (sae,)) = time.perf_counter(), loaded
+    subject = Subject.of(model, sae)
+    explainer = Explainer.of(atlas, request.question, request.method, subject)
+    given, found = _prompts(atlas, request, explainer)
+    tasks = chain([explainer.task(prompt) for prompt in given], _tasks(explainer, found))
+    total, result = len(given) + len(found), ExplainResult()
+    todo = (_with_known(atlas, task) for task in tasks)
     with (
-        RunRecord(atlas, "explain", arguments, request.device) as record,
-        closing(ahead(partial(_explained, asking), todo, _threads(request, subject, len(prompts)))) as answered,
+        RunRecord(atlas, "explain", _arguments(request, subject), request.reader.runs_on) as record,
+        closing(ahead(explainer.answers, todo, _threads(request, subject, total))) as answered,
     ):
-        for done, ((task, _), explained) in enumerate(answered, start=1):
+        for done, (task, answers) in enumerate(answered, start=1):
             if task is None:
-                silent += 1
+                result.silent += 1
             else:
-                evaluations += _store(record, asking, task, explained, (new, known))
-            report(done, len(prompts))
-        if request.method.study:
-            studied = add_study_rule(record, subject, [*known, *new], report)
-    if not new and not known:
-        raise SelectionError(f"none of the {silent} prompts can be explained: {_why(request)}")
-    return ExplainResult(new, known, silent, studied, evaluations, time.perf_counter() - started)
+                _store(record, explainer, task, answers, result)
+            report(Progress("explaining", done, total, "prompts"))
+        if isinstance(request.question, TokenQuestion) and request.question.study:
+            result.studied = _add_study_rule(record, subject, [*result.known, *result.new], report)
+    if not result.new and not result.known:
+        raise SelectionError(f"none of the {result.silent} prompts can be explained: {_why(request.question)}")
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _prompts(atlas: Atlas, request: ExplainRequest, explainer: Explainer[Any]) -> tuple[list[Prompt], list[Prompt]]:
+    """The prompts given by hand, and those of documents."""
+    given = [prompt_of_text(text, explainer.subject.tokenization) for text in request.texts]
+    if not request.documents:
+        return given, []
+    return given, prompts_of_documents(atlas, request.documents, explainer.keys.tokenization, request.limit)
+
+
+def _tasks(explainer: Explainer[Any], prompts: Iterable[Prompt]) -> Iterator[Task[Any] | None]:
+    """A task a prompt; None where there is nothing to explain, as where a feature is silent."""
+    for prompt in prompts:
+        try:
+            yield explainer.task(prompt)
+        except SelectionError:
+            yield None
+
+
+def _with_known(atlas: Atlas, task: Task[Any] | None) -> Task[Any] | None:
+    return task and replace(task, known=stored(atlas, task.asked).keys())
 
 
 def _threads(request: ExplainRequest, subject: Subject, prompts: int) -> int:
@@ -113,103 +122,54 @@ def _threads(request: ExplainRequest, subject: Subject, prompts: int) -> int:
     return 1 if alone else subject.threads
 
 
-def _missing(atlas: Atlas, asking: Asking, task: Task | None) -> dict[str, Asked]:
-    """What a task asks that is not stored, by identity."""
-    identities = {asking.identity(task.prompt, asked): asked for asked in task.asked} if task else {}
-    there = stored(atlas, identities)
-    return {identity: asked for identity, asked in identities.items() if identity not in there}
-
-
-def _explained(asking: Asking, todo: Todo) -> list[Explained]:
-    """The answers to what is missing."""
-    task, missing = todo
-    if task is None or not missing:
-        return []
-    answers = _answers(asking, task, list(missing.values()))
-    return [Explained(task.prompt, identity, answer) for identity, answer in zip(missing, answers, strict=True)]
-
-
 def _store(
-    record: RunRecord, asking: Asking, task: Task, explained: Sequence[Explained], keys: tuple[list[int], list[int]]
-) -> int:
-    """Store the answers to a task in one transaction, and add to the new and the known keys; coalitions evaluated."""
-    new, known = keys
-    there = stored(record.atlas, [asking.identity(task.prompt, asked) for asked in task.asked])
-    known.extend(there.values())
-    fresh = [one for one in explained if one.identity not in there]  # a prompt may have been given twice
+    record: RunRecord, explainer: Explainer[Any], task: Task[Any], answers: Mapping[str, Answer], result: ExplainResult
+) -> None:
+    """Store the answers to a task in one transaction, and add them to the result."""
+    there = stored(record.atlas, task.asked)
+    result.known.extend(there.values())
+    fresh = {key: answer for key, answer in answers.items() if key not in there}  # a prompt may have been given twice
     if not fresh:
         record.add(known=1)
-        return 0
+        return
     with record.atlas.transaction():
-        new.extend(store(record.atlas, asking, fresh, record.start()))
+        result.new.extend(store(record.atlas, explainer, task.prompt, fresh, record.start()))
         record.add(documents=1)
-    return sum(one.answer.estimate.evaluations for one in fresh)
+    result.evaluations += sum(answer.estimate.evaluations for answer in fresh.values())
 
 
-def _answers(asking: Asking, task: Task, asked: Sequence[Asked]) -> list[Answer]:
-    if asking.question == "logit":
-        return answer_logit(asking.subject, asking.method, asking.baseline, task.run, asked)
-    answer = answer_token if asking.question == "token" else answer_feature
-    return answer(asking.subject, asking.method, task.prompt, task.run, asked)
+def _add_study_rule(record: RunRecord, subject: Subject, explanations: list[int], report: Report) -> int:
+    """Run the study's rule on each explained prompt that names a term and was not judged by it yet; how many.
+
+    A prompt is a transaction of its own. One that leaves the study nothing to generate is passed over.
+    """
+    rows, judged = not_judged(record.atlas, explanations), 0
+    for done, (explanation, text) in enumerate(rows, start=1):
+        found = study_values(subject.gpt2, subject.model.tokenizer, text)
+        if found is not None:
+            looked_at, kept = study_rule(*found, text)
+            with record.atlas.transaction():
+                record.start()
+                store_judgement(record.atlas, explanation, looked_at, kept=kept)
+            judged += 1
+        report(Progress("explaining", done, len(rows), "prompts"))
+    return judged
 
 
-def _asking(atlas: Atlas, request: ExplainRequest, subject: Subject) -> Asking:
-    keys = find_keys(atlas, subject)
-    of_features = request.question == "logit" and request.method.baseline == "mean"
-    baseline = corpus_mean(atlas, keys.sae, subject.sae.d_sae) if of_features else None
-    return Asking(request.question, request.method, subject, keys, baseline)
-
-
-def _check_target(request: ExplainRequest, subject: Subject) -> None:
-    if request.target.token is not None:
-        subject.target_id(request.target.token)
-    for feature in request.target.features:
-        if not 0 <= feature < subject.sae.d_sae:
-            raise SelectionError(
-                f"feature {feature} is not in {subject.sae.name}; its features are 0 to {subject.sae.d_sae - 1}"
-            )
-
-
-def _prompts(atlas: Atlas, request: ExplainRequest, asking: Asking) -> list[Prompt]:
-    given = [prompt_of_text(text, asking.subject.tokenization) for text in request.texts]
-    if not request.documents:
-        return given
-    return given + prompts_of_documents(atlas, request.documents, asking.keys.tokenization, request.limit)
-
-
-def _task(request: ExplainRequest, subject: Subject, prompt: Prompt) -> Task:
-    run = subject.run(prompt.token_ids)
-    return Task(prompt, run, ASK[request.question](subject, request.target, prompt, run))
-
-
-def _tasks(request: ExplainRequest, subject: Subject, prompts: Iterable[Prompt]) -> Iterator[Task | None]:
-    """A task a prompt; None where there is nothing to explain, as where a feature is silent."""
-    for prompt in prompts:
-        try:
-            yield _task(request, subject, prompt)
-        except SelectionError:
-            yield None
-
-
-def _chain(given: Iterable[Task], found: Iterable[Task | None]) -> Iterator[Task | None]:
-    yield from given
-    yield from found
-
-
-def _why(request: ExplainRequest) -> str:
-    if request.target.position is not None:
-        return f"position {request.target.position} is in none of them, or nothing fires there"
-    return f"feature {', '.join(map(str, request.target.features))} never fires on them"
+def _why(question: Question[Any]) -> str:
+    if question.position is not None:
+        return f"position {question.position} is in none of them, or nothing fires there"
+    return f"feature {', '.join(map(str, question.features))} never fires on them"
 
 
 def _arguments(request: ExplainRequest, subject: Subject) -> dict[str, object]:
     return {
-        "question": request.question,
+        "question": request.question.name,
         "sae": str(subject.sae.name),
         "documents": list(request.documents),
         "texts": list(request.texts),
-        "features": list(request.target.features),
-        "target": request.target.token,
-        "baseline": request.method.baseline,
+        "features": list(request.question.features),
+        "target": request.question.token,
+        "baseline": request.question.baseline,
         "estimator": request.method.estimator,
     }

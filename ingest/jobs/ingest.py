@@ -1,151 +1,147 @@
 """The ingest job: documents in, activations and their sums in the atlas.
 
-    read -> cut batches -> sift -> ask what is known -> encode -> store, a transaction a batch -> settle -> sum
+    plan: read -> cut batches -> sift -> ask what is known
+    encode: by an engine (`ingest.engines`)
+    load: store, a transaction a batch -> take out -> sum
 
 Killed at any moment, the file holds whole batches only, and the same call
 finishes the job. A call that finds nothing to do changes nothing but the log of runs.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
-from ingest.contrasts.refresh import refresh_contrasts
 from ingest.encode.batch import BatchEncoder, EncodedBatch
-from ingest.jobs.runs import Counts, RunRecord, record_failure
-from ingest.models.language_model import LanguageModel
-from ingest.models.matching import load_together
-from ingest.models.sae import LoadedSAE
-from ingest.rows.batches import Plan, check_folders, cut_batches, plan_batch
-from ingest.rows.identity import Seen
-from ingest.rows.intake import Intake, Record
-from ingest.rows.registration import Registered, register
-from ingest.rows.settlement import settle
-from ingest.rows.store import store_batch
+from ingest.engines import Engine, encode_plan
+from ingest.engines.cluster import RayCluster, check_ray
+from ingest.engines.local import LocalEngine
+from ingest.engines.ray import RayEngine, read_by
+from ingest.engines.shards import Shards
+from ingest.jobs.contrast import refresh_contrasts
+from ingest.jobs.progress import Counts, Progress, Report, unwatched
+from ingest.jobs.reader import POCKET_READER, Loaded, Reader
+from ingest.jobs.run_record import RunRecord, record_failure
+from ingest.rows.batch_rows import store_batch
+from ingest.rows.batches import Plan, Planner, check_folders, cut_batches
+from ingest.rows.document_identity import Seen
+from ingest.rows.intake import Intake, Record, Sources
+from ingest.rows.registration import register
+from ingest.rows.removal import outgoing, remove_documents
 from ingest.sources import Skipped
 from ingest.statistics.sums import sum_pending
+from schema.atlas_file import check_path
 from schema.errors import SourceError
 from schema.file_names import shown
 from schema.locking import held
-from schema.store import Atlas, check_path, open_atlas
-
-Report = Callable[[str, Counts], None]
-Read = tuple[Intake, Iterator[Record]]
-"""What is read, and its records, of which the first has been read already."""
-
-LoadedReader = tuple[LanguageModel, Sequence[LoadedSAE]]
+from schema.store import Atlas, open_atlas
 
 
 @dataclass(frozen=True)
-class IngestRequest:
-    """What to ingest: sources in order, into which atlas, through which SAEs."""
+class IngestRequest(Sources):
+    """What to ingest: sources in order, into which atlas, through which SAEs.
 
-    atlas: Path
-    sources: tuple[str, ...]
-    saes: tuple[str, ...] = ("pocket",)
-    model: str | None = None
-    corpus: str | None = None
-    domain: str | None = None
-    limit: int | None = None
-    on_error: Literal["stop", "skip"] = "stop"
-    device: str = "cpu"
+    batch_documents: most documents of a batch, if not the usual; ray: where to encode, if not in this process.
+    """
+
+    reader: Reader = POCKET_READER
     batch_documents: int | None = None
-    """Most documents of a batch, if not the usual."""
+    ray: RayCluster | None = None
 
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What an ingest did. `skipped` holds the records and files that were passed over."""
+    """What an ingest did, and the key of its run's row.
+
+    summed: pairs of an SAE and a corpus whose sums have changed; skipped: records and files that were passed over;
+    notes: what stays that should have gone, and why; which corpora two folders share; stages: seconds of each.
+    """
 
     counts: Counts
     summed: list[tuple[int, int]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     seconds: float = 0.0
     run: int | None = None
-    """Key of the run's row."""
-
     notes: list[str] = field(default_factory=list)
-    """What stays that should have gone, and why; which corpora two folders share."""
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
-def ingest(request: IngestRequest, report: Report = lambda stage, counts: None) -> IngestResult:
-    """Load the model and the SAEs, and run the job; `report` is told the stage and the counts as they grow.
+def ingest(request: IngestRequest, report: Report = unwatched) -> IngestResult:
+    """Read the first document, load the model and the SAEs, and ingest; contrasts that have changed are renewed.
 
     Raises:
         SourceError, ModelError, AtlasFileError: see there; what was stored before stays.
     """
     check_path(request.atlas, create=True)
+    if request.ray is not None:
+        check_ray(request.reader)
+    device = request.reader.runs_on
     with held(request.atlas):
         try:
-            intake = intake_of(request)
-            records = intake.records()
+            intake = Intake(request).begin()
             if request.atlas.exists() and request.atlas.stat().st_size:
                 open_atlas(request.atlas).close()
-            report("loading the model", Counts())
-            model, saes = load_together(request.saes, request.model, request.device)
+            report(Progress("loading the model"))
+            loaded = request.reader.load()
         except BaseException as error:
-            asked = _arguments(request, request.model, request.saes)
-            record_failure(request.atlas, "ingest", asked, request.device, error)
+            asked = _arguments(request, request.reader.model, request.reader.saes)
+            record_failure(request.atlas, "ingest", asked, device, error)
             raise
-        return _run(request, (intake, records), (model, saes), report)
-
-
-def ingest_with(
-    request: IngestRequest,
-    model: LanguageModel,
-    saes: Sequence[LoadedSAE],
-    report: Report = lambda stage, counts: None,
-) -> IngestResult:
-    """The same with a model and SAEs that are loaded already: `request.model` and `request.saes` are not read."""
-    intake = intake_of(request)
-    return _run(request, (intake, intake.records()), (model, saes), report)
-
-
-def intake_of(request: IngestRequest) -> Intake:
-    """What a request reads: without a corpus, each domain of each source is one."""
-    return Intake(
-        atlas=request.atlas,
-        sources=request.sources,
-        corpus=request.corpus,
-        domain=request.domain,
-        by_domain=request.corpus is None,
-        limit=request.limit,
-        on_error=request.on_error,
-    )
-
-
-def _run(request: IngestRequest, read: Read, loaded: LoadedReader, report: Report) -> IngestResult:
-    with open_atlas(request.atlas, create=True) as atlas:
-        result = ingest_into(atlas, request, read, loaded, report)
-        refresh_contrasts(atlas)
-        return result
+        with open_atlas(request.atlas, create=True) as atlas:
+            result = ingest_into(atlas, request, loaded, report, intake)
+            refresh_contrasts(atlas)
+            return result
 
 
 def ingest_into(
-    atlas: Atlas,
-    request: IngestRequest,
-    read: Read,
-    loaded: LoadedReader,
-    report: Report = lambda stage, counts: None,
+    atlas: Atlas, request: IngestRequest, loaded: Loaded, report: Report = unwatched, intake: Intake | None = None
 ) -> IngestResult:
-    """The same into an open atlas, of an intake and its records: what the request says of sources is not read."""
-    started = time.perf_counter()
-    (intake, records), (model, saes) = read, loaded
+    """Ingest into an open atlas; `intake` reads the request's sources, and may have begun already."""
+    started, (model, saes) = time.perf_counter(), loaded
+    intake = intake or Intake(request).begin()
+    device = request.reader.runs_on
     arguments = _arguments(request, model.name, [str(sae.name) for sae in saes])
-    with Seen(atlas) as seen, RunRecord(atlas, "ingest", arguments, request.device, idle=True) as record:
-        encoder = BatchEncoder.of(model, saes, request.device)
-        registered = register(atlas, model, saes, encoder.bos_activations())
-        batches = cut_batches(records, request.batch_documents)
-        for batch in batches:
-            _encode(_sift(batch, intake, seen, record), seen, encoder, registered, record)
-            report("encoding", record.counts)
-        notes = settle(record, seen, intake) + seen.shared()
+    with Seen(atlas) as seen, RunRecord(atlas, "ingest", arguments, device, idle=True) as record:
+        encoder = BatchEncoder.of(model, saes, device)
+        with encoder.stages.timed("register"):
+            planner = Planner(atlas, register(atlas, model, saes, encoder.bos_activations()))
+        plans = _plans(cut_batches(intake.records(), request.batch_documents), planner, intake, seen, record)
+        with encoder.stages.timed("read"):
+            for plan, encoded in _engine(request, loaded, encoder, record, report).encode(plans):
+                _load(plan, encoded, planner, encoder, record)
+                report(_progress("encoding", record))
+        notes = _take_out(record, seen, intake) + seen.shared() + intake.unborne
         record.add(skipped=len(intake.skipped) - record.counts.skipped)
-        report("summing", record.counts)
-        summed = list(sum_pending(atlas))
-    return IngestResult(record.counts, summed, intake.skipped, time.perf_counter() - started, record.key, notes)
+        report(_progress("summing", record))
+        with encoder.stages.timed("sums"):
+            summed = list(sum_pending(atlas))
+    seconds = time.perf_counter() - started
+    return IngestResult(record.counts, summed, intake.skipped, seconds, record.key, notes, encoder.stages.seconds)
+
+
+def _engine(request: IngestRequest, loaded: Loaded, encoder: BatchEncoder, record: RunRecord, report: Report) -> Engine:
+    if request.ray is None:
+        return LocalEngine(encoder)
+
+    def _tell(stage: str, done: int, total: int | None) -> None:
+        report(Progress(stage, done, total, "batches", record.counts))
+
+    shards = Shards.of(request.atlas, request.ray.shards)
+    return RayEngine(request.ray, shards, request.reader, read_by(*loaded), _tell)
+
+
+def _progress(stage: str, record: RunRecord) -> Progress:
+    return Progress(stage, record.counts.documents + record.counts.known, counts=record.counts)
+
+
+def _plans(
+    batches: Iterable[list[Record]], planner: Planner, intake: Intake, seen: Seen, record: RunRecord
+) -> Iterator[Plan]:
+    """What of each batch is to do, asked for when its turn comes."""
+    for batch in batches:
+        records = _sift(batch, intake, seen, record)
+        check_folders(planner.atlas, records, seen)
+        yield planner.plan(records)
 
 
 def _sift(batch: Sequence[Record], intake: Intake, seen: Seen, record: RunRecord) -> list[Record]:
@@ -154,37 +150,27 @@ def _sift(batch: Sequence[Record], intake: Intake, seen: Seen, record: RunRecord
     for clashing in sifted.clashing:
         document = clashing.document
         reason = f"the id {document.external_id!r} names two texts; give each document an id of its own"
-        if intake.on_error == "stop":
+        if intake.asked.on_error == "stop":
             raise SourceError(f"{document.source}: {reason}, or pass over the second: --on-error skip")
         intake.skipped.append(Skipped(document.source, reason))
     record.add(repeated=sifted.repeated, skipped=len(intake.skipped) - record.counts.skipped)
     return sifted.records
 
 
-def _encode(
-    records: list[Record],
-    seen: Seen,
-    encoder: BatchEncoder,
-    registered: Registered,
-    record: RunRecord,
-) -> None:
-    """Encode and store what is not yet known of a batch, and bring up to date what is."""
-    atlas = record.atlas
-    check_folders(atlas, records, seen)
-    plan = plan_batch(atlas, records, registered)
-    known = len(records) - plan.todo
-    if plan.done:
+def _load(plan: Plan, encoded: EncodedBatch | None, planner: Planner, encoder: BatchEncoder, record: RunRecord) -> None:
+    """Store what is not yet known of a batch, and bring up to date what is."""
+    renewed = planner.renewed(plan)
+    if renewed.wanted != plan.wanted:
+        encoded = encode_plan(encoder, renewed)
+    known = len(renewed.records) - renewed.todo
+    if renewed.done:
         record.add(known=known)
         return
-    encoded = None
-    if plan.todo:
-        texts = [each.document.text for each in records]
-        hashes = [each.document.content_hash for each in records]
-        encoded = encoder.encode(texts, hashes, plan.wanted)
-    with atlas.transaction():
+    with encoder.stages.timed("write"), record.atlas.transaction():
         run = record.start()
-        store_batch(atlas, plan, encoded, registered, run)
-        record.add(documents=plan.todo, known=known, updated=sum(plan.outdated), **_sizes(plan, encoded))
+        store_batch(record.atlas, renewed, encoded, planner.registered, run)
+        record.add(documents=renewed.todo, known=known, updated=sum(renewed.outdated), **_sizes(renewed, encoded))
+    planner.stored += 1
 
 
 def _sizes(plan: Plan, encoded: EncodedBatch | None) -> dict[str, int]:
@@ -195,13 +181,26 @@ def _sizes(plan: Plan, encoded: EncodedBatch | None) -> dict[str, int]:
     return {"tokens": sum(tokens), "activations": sum(table.num_rows for table in encoded.activations)}
 
 
+def _take_out(record: RunRecord, seen: Seen, intake: Intake) -> list[str]:
+    """Remove what the run has replaced, or is to drop, in one transaction; what stays that should go, and why."""
+    out = outgoing(seen, intake)
+    if out.older or out.gone:
+        with record.atlas.transaction():
+            record.start()
+            remove_documents(record.atlas, out.older + out.gone)
+            record.add(replaced=len(out.older), dropped=len(out.gone))
+    return out.kept
+
+
 def _arguments(request: IngestRequest, model: str | None, saes: Sequence[str]) -> dict[str, object]:
     return {
         "sources": list(map(shown, request.sources)),
         "saes": list(saes),
         "model": model,
-        "corpus": request.corpus,
+        "corpus": request.corpus or request.stem,
         "domain": request.domain,
         "limit": request.limit,
         "on_error": request.on_error,
+        **({"ray": asdict(request.ray)} if request.ray else {}),
+        **({"fields": list(request.fields)} if request.fields else {}),
     }

@@ -1,84 +1,95 @@
-"""Nearest features, entered into an atlas: with a small SAE as it is registered, with any other on demand."""
+"""The neighbours job: the nearest features of each feature, by decoder direction and by firing on the same tokens.
 
-import logging
-from collections.abc import Iterator, Sequence
+Directions never change: small SAEs have these neighbours from their registration on. Co-activation is counted anew
+when an SAE has encoded other texts than those that the stored counts are of.
+"""
 
-import numpy as np
-import pyarrow as pa
+from dataclasses import dataclass
+from pathlib import Path
 
-from ingest.jobs.runs import RunRecord
-from ingest.models.names import SAEName
-from ingest.models.sae import LoadedSAE, load_sae
-from ingest.statistics.neighbours import Neighbours, Report, nearest_rows
-from schema import tables
-from schema.errors import SelectionError
-from schema.store import Atlas
-
-log = logging.getLogger(__name__)
-
-MOST_AT_ONCE = 32_768
-"""Features of an SAE whose neighbours are found as it is registered: a third of what its logit weights cost."""
+from ingest.families.coactivation import counted_before, nearest_by_overlap, store_coactivation
+from ingest.families.firing import coverage_hash, read_firing
+from ingest.families.neighbours import nearest_rows, opposite_rows
+from ingest.families.stored_saes import label_of, load_stored, stored_keys, stored_names
+from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.run_record import RunRecord
+from ingest.rows.features import store_neighbours
+from schema.store import Atlas, open_atlas
 
 
-def store_neighbours(atlas: Atlas, sae: int, found: Neighbours) -> None:
-    """Replace the neighbours of an SAE's features; to be called inside a transaction."""
-    known = found.other >= 0
-    feature, place = np.nonzero(known)
-    columns = {
-        "sae": np.full(len(feature), sae, np.int16),
-        "feature": feature.astype(np.int32),
-        "rank": (place + 1).astype(np.int16),
-        "other_feature": found.other[known].astype(np.int32),
-        "cosine": found.cosine[known],
-    }
-    atlas.rows("DELETE FROM feature_neighbour WHERE sae = ?", [sae])
-    atlas.append(tables.feature_neighbour, pa.table(columns))
+@dataclass(frozen=True)
+class NeighboursRequest:
+    """Of which SAEs neighbours are to be found; of each that lacks any, where none is named."""
+
+    atlas: Path
+    saes: tuple[str, ...] = ()
 
 
-def cluster(
-    atlas: Atlas, saes: Sequence[str], report: Report = lambda done, features: None
-) -> Iterator[tuple[SAEName, bool]]:
-    """Find the neighbours of the named SAEs, or of all that lack them: each SAE, and whether they were new.
+@dataclass(frozen=True)
+class Neighbours:
+    """What was found of an SAE: whether its nearest directions are new, and on how many tokens company was counted.
+
+    tokens is None where what is stored is of the same texts.
+    """
+
+    sae: str
+    directions: bool
+    tokens: int | None
+
+
+def neighbours(request: NeighboursRequest, report: Report = unwatched) -> list[Neighbours]:
+    """Find the neighbours of SAEs.
 
     Raises:
         SelectionError: an SAE that the atlas does not hold, or that has other weights now.
         ModelError: an SAE that cannot be loaded.
+        AtlasFileError: the atlas cannot be opened.
     """
-    with RunRecord(atlas, "cluster", {"saes": list(saes)}, "cpu") as record:
-        for sae in map(load_sae, saes or _lacking(atlas)):
-            keys = _keys(atlas, sae)
-            known = {key for (key,) in atlas.rows("SELECT DISTINCT sae FROM feature_neighbour")}
-            missing = [key for key in keys if key not in known]
-            if missing:
-                found = nearest_rows(sae.W_dec, report=report)
-                with atlas.transaction():
-                    record.start()
-                    for key in missing:
-                        store_neighbours(atlas, key, found)
-            yield sae.name, bool(missing)
+    with open_atlas(request.atlas) as atlas:
+        return neighbours_into(atlas, request, report)
 
 
-def _lacking(atlas: Atlas) -> list[str]:
-    """The names of the SAEs without neighbours; one feature alone has none."""
-    rows = atlas.rows(
-        """
-        SELECT DISTINCT release || '/' || sae_id AS name
-        FROM sae
-        ANTI JOIN feature_neighbour USING (sae)
-        WHERE d_sae > 1
-        ORDER BY name
-        """
-    )
-    return [name for (name,) in rows]
+def neighbours_into(atlas: Atlas, request: NeighboursRequest, report: Report = unwatched) -> list[Neighbours]:
+    """Find the neighbours of SAEs of an open atlas; each is loaded when the one before is done."""
+    found = []
+    with RunRecord(atlas, "neighbours", {"saes": list(request.saes)}, "cpu") as record:
+        for name in request.saes or stored_names(atlas):
+            keys = stored_keys(atlas, name)
+            new = _by_direction(record, name, keys, report)
+            for key in keys:
+                found.append(Neighbours(label_of(atlas, key), key in new, _by_company(record, key, report)))
+    return [one for one in found if request.saes or one.directions or one.tokens]
 
 
-def _keys(atlas: Atlas, sae: LoadedSAE) -> list[int]:
-    """The keys of an SAE with these weights; one a model and a way of cutting windows that it was used with."""
-    sql = "SELECT sae FROM sae WHERE release = ? AND sae_id = ? AND weights_sha256 = ? ORDER BY sae"
-    rows = atlas.rows(sql, [sae.name.release, sae.name.sae_id, sae.weights_sha256])
-    if not rows:
-        raise SelectionError(
-            f"{atlas.path} does not hold {sae.name} with these weights; ingest with it first: "
-            f"atlas ingest {atlas.path} SOURCE --sae {sae.name}"
+def _by_direction(record: RunRecord, name: str, keys: list[int], report: Report) -> list[int]:
+    """Find the nearest and most opposite directions of the SAE where they are lacking: the keys for which they were."""
+    atlas = record.atlas
+    sql = "SELECT sae FROM feature_neighbour INTERSECT SELECT sae FROM feature_opposite"
+    known = {key for (key,) in atlas.rows(sql)}
+    missing = [key for key in keys if key not in known]
+    if missing:
+        sae, missing = load_stored(atlas, name, missing)
+        nearest = nearest_rows(
+            sae.W_dec, report=lambda done, total: report(Progress("comparing", done, total, "features"))
         )
-    return [key for (key,) in rows]
+        opposite = opposite_rows(sae.W_dec)
+        with atlas.transaction():
+            record.start()
+            for key in missing:
+                store_neighbours(atlas, key, nearest, opposite)
+    return missing
+
+
+def _by_company(record: RunRecord, key: int, report: Report) -> int | None:
+    """Count what fires together, where other texts are encoded than when it was counted: on how many tokens."""
+    atlas = record.atlas
+    coverage = coverage_hash(atlas, key)
+    if not coverage or counted_before(atlas, key, coverage):
+        return None
+    firing = read_firing(atlas, key)
+    pairs = nearest_by_overlap(
+        firing, lambda done, total: report(Progress("counting together", done, total, "features"))
+    )
+    with atlas.transaction():
+        store_coactivation(atlas, key, (firing, pairs), coverage, record.start())
+    return firing.tokens

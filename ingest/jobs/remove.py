@@ -1,38 +1,72 @@
-"""Documents taken out of an atlas, with everything that was said of them.
+"""The remove job: a corpus or an SAE taken out, and what rested on it computed again.
 
-Maxima, top lists and counts of distinct things cannot be subtracted: what is
-stored of a corpus is dropped and summed again from the documents that remain.
+An SAE goes in one transaction: killed at any moment, it is there whole or not at all.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
-import pyarrow as pa
-from sqlalchemy import Table
+from dataclasses import dataclass
+from pathlib import Path
 
 from ingest.contrasts.selection import select_documents
-from ingest.contrasts.stale import mark_stale
-from ingest.jobs.runs import RunRecord
-from ingest.statistics.sums import rank_tokens, sum_pending
-from schema import tables
-from schema.store import Atlas
-
-SUMMED = (
-    tables.sae_corpus,
-    tables.feature_corpus,
-    tables.feature_histogram,
-    tables.feature_token,
-    tables.feature_example,
-    tables.sae_quality,
-)
+from ingest.jobs.contrast import refresh_contrasts
+from ingest.jobs.progress import Report, unwatched
+from ingest.jobs.run_record import RunRecord
+from ingest.rows.removal import remove_documents, remove_sae
+from ingest.statistics.sums import sum_pending
+from schema.errors import SelectionError
+from schema.naming import sae_named
+from schema.store import Atlas, open_atlas
 
 
-def remove_corpus(atlas: Atlas, name: str) -> int:
-    """Remove a corpus, or every corpus of a source, with its documents; how many documents went.
+@dataclass(frozen=True)
+class RemoveRequest:
+    """What to remove: the documents of a corpus, domain=D or term=T, or an SAE by its name, or name and hash."""
+
+    atlas: Path
+    corpus: str | None = None
+    sae: str | None = None
+
+
+@dataclass(frozen=True)
+class RemoveResult:
+    """What went: how many documents, and the name and hash of the SAE.
+
+    recomputed: the contrasts that read what went, of two sides, of a number or of classes, computed again or dropped.
+    finished: there was no such corpus, but an earlier command had left work undone, which is done now.
+    """
+
+    documents: int = 0
+    sae: str | None = None
+    recomputed: tuple[str, ...] = ()
+    finished: bool = False
+
+
+def remove(request: RemoveRequest, report: Report = unwatched) -> RemoveResult:
+    """Remove it.
 
     Raises:
-        SelectionError: there is no such corpus.
+        SelectionError: the atlas holds no such corpus or SAE.
+        AtlasFileError: the atlas cannot be opened.
     """
+    with open_atlas(request.atlas) as atlas:
+        return remove_into(atlas, request, report)
+
+
+def remove_into(atlas: Atlas, request: RemoveRequest, report: Report = unwatched) -> RemoveResult:
+    """Remove it from an open atlas."""
+    if request.sae is not None:
+        return RemoveResult(sae=_remove_sae(atlas, request.sae))
+    finished = [*sum_pending(atlas), *refresh_contrasts(atlas)]
+    try:
+        removed = _remove_corpus(atlas, str(request.corpus))
+    except SelectionError:
+        if not finished:
+            raise
+        return RemoveResult(finished=True)
+    return RemoveResult(documents=removed, recomputed=tuple(refresh_contrasts(atlas)))
+
+
+def _remove_corpus(atlas: Atlas, name: str) -> int:
+    """Remove the documents that a set names; how many went."""
     documents = list(select_documents(atlas, (name,)))
     with RunRecord(atlas, "remove", {"corpus": name}, "cpu") as record:
         with atlas.transaction():
@@ -43,66 +77,10 @@ def remove_corpus(atlas: Atlas, name: str) -> int:
     return len(documents)
 
 
-def remove_documents(atlas: Atlas, documents: Sequence[int]) -> None:
-    """Delete documents, all that depends on them, and corpora left empty; to be called inside a transaction.
-
-    The sums of their corpora are taken back: `sum_pending` makes them anew. Contrasts that read them are
-    marked: `refresh_contrasts` computes them again.
-    """
-    mark_stale(atlas, documents)
-    doomed = pa.table({"document": np.asarray(documents, np.int32)})
-    with atlas.registered(doomed=doomed):
-        atlas.rows("CREATE TEMP TABLE doomed_document AS SELECT document FROM doomed")
-        atlas.rows(
-            """
-            CREATE TEMP TABLE affected AS
-            SELECT DISTINCT corpus
-            FROM document
-            WHERE document IN (FROM doomed_document)
-            """
-        )
-    _take_back_sums(atlas)
-    _delete(atlas, tables.document)
-    atlas.rows(
-        """
-        DELETE FROM corpus
-        WHERE corpus IN (FROM affected)
-          AND corpus NOT IN (SELECT corpus FROM document)
-        """
-    )
-    atlas.rows("DROP TABLE affected")
-
-
-def _take_back_sums(atlas: Atlas) -> None:
-    """Drop what is summed of the affected corpora, and mark their documents as not summed."""
-    saes = atlas.rows("SELECT DISTINCT sae FROM sae_corpus WHERE corpus IN (FROM affected) ORDER BY sae")
-    for table in SUMMED:
-        atlas.rows(f"DELETE FROM {table.name} WHERE corpus IN (FROM affected)")
-    theirs = "document IN (SELECT document FROM document WHERE corpus IN (FROM affected))"
-    atlas.rows(f"DELETE FROM feature_document WHERE {theirs}")
-    atlas.rows(f"UPDATE coverage SET summed = false WHERE {theirs}")
-    for (sae,) in saes:
-        rank_tokens(atlas, sae)
-
-
-def _delete(atlas: Atlas, table: Table) -> None:
-    """Delete the rows of a table whose keys are in the temporary table doomed_TABLE, after their dependants."""
-    doomed = f"doomed_{table.name}"
-    for child in _dependants(table):
-        theirs = f"{table.name} IN (FROM {doomed})"
-        if child.name in child.primary_key.columns:
-            atlas.rows(f"CREATE TEMP TABLE doomed_{child.name} AS SELECT {child.name} FROM {child.name} WHERE {theirs}")
-            _delete(atlas, child)
-        else:
-            atlas.rows(f"DELETE FROM {child.name} WHERE {theirs}")
-    atlas.rows(f"DELETE FROM {table.name} WHERE {table.name} IN (FROM {doomed})")
-    atlas.rows(f"DROP TABLE {doomed}")
-
-
-def _dependants(table: Table) -> list[Table]:
-    """The tables with a column that points to this one."""
-    return [
-        child
-        for child in tables.metadata.sorted_tables
-        if child is not table and any(column.info.get("references") == table.name for column in child.columns)
-    ]
+def _remove_sae(atlas: Atlas, spelled: str) -> str:
+    """Remove the SAE of that name, of several the newest, or of that name and hash; its name and hash."""
+    key, pinned = sae_named(atlas, spelled)
+    with RunRecord(atlas, "remove", {"sae": pinned}, "cpu") as record, atlas.transaction():
+        record.start()
+        remove_sae(atlas, key)
+    return pinned

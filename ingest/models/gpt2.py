@@ -4,7 +4,7 @@ A block does not know how positions see each other: that is a function it is giv
 so that whole windows, tries of prefixes and a last position over cached keys and
 values all run through the same blocks.
 
-Source: Radford et al. 2019; the sites are TransformerLens' hook points.
+Source: Radford et al. 2019; the hook points are TransformerLens'.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,24 +15,30 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 
+from ingest.models.arithmetic import Attend, fused_linear, linear
+from ingest.models.hook_points import ATTN_OUT, MLP_OUT, RESID_MID, RESID_POST, RESID_PRE, Z, hook_at
 from ingest.models.language_model import LanguageModel
-from ingest.models.linear import fused_linear, linear
 from schema.errors import ModelError
 
-Heads = Float[torch.Tensor, "*rows head d_head"]
-Attend = Callable[[int, Heads, Heads, Heads], Heads]
-"""From block, queries, keys and values to the values that each head reads (z)."""
 BlockWeights = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+Patched = Callable[[str, torch.Tensor], torch.Tensor]
+"""From a hook point's name and value to what the model goes on with."""
 
-NOTHING: Mapping[str, torch.Tensor] = {}
-QKV = "attn.qkv"
-"""The name in `instead` of what `GPT2.qkv` gives; no hook of TransformerLens."""
-SITES = ("hook_resid_pre", "attn.hook_z", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
+HOOK_POINTS = (RESID_PRE, Z, ATTN_OUT, RESID_MID, MLP_OUT, RESID_POST)
+
+
+GELU = frozenset({"gelu_new", "gelu_pytorch_tanh"})
+"""Hugging Face's names of the one activation function of these MLPs: GELU by its approximation with tanh."""
+
+
+def unpatched(hook_name: str, value: torch.Tensor) -> torch.Tensor:
+    """Every value as it is."""
+    return value
 
 
 @dataclass(frozen=True)
 class GPT2:
-    """The weights of a GPT-2, or of its first blocks; `fused` ones are multiplied faster, see `linear`.
+    """The weights of a GPT-2, or of its first blocks; `fused` ones are multiplied faster, see `arithmetic`.
 
     Shapes: W_E (d_vocab, d_model); W_pos (n_ctx, d_model); W_U (d_model, d_vocab); ln_final two of (d_model,).
     """
@@ -49,8 +55,8 @@ class GPT2:
     fused: bool = False
 
     @classmethod
-    def of(cls, bridge: Any, n_blocks: int | None = None) -> "GPT2":
-        """The functions of TransformerLens' bridge of a plain GPT-2, cut after `n_blocks`."""
+    def of(cls, bridge: Any, end_of_text: int, n_blocks: int | None = None) -> "GPT2":
+        """The functions of TransformerLens' bridge of a plain GPT-2, cut after `n_blocks`; the tokenizer ends text."""
         return cls(
             W_E=bridge.W_E.detach(),
             W_pos=bridge.pos_embed.weight.detach(),
@@ -60,13 +66,13 @@ class GPT2:
             b_U=bridge.b_U.detach(),
             n_heads=int(bridge.cfg.n_heads),
             eps=float(bridge.cfg.eps),
-            end_of_text=int(bridge.original_model.config.eos_token_id),
+            end_of_text=end_of_text,
         )
 
     @property
     def last_hook(self) -> str:
         """The residual stream after the last block."""
-        return f"blocks.{len(self.blocks) - 1}.hook_resid_post"
+        return hook_at(len(self.blocks) - 1, RESID_POST)
 
     def double(self) -> "GPT2":
         """The same in float64."""
@@ -81,25 +87,28 @@ class GPT2:
             b_U=self.b_U.double(),
         )
 
-    def embed(self, tokens: Int[torch.Tensor, "*rows position"]) -> Float[torch.Tensor, "*rows position d_model"]:
-        """Tokens that begin at position 0, with their positions."""
-        return self.W_E[tokens] + self.W_pos[: tokens.shape[-1]]
+    def embed(
+        self, tokens: Int[torch.Tensor, "*rows position"], first: int = 0
+    ) -> Float[torch.Tensor, "*rows position d_model"]:
+        """Tokens that begin at position `first`, with their positions."""
+        return self.W_E[tokens] + self.W_pos[first : first + tokens.shape[-1]]
 
-    def sites(
+    def hook_points(
         self,
         resid: Float[torch.Tensor, "*rows d_model"],
         attend: Attend,
         first: int = 0,
-        instead: Mapping[str, torch.Tensor] = NOTHING,
+        patched: Patched = unpatched,
+        qkv: Float[torch.Tensor, "*rows 3*d_model"] | None = None,
     ) -> Iterator[tuple[str, torch.Tensor]]:
-        """Every hook's name and value in order, from block `first` on; what is not asked for is not computed.
+        """Every hook point's name and patched value in order, from block `first` on; what is not asked for is not run.
 
-        The values in `instead` take the place of what the hooks of these names would give.
+        Shapes: (*rows, d_model), but for hook_z (*rows, head, d_head). `qkv`, where known, are those of block `first`.
         """
         for layer in range(first, len(self.blocks)):
-            for site, value in self._block(layer, resid, attend, instead):
-                yield f"blocks.{layer}.{site}", value
-                resid = value if site == "hook_resid_post" else resid
+            for name, value in self._block(layer, resid, attend, patched, qkv if layer == first else None):
+                yield name, value
+            resid = value
 
     def value_at(
         self,
@@ -107,10 +116,12 @@ class GPT2:
         resid: torch.Tensor,
         attend: Attend,
         first: int = 0,
-        instead: Mapping[str, torch.Tensor] = NOTHING,
+        qkv: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The value at one hook, from the residual stream before block `first`."""
-        for name, value in self.sites(resid, attend, first, instead):
+        """The value at one hook point from block `first` on; the end of the block before is `resid` itself."""
+        if hook_name == hook_at(first - 1, RESID_POST):
+            return resid
+        for name, value in self.hook_points(resid, attend, first, qkv=qkv):
             if name == hook_name:
                 return value
         raise ModelError(f"the model has no hook {hook_name} from block {first} on")
@@ -129,27 +140,21 @@ class GPT2:
         return self._apply(self._norm(resid, w["ln1"]), *w["qkv"])
 
     def _block(
-        self, layer: int, resid: torch.Tensor, attend: Attend, instead: Mapping[str, torch.Tensor]
+        self, layer: int, resid: torch.Tensor, attend: Attend, patched: Patched, qkv: torch.Tensor | None
     ) -> Iterator[tuple[str, torch.Tensor]]:
-        def put(site: str, value: torch.Tensor) -> torch.Tensor:
-            return instead.get(f"blocks.{layer}.{site}", value)
+        def point(kind: str, value: torch.Tensor) -> tuple[str, torch.Tensor]:
+            name = hook_at(layer, kind)
+            return name, patched(name, value)
 
         w, shape, apply = self.blocks[layer], resid.shape[:-1], self._apply
-        resid = put("hook_resid_pre", resid)
-        yield "hook_resid_pre", resid
-        given = instead.get(f"blocks.{layer}.{QKV}")
-        qkv = self.qkv(layer, resid) if given is None else given
-        z = attend(layer, *qkv.view(*shape, 3, self.n_heads, -1).unbind(-3)).reshape(*shape, -1)
-        z = put("attn.hook_z", z)
-        yield "attn.hook_z", z
-        attn_out = put("hook_attn_out", apply(z, *w["o"]))
-        yield "hook_attn_out", attn_out
-        mid = put("hook_resid_mid", resid + attn_out)
-        yield "hook_resid_mid", mid
-        hidden = apply(self._norm(mid, w["ln2"]), *w["in"], activation="gelu")
-        mlp_out = put("hook_mlp_out", apply(hidden, *w["out"]))
-        yield "hook_mlp_out", mlp_out
-        yield "hook_resid_post", put("hook_resid_post", mid + mlp_out)
+        yield (pre := point(RESID_PRE, resid))
+        qkv = self.qkv(layer, pre[1]) if qkv is None else qkv
+        yield (z := point(Z, attend(layer, *qkv.view(*shape, 3, self.n_heads, -1).unbind(-3))))
+        yield (attn_out := point(ATTN_OUT, apply(z[1].reshape(*shape, -1), *w["o"])))
+        yield (mid := point(RESID_MID, pre[1] + attn_out[1]))
+        hidden = apply(self._norm(mid[1], w["ln2"]), *w["in"], activation="gelu")
+        yield (mlp_out := point(MLP_OUT, apply(hidden, *w["out"])))
+        yield point(RESID_POST, mid[1] + mlp_out[1])
 
     @property
     def _apply(self) -> Callable[..., torch.Tensor]:
@@ -161,19 +166,19 @@ class GPT2:
 
 def is_plain_gpt2(model: LanguageModel) -> bool:
     """Whether a model is what these functions compute."""
+    return departure(model) is None
+
+
+def departure(model: LanguageModel) -> str | None:
+    """What these functions do not compute of a model; None where it is a plain GPT-2."""
     config = model.bridge.original_model.config
-    return bool(
-        model.architecture == "GPT2LMHeadModel"
-        and config.activation_function == "gelu_new"
-        and config.scale_attn_weights
-        and not config.scale_attn_by_inverse_layer_idx
-    )
-
-
-def causal_attention(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
-    """Each position of a window sees itself and those before it: (batch, position, head, d_head) throughout."""
-    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (batch, head, position, d_head)
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+    if model.architecture != "GPT2LMHeadModel":
+        return f"a {model.architecture}"
+    if config.activation_function not in GELU:
+        return f"a GPT-2 with the activation function {config.activation_function}"
+    if not config.scale_attn_weights or config.scale_attn_by_inverse_layer_idx:
+        return "a GPT-2 that scales its attention in another way"
+    return None
 
 
 def _block_weights(block: Any) -> BlockWeights:

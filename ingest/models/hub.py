@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from urllib.parse import urlsplit
 
-import huggingface_hub
+import huggingface_hub.constants
+import huggingface_hub.errors
 
 from schema.errors import ModelError
 
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds to wait for the hub before working from what is on this machine."""
+OWNERS = {"openai-community": "gpt2", "distilbert": "distilgpt2"}
+"""Who owns models that had no owner in their name once: the hub knows them by both names, its cache by one."""
 
 
 @cache
@@ -32,6 +35,28 @@ def reachable() -> bool:
     except OSError:
         return False
     return True
+
+
+def is_cached(name: str) -> bool:
+    """Whether the cache on this machine has a model of that name."""
+    return isinstance(huggingface_hub.try_to_load_from_cache(name, "config.json"), str)
+
+
+def hub_names(name: str) -> list[str]:
+    """The names by which the hub, and its cache, may know a model, the official one first."""
+    from transformer_lens.loading_from_pretrained import get_official_model_name
+
+    try:
+        official = str(get_official_model_name(name))
+    except ValueError:
+        return [name]
+    return [official, *(f"{owner}/{official}" for owner, owned in OWNERS.items() if official.startswith(owned))]
+
+
+def held_name(name: str) -> str:
+    """The name to load a model by: the first one that can be had here."""
+    names = hub_names(name)
+    return next((one for one in names if reachable() or is_cached(one)), names[0])
 
 
 @contextmanager

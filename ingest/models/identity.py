@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
 
 Config = dict[str, Any]
 
@@ -50,7 +50,7 @@ WITHOUT_EFFECT = frozenset(
 ALIKE = re.compile(r"(summary_|attn_implementation).*|.*(_token_id|pdrop|dropout|dropout_prob)")
 
 
-def sae_config(sae: LoadedSAE, model: LanguageModel) -> Config:
+def sae_config(sae: SAE, model: LanguageModel) -> Config:
     """How an SAE reads its model: where, with which settings, and what begins a window."""
     settings = sae.module.cfg.to_dict()
     defaults = type(sae.module.cfg).__dataclass_fields__

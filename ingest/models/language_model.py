@@ -5,6 +5,7 @@ The weights stay as they are but for what the SAE was trained with (SAELens'
 changes the statistics of logit weights.
 """
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from typing import Any
 import torch
 from jaxtyping import Float
 
-from ingest.models.hub import hub_access
+from ingest.models.hub import held_name, hub_access
 from ingest.models.names import POCKET, local_folder, pocket_folder
 from ingest.models.weights import check_finite, weights_sha256
 from schema.errors import ModelError
+
+TOKENIZER_FILES = ("tokenizer.json", "*.model", "vocab.*", "merges.txt", "*.tiktoken", "tekken.json")
+"""Any of them in a folder is a vocabulary; without one Hugging Face makes up a tokenizer that knows no word."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ class Processing:
             raise ModelError(f"the SAE asks for model options that are not supported: {', '.join(unknown)}")
         return cls(**{name: bool(value) for name, value in options.items()})
 
+    def __str__(self) -> str:
+        done = [name for name, value in vars(self).items() if value]
+        return " and ".join(done) or "no processing"
+
 
 @dataclass(frozen=True)
 class LanguageModel:
@@ -51,6 +59,21 @@ class LanguageModel:
     processing: Processing
     weights_sha256: str
 
+    @classmethod
+    def of(
+        cls, hf_model: Any, tokenizer: Any, name: str = "", processing: Processing = Processing(), device: str = ""
+    ) -> "LanguageModel":
+        """A model that is in memory: a copy of it in float32; the model itself is left as it is, gradients and all.
+
+        Its name is that which Hugging Face's object was loaded by, if none is given; its device too. `processing` is
+        what the SAEs that read it were trained with (SAELens' model_from_pretrained_kwargs).
+
+        Raises:
+            ModelError: its tokenizer or architecture cannot be used, or a weight is no number.
+        """
+        found = name or str(getattr(hf_model.config, "name_or_path", "") or "in memory")
+        return _language_model(copy.deepcopy(hf_model).float(), tokenizer, found, processing, device or hf_model.device)
+
     @property
     def config(self) -> Any:
         """TransformerLens' configuration: n_layers, d_model, n_heads, n_ctx, d_vocab."""
@@ -59,18 +82,50 @@ class LanguageModel:
     @property
     def architecture(self) -> str:
         """Hugging Face's architecture class."""
-        return str(self.bridge.original_model.config.architectures[0])
+        return architecture_of(self.bridge.original_model)
 
     @property
     def bos_token_id(self) -> int:
-        """The token that begins every window."""
+        """The token that begins every window.
+
+        Raises:
+            ModelError: the tokenizer has none.
+        """
+        if self.tokenizer.bos_token_id is None:
+            raise ModelError(
+                f"the tokenizer of {self.name} has no BOS token, which the SAE's windows begin with (prepend_bos)"
+            )
         return int(self.tokenizer.bos_token_id)
+
+    @property
+    def padding_token_id(self) -> int:
+        """What stands before windows and fills them up: BOS; without one a token that fills up only."""
+        special = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
+        return int(next(token for token in special if token is not None))
+
+    @property
+    def end_of_text(self) -> int:
+        """The token that ends a text, by the tokenizer: config.json may name none, several, or another's."""
+        end = self.tokenizer.eos_token_id
+        return self.padding_token_id if end is None else int(end)
 
     @property
     def W_U(self) -> Float[torch.Tensor, "d_model d_vocab"]:
         """The unembedding, as processed."""
         W_U: torch.Tensor = self.bridge.W_U
         return W_U.detach()
+
+    @property
+    def b_U(self) -> Float[torch.Tensor, " d_vocab"]:
+        """The unembedding's bias, as processed."""
+        b_U: torch.Tensor = self.bridge.b_U
+        return b_U.detach()
+
+    @property
+    def W_E(self) -> Float[torch.Tensor, "d_vocab d_model"]:
+        """The embedding, as processed."""
+        W_E: torch.Tensor = self.bridge.W_E
+        return W_E.detach()
 
     @property
     def tokenizer_sha256(self) -> str:
@@ -90,13 +145,50 @@ def load_language_model(name: str, processing: Processing, device: str = "cpu") 
         loaded, tokenizer = _load_folder(folder)
     else:
         with hub_access(f"model {name}", "--model FOLDER"):
-            loaded, tokenizer = _load(_hub_name(name))
-    if not tokenizer.is_fast or tokenizer.bos_token_id is None:
-        raise ModelError(f"the tokenizer of {name} gives no character spans or has no BOS token; it cannot be used")
+            loaded, tokenizer = _load(held_name(name))
+    return _language_model(loaded, tokenizer, name, processing, device)
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer alone of `pocket`, of a local Hugging Face folder, or of a model that the hub knows.
+
+    Raises:
+        ModelError: it cannot be had.
+    """
+    from transformers import AutoTokenizer
+
+    folder = pocket_folder() / "gpt2" if name == POCKET else local_folder(name)
+    if folder is None:
+        with hub_access(f"the tokenizer of {name}", "--tokenizer FOLDER"):
+            found = AutoTokenizer.from_pretrained(held_name(name))
+    else:
+        try:
+            found = AutoTokenizer.from_pretrained(str(folder))
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"{folder} holds no tokenizer that can be loaded: {reason}") from error
+    if not getattr(found, "is_fast", False):
+        raise ModelError(f"the tokenizer of {name} gives no character spans; it cannot be used")
+    return found
+
+
+def _language_model(
+    loaded: Any, tokenizer: Any, name: str, processing: Processing, device: str | torch.device
+) -> LanguageModel:
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"the tokenizer of {name} gives no character spans; it cannot be used")
     loaded = loaded.to(device).eval().requires_grad_(requires_grad=False)
     check_finite(f"model {name}", loaded.named_parameters())
     digest = weights_sha256(loaded.state_dict())
     return LanguageModel(name, _bridge(loaded, name, processing), tokenizer, processing, digest)
+
+
+def architecture_of(loaded: Any) -> str:
+    """The architecture class that config.json names, or where it names none that is known, the one that was loaded."""
+    from transformer_lens.model_bridge.sources.transformers import SUPPORTED_ARCHITECTURES
+
+    declared = (loaded.config.architectures or [""])[0]
+    return str(declared if declared in SUPPORTED_ARCHITECTURES else type(loaded).__name__)
 
 
 def _load_folder(folder: Path) -> tuple[Any, Any]:
@@ -104,6 +196,11 @@ def _load_folder(folder: Path) -> tuple[Any, Any]:
         raise ModelError(
             f"{folder} is no Hugging Face folder: it holds no config.json beside its weights and tokenizer; "
             "give the folder that save_pretrained wrote"
+        )
+    if not any(any(folder.glob(pattern)) for pattern in TOKENIZER_FILES):
+        raise ModelError(
+            f"{folder} holds no tokenizer (tokenizer.json, or vocab.json and merges.txt); save it there: "
+            "tokenizer.save_pretrained(FOLDER)"
         )
     try:
         return _load(str(folder))
@@ -121,23 +218,17 @@ def _load(source: str) -> tuple[Any, Any]:
     return AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32), tokenizer
 
 
-def _hub_name(name: str) -> str:
-    from transformer_lens.loading_from_pretrained import get_official_model_name
-
-    try:
-        return str(get_official_model_name(name))
-    except ValueError:
-        return name
-
-
 def _bridge(loaded: Any, name: str, processing: Processing) -> Any:
     from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 
-    architecture = loaded.config.architectures[0]
+    architecture = architecture_of(loaded)
     try:
         bridge = build_bridge_from_module(loaded, architecture, hf_config=loaded.config, model_name=name)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        raise ModelError(f"TransformerLens cannot wrap {architecture} of {name}: {error}") from error
+    except (ValueError, KeyError, NotImplementedError, AttributeError) as error:
+        raise ModelError(
+            f"TransformerLens cannot wrap {name}, a {type(loaded).__name__}, as {architecture}: {error}; "
+            "an atlas reads language models whole, with their unembedding"
+        ) from error
     if processing != Processing():
         bridge.process_weights(
             fold_ln=processing.fold_ln,
@@ -145,4 +236,6 @@ def _bridge(loaded: Any, name: str, processing: Processing) -> Any:
             center_unembed=processing.center_unembed,
             fold_value_biases=False,
         )
+    for parameter in bridge.parameters():
+        parameter.requires_grad_(requires_grad=False)
     return bridge

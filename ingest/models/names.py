@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
+from ingest.models.hook_points import HOOK_NAME, RESID_POST, hook_kind, hook_layer
 from schema.errors import ModelError
 
 POCKET = "pocket"
 POCKET_DEFAULT_LAYER = 3
+BLOCK = re.compile(r"/(?P<published>\d+)-[^/]+$|^blocks\.(?P<hooked>\d+)\.")
 PINNED = re.compile(r"(?P<name>.+)@(?P<pin>[0-9a-f]{6,64})")
 
 
@@ -64,6 +66,25 @@ def local_folder(name: str) -> Path | None:
     """The folder of that name, if there is one; ~ is the home folder."""
     folder = Path(os.path.expanduser(name))  # noqa: PTH111 (a Path would raise where there is no such user)
     return folder if name and folder.is_dir() else None
+
+
+def of_another_block(name: str, hook_name: str, layer: int | None = None) -> bool:
+    """Whether a name at Neuronpedia, gpt2-small/8-res-jb, or an id, blocks.8.hook_resid_pre, is of another block.
+
+    What a block leaves behind is what the next one reads, and may bear its number. `layer` is the block of a hook whose
+    name, such as "layer 8", does not say which side of it is read.
+
+    Raises:
+        ModelError: the name is of a block, the hook is in none, and no `layer` is given.
+    """
+    named = BLOCK.search(name)
+    if named is None:
+        return False
+    if layer is None or HOOK_NAME.fullmatch(hook_name):
+        layer, either = hook_layer(hook_name), hook_kind(hook_name) == RESID_POST
+    else:
+        either = True
+    return int(named["published"] or named["hooked"]) not in ({layer, layer + 1} if either else {layer})
 
 
 def _pocket_sae(sae_id: str) -> SAEName:

@@ -1,4 +1,4 @@
-"""The identity of weights, a SHA-256 over every tensor, by name; and that every one of them is a number."""
+"""Weights: their identity, a SHA-256 over every tensor by name, that each is a number, and the device they lie on."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -34,3 +34,18 @@ def check_finite(of: object, weights: Iterable[tuple[str, torch.Tensor]], d_sae:
             value = float(tensor[tuple(place)])
             told = f"{value:g} at {name}{place}" + (f", feature {feature[0]}" if feature else "")
             raise ModelError(f"{of} cannot be used: {told}, and {len(wrong) - 1:,} more; get its weights anew")
+
+
+def choose_device(name: str | None) -> str:
+    """The device of that name, or CUDA if there is one, else the CPU.
+
+    Raises:
+        ModelError: there is no such device.
+    """
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"device '{name}' cannot be used: {str(error).splitlines()[0]}; try --device cpu") from error
+    return name

@@ -5,12 +5,13 @@ a resumed run computes the very batches of an undisturbed one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from ingest.rows.documents import differs, rows_of
-from ingest.rows.identity import Bearer, Seen
+from ingest.rows.document_identity import Bearer, Seen
+from ingest.rows.document_rows import differs, rows_of
+from ingest.rows.fields import changed_fields
 from ingest.rows.intake import Record
 from ingest.rows.registration import Registered
 from schema.store import Atlas
@@ -25,7 +26,7 @@ class Plan:
 
     documents: keys, None where the row is missing; windowed: the document's windows are stored;
     wanted[s][d]: SAE s has not encoded document d; outdated: what is stored of a known document is not what its
-    record says.
+    record says; after: how many batches its run had stored when it was made.
     """
 
     records: list[Record]
@@ -33,6 +34,7 @@ class Plan:
     windowed: list[bool]
     wanted: list[list[bool]]
     outdated: list[bool]
+    after: int = 0
 
     @property
     def done(self) -> bool:
@@ -63,6 +65,24 @@ def cut_batches(records: Iterable[Record], most: int | None = None) -> Iterator[
         yield batch
 
 
+@dataclass
+class Planner:
+    """Plans the batches of a run, and once more those that the atlas has moved on from; nobody else writes to it."""
+
+    atlas: Atlas
+    registered: Registered
+    stored: int = 0
+    """Batches that the run has stored."""
+
+    def plan(self, records: Sequence[Record]) -> Plan:
+        """What of a batch is to do, as the atlas is now."""
+        return replace(plan_batch(self.atlas, records, self.registered), after=self.stored)
+
+    def renewed(self, plan: Plan) -> Plan:
+        """The plan if nothing was stored since, else another of its batch."""
+        return plan if plan.after == self.stored else self.plan(plan.records)
+
+
 def plan_batch(atlas: Atlas, records: Sequence[Record], registered: Registered) -> Plan:
     """Ask the atlas what it knows of a batch that has been sifted."""
     said = rows_of(records)
@@ -70,12 +90,13 @@ def plan_batch(atlas: Atlas, records: Sequence[Record], registered: Registered) 
         documents: list[int | None] = [key for (key,) in atlas.rows(_KNOWN)]
     with atlas.registered(said=said.append_column("document", pa.array(documents, pa.int32()))):
         rows = atlas.rows(_STATE, [registered.tokenization])
+    changed = changed_fields(atlas, records, documents)
     return Plan(
         records=list(records),
         documents=documents,
         windowed=[row[0] for row in rows],
         wanted=[[sae not in (row[1] or ()) for row in rows] for sae in registered.saes],
-        outdated=[row[2] for row in rows],
+        outdated=[row[2] or key in changed for row, key in zip(rows, documents, strict=True)],
     )
 
 

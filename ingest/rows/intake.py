@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from ingest.sources import Document, Skipped, read_documents, source_place, source_stem
 from schema.file_names import shown
@@ -32,38 +32,62 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Intake:
-    """The sources of a run, where their documents go, and how far they have been read.
+class Sources:
+    """What is to be read, for which atlas file, and the corpora that its documents go to.
 
-    Documents go to `corpus`, else to one named after each source; `by_domain` makes each domain a corpus of its own.
-    `atlas` is the file that they go to. With `drop`, what none of the sources holds is removed from their corpora.
+    All of it goes to `corpus`, if that is given; else each domain is a corpus STEM/DOMAIN, under `stem` or the name of
+    each source. With `drop`, what none of the sources holds is removed from their corpora. `fields` keep their numbers.
     """
 
     atlas: Path
     sources: tuple[str, ...]
     corpus: str | None = None
+    stem: str | None = None
     domain: str | None = None
-    by_domain: bool = True
     limit: int | None = None
     on_error: Literal["stop", "skip"] = "stop"
     drop: bool = False
+    fields: tuple[str, ...] = ()
+
+
+@dataclass
+class Intake:
+    """Reads sources once, from the first to the last, and knows how far they have been read.
+
+    `read` holds how many records each source gave that was read to its end; `borne` the asked fields of any document.
+    """
+
+    asked: Sources
     skipped: list[Skipped] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)
-    """How many records each source gave that was read to its end."""
+    borne: set[str] = field(default_factory=set)
 
-    def records(self) -> Iterator[Record]:
-        """Every record in source order; the first one is read now, so that a missing file is met at once.
+    def __post_init__(self) -> None:
+        self._records = islice(self._read_all(), self.asked.limit)
+        self._begun: list[Record] = []
+
+    def begin(self) -> Self:
+        """Read the first record, so that a missing file is met now.
 
         Raises:
-            SourceError: a source cannot be read; here, or later, where it breaks off.
+            SourceError: a source cannot be read.
         """
-        records = islice(self._records(), self.limit)
-        return chain(list(islice(records, 1)), records)
+        self._begun += islice(self._records, 1)
+        return self
+
+    def records(self) -> Iterator[Record]:
+        """Every record in source order.
+
+        Raises:
+            SourceError: a source cannot be read, or breaks off.
+        """
+        begun, self._begun = self._begun, []
+        return chain(begun, self._records)
 
     @property
     def doubts(self) -> list[str]:
         """Why what was not read may be in the sources all the same; none where all of them were read."""
-        unread = [source for source in self.sources if source not in self.read]
+        unread = [source for source in self.asked.sources if source not in self.read]
         if unread:
             return [f"--limit left {shown(unread[0])} unread, or its end"]
         doubts = [f"{shown(source)} gave no document" for source, found in self.read.items() if not found]
@@ -71,18 +95,26 @@ class Intake:
             doubts.append(f"{len(self.skipped):,} records or files were skipped, such as {self.skipped[0].where}")
         return doubts
 
-    def _records(self) -> Iterator[Record]:
-        for source in self.sources:
-            base = self.corpus or source_stem(source)
-            folder = None if self.corpus else source_place(source, self.atlas.parent)
+    @property
+    def unborne(self) -> list[str]:
+        """A line for each field that was asked for and that no document read has."""
+        missing = [name for name in self.asked.fields if name not in self.borne]
+        return [f"no document has a field {name!r} that is a number" for name in missing]
+
+    def _read_all(self) -> Iterator[Record]:
+        asked = self.asked
+        for source in asked.sources:
+            stem = asked.corpus or asked.stem or source_stem(source)
+            folder = None if asked.corpus or asked.stem else source_place(source, asked.atlas.parent)
+            family = None if asked.corpus or asked.domain else stem
             found = 0
-            for record in read_documents(source, on_error=self.on_error, domain=self.domain):
+            for record in read_documents(source, on_error=asked.on_error, domain=asked.domain, numbers=asked.fields):
                 if isinstance(record, Skipped):
                     self.skipped.append(record)
                     continue
                 found += 1
-                document = replace(record, domain=self.domain) if self.domain else record
-                named = f"{base}/{document.domain}" if self.by_domain else base
-                family = base if self.by_domain and not self.domain else None
-                yield Record(document, named, shown(source), family, folder)
+                self.borne.update(name for name, value in record.fields if value is not None)
+                document = replace(record, domain=asked.domain) if asked.domain else record
+                corpus = asked.corpus or f"{stem}/{document.domain}"
+                yield Record(document, corpus, shown(source), family, folder)
             self.read[source] = found

@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.encode.batch import BatchEncoder
-from ingest.encode.sparse import SparseActivations
 from ingest.models.identity import canonical, model_config, sae_config, sha256
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
-from schema.errors import ModelError
+from ingest.models.sae import SAE
+from ingest.models.sae_activations import SparseActivations
+from ingest.models.spelling import vocabulary
+from ingest.rows.features import lacks_logit_weights, renew_logit_weights
+from schema.errors import ModelError, SelectionError
 from schema.store import Atlas
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ class Keys:
     pinned: str
 
 
-def known_keys(atlas: Atlas, model: LanguageModel, sae: LoadedSAE) -> Keys | None:
+def known_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | None:
     """The keys of an SAE as it is loaded; None where the atlas does not hold it. Not to be called in a transaction.
 
     Raises:
@@ -97,7 +99,26 @@ def known_keys(atlas: Atlas, model: LanguageModel, sae: LoadedSAE) -> Keys | Non
     return keys
 
 
-def check_pin(sae: LoadedSAE, pinned: str) -> None:
+def held_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
+    """The keys of an SAE that the atlas has to hold; logit weights that a migration has taken out are computed again.
+
+    Raises:
+        SelectionError: it does not hold this SAE over this model.
+        ModelError: it was asked for by a hash that is another's.
+    """
+    keys = known_keys(atlas, model, sae)
+    if keys is None:
+        raise SelectionError(
+            f"{atlas.path} does not hold {sae.name} over {model.name}, as they are now; ingest with it first: "
+            f"atlas ingest {atlas.path} SOURCE --sae {sae.name}"
+        )
+    if lacks_logit_weights(atlas, keys.sae):
+        with atlas.transaction():
+            renew_logit_weights(atlas, keys.sae, model, sae, vocabulary(model.tokenizer))
+    return keys
+
+
+def check_pin(sae: SAE, pinned: str) -> None:
     """Raises ModelError where the SAE was asked for by a hash that is not its own."""
     if sae.name.pin and not pinned.endswith(f"@{sae.name.pin}"):
         raise ModelError(
@@ -106,14 +127,14 @@ def check_pin(sae: LoadedSAE, pinned: str) -> None:
         )
 
 
-def pinned_name(model: LanguageModel, sae: LoadedSAE, digits: int = 6) -> str:
+def pinned_name(model: LanguageModel, sae: SAE, digits: int = 6) -> str:
     """release/sae_id@hash: a spelling that means this SAE for ever."""
     identity = _identity(model, sae)
     parts = [value for name, value in sorted(identity.items()) if name not in ("release", "sae_id")]
     return f"{sae.name}@{sha256(*parts)[:digits]}"
 
 
-def _identity(model: LanguageModel, sae: LoadedSAE) -> dict[str, Any]:
+def _identity(model: LanguageModel, sae: SAE) -> dict[str, Any]:
     return {
         "release": sae.name.release,
         "sae_id": sae.name.sae_id,
@@ -134,7 +155,7 @@ def _found(atlas: Atlas, sql: str, values: dict[str, Any]) -> list[tuple[Any, ..
     return atlas.rows(sql, {name: value for name, value in values.items() if f"${name}" in sql})
 
 
-def _taken_up(atlas: Atlas, model: LanguageModel, sae: LoadedSAE, identity: dict[str, Any]) -> Keys | None:
+def _taken_up(atlas: Atlas, model: LanguageModel, sae: SAE, identity: dict[str, Any]) -> Keys | None:
     """A row of version 2 that is this SAE, its settings entered."""
     kept = {"hook_name": sae.hook_name, "architecture": sae.architecture, "n_heads": model.config.n_heads}
     for row in _found(atlas, UNKNOWN, identity | kept):
@@ -156,7 +177,7 @@ def _taken_up(atlas: Atlas, model: LanguageModel, sae: LoadedSAE, identity: dict
     return None
 
 
-def _gives_what_is_stored(atlas: Atlas, key: int, model: LanguageModel, sae: LoadedSAE) -> bool:
+def _gives_what_is_stored(atlas: Atlas, key: int, model: LanguageModel, sae: SAE) -> bool:
     encoder = BatchEncoder.of(model, [sae], str(sae.W_dec.device))
     documents = atlas.rows(
         """

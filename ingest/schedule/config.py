@@ -1,18 +1,48 @@
-"""What a schedule says: records, nothing read from disk here."""
+"""What a schedule says, as records; paths in it begin at the folder that its file lies in."""
 
+import glob
+import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.scores import Unit
-from ingest.schedule.timing import Timing
+from ingest.jobs.reader import POCKET_READER, Reader
 
 OnError = Literal["stop", "skip"]
 Gone = Literal["keep", "drop"]
 LONGEST_BACKOFF = timedelta(days=1)
+
+NAMED = ("bundled:", "hf:")
+"""Beginnings of sources that are no path."""
+
+
+class Timing(Protocol):
+    """A rule that gives due times."""
+
+    def first(self, started: datetime) -> datetime | None:
+        """The first due time of a job that never ran, in a schedule started then."""
+
+    def after(self, moment: datetime) -> datetime | None:
+        """The first due time later than a moment."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Due every so long, at once in a schedule that never ran; clocks put forward or back do not matter."""
+
+    every: timedelta
+
+    def first(self, started: datetime) -> datetime:
+        """The start itself, to the second."""
+        return started.replace(microsecond=0)
+
+    def after(self, moment: datetime) -> datetime:
+        """The moment one interval later."""
+        return moment + self.every
 
 
 @dataclass(frozen=True)
@@ -51,11 +81,15 @@ class Job:
     contrasts: tuple[str, ...] = ()
     publish: bool = False
     retry: Retry = Retry()
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A contrast that jobs refresh, and how many of its best features are explained, on how many windows."""
+    """A contrast that jobs refresh, and how many of its best features are explained, on how many windows.
+
+    It asks of two sides; or of a target, a field, in some corpora or all; or of classes.
+    """
 
     name: str
     positive: tuple[str, ...]
@@ -64,6 +98,14 @@ class Contrast:
     shuffles: int = SHUFFLES
     best: int = 0
     windows: int | None = None
+    target: str | None = None
+    corpora: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether it asks of two sides."""
+        return self.target is None and not self.classes
 
 
 @dataclass(frozen=True)
@@ -84,15 +126,6 @@ class Notify:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """The SAEs that read the documents, their model if they do not name it, and where it runs."""
-
-    saes: tuple[str, ...] = ("pocket",)
-    model: str | None = None
-    device: str | None = None
-
-
-@dataclass(frozen=True)
 class Schedule:
     """All that the file of a schedule says; every path in it is absolute. `patience` bounds waits for a lock."""
 
@@ -101,7 +134,7 @@ class Schedule:
     timezone: ZoneInfo
     jobs: tuple[Job, ...]
     contrasts: tuple[Contrast, ...] = ()
-    reader: Reader = Reader()
+    reader: Reader = POCKET_READER
     site: Site | None = None
     notify: Notify | None = None
     patience: timedelta = timedelta(minutes=10)
@@ -114,3 +147,45 @@ class Schedule:
         """The contrasts that a job refreshes, in its order."""
         named = {contrast.name: contrast for contrast in self.contrasts}
         return [named[name] for name in job.contrasts]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Makes the paths of a schedule in `folder` absolute."""
+
+    folder: Path
+
+    def file(self, name: str) -> Path:
+        """The absolute path of a file or folder."""
+        return Path(self._joined(name))
+
+    def source(self, name: str) -> str:
+        """A source: a path or pattern is made absolute, all else stays; a data set folder is a path after `hf:`."""
+        if name.startswith("hf:"):
+            return self._data_set(name)
+        if name == "-" or name.startswith(NAMED):
+            return name
+        joined = self._joined(name)
+        if glob.has_magic(name) and not os.path.lexists(joined) and not os.path.isabs(os.path.expanduser(name)):  # noqa: PTH111, PTH117
+            return os.path.join(glob.escape(str(self.folder)), name)  # noqa: PTH118 (keeps an ending slash)
+        return joined
+
+    def folder_or_name(self, name: str) -> str:
+        """An SAE or a model: a folder if there is one of that name, else a name that is known elsewhere."""
+        joined = self._joined(name)
+        return joined if Path(joined).is_dir() else name
+
+    def command(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """A command: a program that is named with a slash is a path."""
+        return (self._joined(words[0]), *words[1:]) if words and "/" in words[0] else words
+
+    def _joined(self, name: str) -> str:
+        expanded = os.path.expanduser(name)  # noqa: PTH111 (a Path would raise where there is no such user)
+        return os.path.join(self.folder, expanded)  # noqa: PTH118 (a Path would drop an ending slash)
+
+    def _data_set(self, name: str) -> str:
+        """A folder that is there, or is spelled as one, or a name of the hub; with the configuration and split."""
+        folder, colon, rest = name.removeprefix("hf:").partition(":")
+        joined = self._joined(folder)
+        local = folder.startswith((".", "/", "~")) or (folder and Path(joined).is_dir())
+        return f"hf:{joined}{colon}{rest}" if local else name

@@ -19,8 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from ingest.schedule.timing import INSTANT
-
+INSTANT = timedelta(microseconds=1)
 NOTHING, SECOND, MINUTE, DAY = timedelta(0), timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 LONGEST_CHANGE = DAY
 """By how much a clock is put forward or back at most: Samoa left out a whole day."""

@@ -1,17 +1,20 @@
 """The tables of a TOML file, read key by key; every mistake is noted with its key, and reading goes on."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
-from ingest.schedule.timing import LONGEST, parse_duration
-
 T = TypeVar("T")
 LARGEST = 2**31 - 1
 """The largest number: as many rows as a table of documents has keys."""
 
+LONGEST = timedelta(days=36_525)
+"""A hundred years: no date that follows from it is beyond the calendar."""
+
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DURATION = "write a length of time such as '90s', '15m', '6h' or '1d'"
 
 
@@ -78,7 +81,7 @@ class Fields:
         return tuple(listed)
 
     def number(self, key: str, otherwise: T, least: int = 1) -> int | T:
-        """A whole number."""
+        """The whole number of a key, or what stands for it where it is left out or wrong."""
         value = self._value(key)
         if value is None:
             return otherwise
@@ -89,7 +92,7 @@ class Fields:
         return value
 
     def flag(self, key: str, *, otherwise: bool) -> bool:
-        """True or false."""
+        """Whether a key is true; what stands for it where it is left out or wrong."""
         value = self._value(key)
         if value is not None and not isinstance(value, bool):
             self.wrong(key, f"{value!r} is neither true nor false; write it without quotation marks")
@@ -109,7 +112,7 @@ class Fields:
     def duration(
         self, key: str, otherwise: T, *, least: timedelta = timedelta(0), most: timedelta = LONGEST
     ) -> timedelta | T:
-        """A length of time."""
+        """The length of time of a key, or what stands for it where it is left out or wrong."""
         value = self._value(key)
         if value is None:
             return otherwise
@@ -172,3 +175,17 @@ class Fields:
 def _between(least: timedelta, most: timedelta) -> str:
     longest = f" to {int(most.total_seconds())} s" if most < LONGEST else " on"
     return f" from {int(least.total_seconds())} s{longest}" if least else ""
+
+
+def parse_duration(text: str) -> timedelta:
+    """What `90s`, `15m`, `1h30m`, `2d` or `1w` mean.
+
+    Raises: ValueError for anything else, and for more than a hundred years.
+    """
+    parts = re.findall(r"([0-9]{1,6})([smhdw])", text)
+    if not parts or "".join(map("".join, parts)) != text:
+        raise ValueError(f"'{text}' is no length of time")
+    seconds = sum(int(number) * SECONDS[unit] for number, unit in parts)
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"'{text}' is longer than a hundred years")
+    return timedelta(seconds=seconds)

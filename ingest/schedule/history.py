@@ -1,5 +1,8 @@
-"""The runs of a schedule as rows of `scheduled_run`: read for planning, written as they happen."""
+"""The runs of a schedule: rows of `scheduled_run`, written as they happen, and word of those that failed."""
 
+import json
+import logging
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -7,9 +10,12 @@ from typing import Any
 
 from sqlalchemy import and_, insert, or_, update
 
-from ingest.schedule.planning import Attempt, Past
+from ingest.schedule.config import Notify, Schedule
+from ingest.schedule.plan import Attempt, Past
 from schema import tables
 from schema.store import Atlas
+
+log = logging.getLogger(__name__)
 
 COLUMNS = [column.name for column in tables.scheduled_run.columns if not column.primary_key]
 KILLED = "killed; what it had stored stays, and the next run goes on from there"
@@ -95,3 +101,46 @@ def _stored(value: Any) -> Any:
 
 def _read(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
+
+
+def notify_of(schedule: Schedule, run: Run, retry_at: datetime | None) -> None:
+    """Tell of a failed run, as the schedule says."""
+    notify = schedule.notify
+    if notify is None or (notify.attempts == "last" and retry_at is not None):
+        return
+    failure = {
+        "schedule": str(schedule.path),
+        "atlas": str(schedule.atlas),
+        "job": run.job,
+        "planned_at": run.planned_at.isoformat(),
+        "attempt": run.attempt,
+        "error": run.reason,
+        "retry_at": retry_at.isoformat() if retry_at else None,
+    }
+    tell(notify, json.dumps(failure))
+
+
+def tell(notify: Notify, message: str) -> bool:
+    """Run the command, without a shell; whether it succeeded. That it did not is logged, and harms nothing."""
+    try:
+        subprocess.run(
+            notify.command,
+            input=message + "\n",
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            capture_output=True,
+            timeout=notify.timeout.total_seconds(),
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or error.stdout or "").strip().splitlines()
+        code = f"exit code {error.returncode}"
+        log.warning("nobody could be told: %s left with %s", notify.command[0], ": ".join([code, *said[-1:]]))
+    except subprocess.TimeoutExpired:
+        log.warning("nobody could be told: %s took longer than %s", notify.command[0], notify.timeout)
+    except OSError as error:
+        log.warning("nobody could be told: %s cannot be run: %s", notify.command[0], error.strerror)
+    else:
+        return True
+    return False

@@ -1,21 +1,61 @@
-"""A schedule that runs: in the foreground until somebody stops it, or once."""
+"""A schedule that runs, by this machine's clock and alone: in the foreground until somebody stops it, or once."""
 
 import fcntl
 import logging
 import platform
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.schedule.config import Job, Schedule
-from ingest.schedule.planning import Due, Past, Situation, due_now, next_due, run_at_once
-from ingest.schedule.running import Runner
+from ingest.schedule.config import Schedule
+from ingest.schedule.job_runner import Runner
+from ingest.schedule.plan import Due, Situation, due_now, next_due, run_at_once
 from schema.errors import ScheduleError
 from schema.locking import take
 
 log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 60.0
+"""Seconds between two looks at the time: a machine that slept, or a clock that was set, is noticed within them."""
+
+LONGEST_SLEEP = 0.5
+"""Seconds between two looks at the wish to stop."""
+
+
+class SystemClock:
+    """This machine's clock; `stop` may be called by a signal handler, with its number.
+
+    A handler interrupts the waiting itself, so the two share no lock, as that of an event: a plain
+    value is looked at again and again.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    def stop(self, number: int = 0) -> None:
+        """Ask to stop."""
+        self.signal = number
+        self._stopped = True
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    def wait(self, until: datetime) -> None:
+        """Wait, for a minute at most."""
+        seconds = (until - self.now()).total_seconds()
+        end = time.monotonic() + min(max(seconds, 0.0), LONGEST_WAIT)
+        while not self._stopped and (remaining := end - time.monotonic()) > 0:
+            time.sleep(min(remaining, LONGEST_SLEEP))
 
 
 @contextmanager
@@ -110,18 +150,6 @@ def run_once(runner: Runner, names: Sequence[str] = ()) -> tuple[int, int]:
         failed += not runner.run(due)
     runner.finish()
     return ran, failed
-
-
-def next_times(job: Job, past: Past, now: datetime, count: int) -> list[datetime]:
-    """The next due times of a job, jitter left out; a run that is missed, or to be tried again, comes first."""
-    due = next_due(job, past, Situation(now, now))
-    times: list[datetime] = []
-    while due is not None and len(times) < count:
-        times.append(max(due.begins_at, now) if due.attempt > 1 else max(due.planned_at, now))
-        timing = job.when.timing
-        following = timing.after(max(due.planned_at, times[-1])) if timing else None
-        due = Due(job.name, following, following) if following else None
-    return times
 
 
 def _earliest(runner: Runner, situation: Situation) -> Due | None:

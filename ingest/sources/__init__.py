@@ -1,6 +1,6 @@
-"""Where documents come from: files, patterns, stdin and the bundled corpora."""
+"""Where documents come from: files, folders, patterns, stdin, data sets, notebooks and the bundled corpora."""
 
 from ingest.sources.document import Document, Skipped
-from ingest.sources.reading import read_documents, source_place, source_stem
+from ingest.sources.read import read_documents, source_place, source_stem
 
 __all__ = ["Document", "Skipped", "read_documents", "source_place", "source_stem"]

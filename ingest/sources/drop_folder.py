@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from ingest.sources.document import LINE_LIMIT, Fault, Row
+from ingest.sources.file_formats import Input, Kind, id_name, name_fault, named_file_rows, split_name
 from ingest.sources.folders import walk
-from ingest.sources.formats import name_fault, named_file_rows, split_name
-from ingest.sources.input import Input, id_name
-from ingest.sources.lines import LINE_LIMIT
-from ingest.sources.record import Fault, Row
 from ingest.sources.streams import STREAM_ERRORS, open_stream
 from schema.errors import SourceError
 from schema.file_names import shown
@@ -56,6 +54,9 @@ def inputs(source: str) -> Iterator[Input]:
     for path in _files(folder):
         rows = _unfinished_rows if _UNFINISHED.fullmatch(path.name) else partial(_whole_rows, path)
         yield Input(shown(path), id_name(path.relative_to(folder)), rows, alone=False)
+
+
+DROP_FOLDER = Kind(matches, stem, inputs, place)
 
 
 def _folder(source: str) -> Path:

@@ -16,10 +16,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ingest.sources.document import FIELDS, Fault, Row, quoted_names
+from ingest.sources.file_formats import FORMATS, Input, Kind, file_fault, file_rows, name_fault, printable
 from ingest.sources.folders import linked_folders
-from ingest.sources.formats import FORMATS, file_fault, file_rows, name_fault, printable
-from ingest.sources.input import Input
-from ingest.sources.record import FIELDS, Fault, Row, quoted_names
 from schema.errors import SourceError
 from schema.file_names import shown
 
@@ -74,6 +73,9 @@ def inputs(source: str) -> Iterator[Input]:
     files = _files(name, builder, split)
     rows = partial(_rows_of_files, files) if files else partial(_rows, builder, split)
     yield Input(label, ids, rows)
+
+
+DATA_SET = Kind(matches, stem, inputs, place)
 
 
 def _name(source: str) -> Name:
@@ -177,6 +179,12 @@ def _rows_of_files(files: list[Path]) -> Iterator[Row | Fault]:
                 yield Fault(number, f"{row.reason} ({shown(where)})", row.advice)
 
 
+def _columns(data: Any, names: list[str]) -> list[str]:
+    """The columns that a document has, and those known to hold numbers."""
+    kinds = {name: str(getattr(kind, "dtype", "")) for name, kind in (data.features or {}).items()}
+    return [name for name in names if name in FIELDS or kinds.get(name, "").startswith(("int", "uint", "float"))]
+
+
 def _rows(builder: Any, split: str) -> Iterator[Row | Fault]:
     """Give the rows that the library reads, with the columns that a document has; it breaks off as a file does."""
     number = 0
@@ -187,7 +195,7 @@ def _rows(builder: Any, split: str) -> Iterator[Row | Fault]:
             reason = f"no text column (columns: {quoted_names(names)})"
             yield Fault(None, reason, "choose one with a column 'text', or export the texts to .jsonl")
             return
-        for number, row in enumerate(data.select_columns([name for name in names if name in FIELDS]), start=1):
+        for number, row in enumerate(data.select_columns(_columns(data, names)), start=1):
             yield Row(number, row)
     except Exception as error:
         # The library lets through whatever its readers and the network raise.

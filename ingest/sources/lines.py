@@ -1,18 +1,24 @@
-"""Lines of a byte stream: bounded in memory, decoded, numbered from 1.
+"""Lines of a byte stream, bounded in memory, decoded, numbered from 1; and formats with a record a line.
 
 A line ends in LF or CR LF; in a stream without any LF, as old Macs wrote them, in CR. The mark of UTF-8 at the
 beginning of a line, as in files that were joined, is left out.
+
+Of files that others made no line is without an end either (`lines_within_limit`).
 """
 
 import codecs
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
+from typing import Any, AnyStr, NoReturn
 
-from ingest.sources.streams import Stream
+from ingest.sources.document import LINE_LIMIT, Fault, RecordError, Row, quoted_names
+from ingest.sources.streams import HEAD, STREAM_ERRORS, Stream, open_stream
+from schema.errors import SourceError
 
-LINE_LIMIT = 10_000_000  # bytes, the line ending left out
 BARE_CR = "mend the line, or make bare CRs line ends: tr '\\r' '\\n'"
 _NOT_UTF8 = "make it UTF-8 (were it Latin-1: iconv -f LATIN1 -t UTF-8)"
 _NOT_LATIN1 = "make it UTF-8 (were it Windows-1252: iconv -f WINDOWS-1252 -t UTF-8)"
@@ -87,3 +93,103 @@ def _pass_over_rest(stream: Stream) -> int:
         if block.endswith(b"\n"):
             break
     return quotes
+
+
+def read_text(stream: Stream) -> Iterator[Row | Fault]:
+    """Read one document a line; blank lines are passed over."""
+    for line in numbered_lines(stream):
+        if line.fault:
+            yield _line_fault(line)
+        elif line.text.strip():
+            yield Row(line.number, {"text": line.text.removesuffix("\n").removesuffix("\r")})
+
+
+def read_json_lines(stream: Stream) -> Iterator[Row | Fault]:
+    """Read one JSON object a line; blank lines are passed over."""
+    for line in numbered_lines(stream):
+        if line.fault:
+            yield _line_fault(line)
+        elif line.text.strip():
+            yield _parsed(line)
+
+
+def read_text_or_json_lines(stream: Stream) -> Iterator[Row | Fault]:
+    """Read JSON lines where the first byte that is not blank is a brace, else plain text."""
+    head = stream.peek(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return read_json_lines(stream) if head.startswith(b"{") else read_text(stream)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Make an object of its pairs; where a key stands twice, which of its values is meant is anybody's guess."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = [name for name in found if names.count(name) > 1]
+        raise RecordError(f"a key that stands twice ({quoted_names(twice)})", "leave one of them out")
+    return found
+
+
+def _line_fault(line: Line) -> Fault:
+    return Fault(line.number, line.fault or "", line.advice)
+
+
+def _parsed(line: Line) -> Row | Fault:
+    advice = "write one JSON object a line"
+    try:
+        value = json.loads(line.text, object_pairs_hook=_object)
+    except RecordError as error:
+        return Fault(line.number, str(error), error.advice)
+    except json.JSONDecodeError as error:
+        return Fault(line.number, f"not JSON ({error.msg} at column {error.pos + 1})", advice)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        return Fault(line.number, f"JSON that cannot be read ({error})", advice)
+    if not isinstance(value, dict):
+        return Fault(line.number, f"a JSON {type(value).__name__}, not an object", advice)
+    return Row(line.number, value)
+
+
+def lines_within_limit(path: Path, readline: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
+    """The lines of a stream, by its `readline`, with their endings.
+
+    Raises:
+        SourceError: a line is longer than LINE_LIMIT.
+    """
+    number = 1
+    while line := readline(LINE_LIMIT + 1):
+        if len(line) > LINE_LIMIT:
+            raise SourceError(f"{path.name}: line {number} is longer than {LINE_LIMIT:,}; this is no file of this kind")
+        yield line
+        number += 1
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file that has one a line, each with where it stands; the file may be compressed.
+
+    Raises:
+        SourceError: the file is cut short, or a line is no JSON object.
+    """
+    line = 0
+    try:
+        with open_stream(path) as stream:
+            for line, text in enumerate(lines_within_limit(path, stream.readline), start=1):
+                if text.strip():
+                    where = f"{path.name}: line {line}"
+                    yield where, _json_object(where, text)
+    except STREAM_ERRORS as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{path} cannot be read beyond line {line} ({reason}); get the file anew") from error
+
+
+def _json_object(where: str, text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{where} is no JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise SourceError(f"{where} is no JSON object")
+    return found
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Raise ValueError for what Python's json reads beyond JSON: NaN and infinities."""
+    raise ValueError(f"{name} is no number of JSON")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ingest.sources.input import Input
-from ingest.sources.record import Fault, Row
+from ingest.sources.document import Fault, Row
+from ingest.sources.file_formats import Input, Kind
 from schema.errors import SourceError
 from schema.file_names import shown
 
@@ -61,6 +61,9 @@ def inputs(source: str) -> Iterator[Input]:
     path, name = _parts(source)
     label = f"{shown(path)}:{name}"
     yield Input(label, f"{shown(Path(path.name))}:{name}", partial(_rows, _texts(path, name, label)))
+
+
+NOTEBOOK = Kind(matches, stem, inputs, place)
 
 
 def _parts(source: str) -> tuple[Path, str]:

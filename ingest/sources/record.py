@@ -2,65 +2,17 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from ingest.sources.document import Document
-from ingest.sources.lines import LINE_LIMIT
-from schema.errors import SourceError
-
-_ID_FIELDS = ("external_id", "doc_id", "id")
-FIELDS = frozenset(
-    {
-        "text",
-        "domain",
-        "source",
-        "licence",
-        "license",
-        "attribution",
-        "template",
-        "group",
-        "term",
-        "term_start",
-        "term_end",
-    }
-    | set(_ID_FIELDS)
-)
-"""The fields that a record may have; any other is ignored."""
+from ingest.sources.document import ID_FIELDS, LINE_LIMIT, Document, RecordError, quoted_names
 
 _EXACT = 2**53
 """The whole numbers up to here have a float of their own."""
 
 _DIGITS = re.compile(r"([0-9]{1,9})(?:\.0)?")
-
-
-@dataclass(frozen=True)
-class Row:
-    """The fields of the record that begins on a line (of a Parquet file: a row), counted from 1."""
-
-    line: int
-    fields: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a record, or with a whole file where `line` is None, and what to do about it."""
-
-    line: int | None
-    reason: str
-    advice: str = "mend it"
-    waits: bool = False
-    """It is no mistake: the file is left for the next time, or is none of ours."""
-
-
-class RecordError(SourceError):
-    """A record cannot become a document; `advice` says what to do."""
-
-    def __init__(self, reason: str, advice: str = "mend the record") -> None:
-        super().__init__(reason)
-        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -72,8 +24,8 @@ class Defaults:
     source: str
 
 
-def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document:
-    """Check the fields of a record and make a document of them.
+def build_document(fields: Mapping[str, object], defaults: Defaults, numbers: Sequence[str] = ()) -> Document:
+    """Check the fields of a record and make a document of them; `numbers` names fields that are kept as numbers.
 
     Raises: RecordError where text is missing or a field has the wrong type or value.
     """
@@ -93,15 +45,10 @@ def build_document(fields: Mapping[str, object], defaults: Defaults) -> Document
         term_end=end,
         template=_string(fields, "template"),
         group=_name(fields, "group"),
+        fields=tuple((name, _number(fields, name)) for name in numbers),
         identified=external_id is not None,
         sourced=source is not None,
     )
-
-
-def quoted_names(names: list[str]) -> str:
-    """Give the first few names for a message, each shortened and on one line."""
-    shown = [repr(name if len(name) <= 40 else name[:40] + "…") for name in names[:8]]
-    return ", ".join(shown + ["…"] * (len(names) > 8)) or "none"
 
 
 def _value(fields: Mapping[str, object], name: str) -> object:
@@ -138,7 +85,7 @@ def _string(fields: Mapping[str, object], name: str) -> str | None:
 
 
 def _external_id(fields: Mapping[str, object]) -> str | None:
-    return next((found for name in _ID_FIELDS if (found := _name(fields, name)) is not None), None)
+    return next((found for name in ID_FIELDS if (found := _name(fields, name)) is not None), None)
 
 
 def _name(fields: Mapping[str, object], name: str) -> str | None:
@@ -162,6 +109,20 @@ def _integer(fields: Mapping[str, object], name: str) -> int | None:
     if (whole := _whole(value)) is None:
         raise RecordError(f"field {name!r} is not a whole number")
     return whole
+
+
+def _number(fields: Mapping[str, object], name: str) -> float | None:
+    """Give a number; CSV spells it in digits."""
+    value = _value(fields, name)
+    if value is None:
+        return None
+    try:
+        found = float(value) if isinstance(value, int | float | Decimal | str) else math.nan
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise RecordError(f"field {name!r} is {quoted_names([str(value)])}, not a number", "mend it, or leave it out")
+    return found
 
 
 def _whole(value: object) -> int | None:

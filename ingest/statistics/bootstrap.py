@@ -17,7 +17,9 @@ from scipy.special import ndtr, stdtrit
 from ingest.statistics.groups import groups_of
 
 RESAMPLES = 1000
-LEVEL = 0.95
+CONFIDENCE = 0.95
+"""How often an interval of any kind is to hold what it is of."""
+
 BLOCK = 256
 """Features whose draws are in memory at a time."""
 
@@ -54,7 +56,7 @@ def auroc_intervals(
     weights: Int[np.ndarray, "document resample"],
     wanted: Bool[np.ndarray, " n_features"],
     *,
-    tail: float = (1 - LEVEL) / 2,
+    tail: float = (1 - CONFIDENCE) / 2,
 ) -> Interval:
     """The percentile interval of the AUROC of each wanted feature; rows are the documents on which it fires.
 
@@ -78,13 +80,13 @@ def auroc_intervals(
     return Interval(low, high)
 
 
-def tail_share(groups: tuple[int, int]) -> float:
-    """What to leave out at either end for an interval at LEVEL, where the sides have so many groups.
+def tail_share(groups: tuple[int, ...]) -> float:
+    """What to leave out at either end for an interval at CONFIDENCE, where each side has so many groups.
 
     Draws of few groups vary less than groups do, and a Student's t has longer tails than they show.
     """
     least = min(groups)
-    return float(ndtr(stdtrit(sum(groups) - 2, (1 - LEVEL) / 2) * np.sqrt(least / (least - 1))))
+    return float(ndtr(stdtrit(sum(groups) - len(groups), (1 - CONFIDENCE) / 2) * np.sqrt(least / (least - 1))))
 
 
 Side = tuple[Float[np.ndarray, " row"], Float[np.ndarray, "row resample"]]

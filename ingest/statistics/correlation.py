@@ -19,8 +19,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import stdtrit
 from scipy.stats import rankdata
 
+from ingest.statistics.bootstrap import CONFIDENCE
+
 DRAWS = 100
-LEVEL = 0.95
 SEED = 20
 LEAST = 5
 """Fewer clusters, or features, have no interval."""
@@ -114,5 +115,5 @@ def _interval(rho: float, drawn: Float[np.ndarray, " draw"], clusters: int) -> t
     known = drawn[np.isfinite(drawn) & (np.abs(drawn) < 1)]
     if not abs(rho) < 1 or clusters < LEAST or len(known) < len(drawn) / 2:
         return float("nan"), float("nan")
-    reach = float(np.arctanh(known).std(ddof=1) * stdtrit(clusters - 1, (1 + LEVEL) / 2))
+    reach = float(np.arctanh(known).std(ddof=1) * stdtrit(clusters - 1, (1 + CONFIDENCE) / 2))
     return float(np.tanh(np.arctanh(rho) - reach)), float(np.tanh(np.arctanh(rho) + reach))

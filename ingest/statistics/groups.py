@@ -10,12 +10,15 @@ from jaxtyping import Bool, Int, Shaped
 
 POSITIVE, CONTROL, BOTH = 1, 2, 3
 
+MIN_GROUPS = 5
+"""Fewer independent groups of a side than this judge nothing, and bound nothing."""
+
 
 class Groups(NamedTuple):
     """The groups of some documents.
 
     Shapes: member (document,), the group's place; first (group,), its first document; size (group,); side (group,),
-    whether its documents are POSITIVE, CONTROL or BOTH.
+    whether its documents are POSITIVE, CONTROL or BOTH, or of which class.
     """
 
     member: Int[np.ndarray, " document"]
@@ -30,6 +33,14 @@ def groups_of(group: Int[np.ndarray, " document"], positive: Bool[np.ndarray, " 
     size = np.bincount(member, minlength=len(numbers))
     positives = np.bincount(member[positive], minlength=len(numbers))
     return Groups(member, first, size, POSITIVE * (positives > 0) + CONTROL * (positives < size))
+
+
+def groups_of_classes(group: Int[np.ndarray, " document"], label: Int[np.ndarray, " document"]) -> Groups:
+    """The same of several classes, from 0: the side of a group is 1 + its class, or 0 where its documents differ."""
+    numbers, first, member = np.unique(group, return_index=True, return_inverse=True)
+    side = label[first] + 1
+    side[member[label != label[first[member]]]] = 0
+    return Groups(member, first, np.bincount(member, minlength=len(numbers)), side)
 
 
 def later_half(groups: Groups, draw: Shaped[np.ndarray, " document"]) -> Bool[np.ndarray, " document"]:

@@ -16,9 +16,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 from scipy.stats import t as student
 
-LEVEL = 0.95
-MIN_GROUPS = 5
-"""With fewer groups on a side nothing has an interval."""
+from ingest.statistics.bootstrap import CONFIDENCE
+from ingest.statistics.groups import MIN_GROUPS
 
 PerFeature = Float[np.ndarray, " n_features"]
 PerGroup = Float[np.ndarray, " group"]
@@ -130,6 +129,7 @@ class _Ratio(NamedTuple):
 
     @classmethod
     def of(cls, held: list[PerCell], size: list[PerGroup], sides: Sides, half: PerFeature) -> Self:
+        """Of the amounts by group on each side, the groups' sizes, and the half event that keeps a rate off 0."""
         totals = [of.sum(axis=1) for of in held]
         raised = [total + half for total in totals]
         sizes, groups = [of.sum() for of in size], [len(of) for of in size]  # a side may be empty: x / 0 is no error
@@ -180,7 +180,7 @@ class _Ratio(NamedTuple):
 def _quantile(groups: list[int]) -> float:
     """Student's t with one degree of freedom less than the fewer groups; NaN for too few of them."""
     fewest = min(groups)
-    return float(student.ppf((1 + LEVEL) / 2, fewest - 1)) if fewest >= MIN_GROUPS else float("nan")
+    return float(student.ppf((1 + CONFIDENCE) / 2, fewest - 1)) if fewest >= MIN_GROUPS else float("nan")
 
 
 def _around(value: PerFeature, low: PerFeature, high: PerFeature) -> Estimate:

@@ -4,7 +4,6 @@ Source: Bloom & Lin, "Understanding SAE Features with the Logit Lens" (2024):
 moments of the rows of W_dec @ W_U, skewness E[z^3], kurtosis E[z^4].
 """
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -39,6 +38,7 @@ def logit_weights(
     *,
     mode: Mode = "plain",
     extremes: int = 10,
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> LogitWeights:
     """Moments and extremes of W_dec @ W_U, in chunks of rows: memory does not grow with d_sae.
 
@@ -50,13 +50,8 @@ def logit_weights(
     if mode == "cosine":
         W_U = W_U / W_U.norm(dim=0, keepdim=True).clamp(min=torch.finfo(W_U.dtype).tiny)
     extremes = min(extremes, W_U.shape[1])
-    parts = [_chunk(rows, W_U, extremes) for rows in _row_chunks(W_dec, W_U.shape[1])]
+    parts = [_chunk(rows, W_U, extremes) for rows in torch.split(W_dec, max(1, chunk_bytes // (4 * W_U.shape[1])))]
     return LogitWeights(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _row_chunks(W_dec: torch.Tensor, d_vocab: int) -> Iterator[torch.Tensor]:
-    rows = max(1, CHUNK_BYTES // (4 * d_vocab))
-    return iter(torch.split(W_dec, rows))
 
 
 def _chunk(rows: torch.Tensor, W_U: torch.Tensor, extremes: int) -> tuple[np.ndarray, ...]:

@@ -23,7 +23,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.statistics.ties import ties
+from ingest.statistics.rank_sum import ties
 
 LOCAL = 5
 TOGETHER = 10
@@ -122,7 +122,7 @@ def monosemanticity(
 ) -> Monosemanticity:
     """FMS from the mean activations of the best features, best first, on the two halves."""
 
-    def right(chosen: slice, depth: int) -> Bool[np.ndarray, " other"]:
+    def _right(chosen: slice, depth: int) -> Bool[np.ndarray, " other"]:
         from sklearn.tree import DecisionTreeClassifier
 
         tree = DecisionTreeClassifier(criterion="gini", max_depth=depth, random_state=0)
@@ -130,6 +130,6 @@ def monosemanticity(
         called: Bool[np.ndarray, " other"] = tree.predict(judged[0][:, chosen]) == judged[1]
         return called
 
-    removed = [right(slice(i, i + 1), 1) for i in range(LOCAL + 1)]
-    together = [right(slice(0, i), i) for i in range(1, TOGETHER + 1)]
+    removed = [_right(slice(i, i + 1), 1) for i in range(LOCAL + 1)]
+    together = [_right(slice(0, i), i) for i in range(1, TOGETHER + 1)]
     return Monosemanticity.of(int(columns[0]), np.array([*removed, *together]))

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import erfc
 
-from ingest.statistics.ties import ties
+from ingest.statistics.rank_sum import ties
 
 ROUNDING = 1e-9
 """Means of one third and the like do not cancel exactly: a difference below this share of its parts is 0."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.statistics.exchange import Asked, Lifts, Units, exchange_p
+from ingest.statistics.shuffles import Asked, Lifts, Units, exchange_p
 
 LEVEL = 0.05
 FAR = 2.0

@@ -1,19 +1,61 @@
-"""AUROC and the rank-sum test for every feature at once, over sparse scores.
+"""AUROC and the rank-sum test for every feature at once, over sparse scores, and against each domain of the controls.
 
-A document on which a feature is silent scores 0 and ties with all others like
-it, so only scores above 0 are stored; the zeros enter by their number.
+A document on which a feature is silent scores 0 and ties with all others like it, so only scores above 0 are stored;
+the zeros enter by their number. `ties` orders the rows of sparse scores within each feature, with their groups of
+equal scores: intervals, thresholds and splits of trees start from it too.
 
-Source: Mann & Whitney 1947; the normal approximation with tie and continuity
-correction is `scipy.stats.mannwhitneyu(method="asymptotic")`.
+Which positive documents a control one outranks does not depend on its domain, so each control row counts once and its
+domain only says where: one pass over the ranks for all domains.
+
+Source: Mann & Whitney 1947; the normal approximation with tie and continuity correction is
+`scipy.stats.mannwhitneyu(method="asymptotic")`.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.special import erfc
+from scipy.stats import false_discovery_control
 
-from ingest.statistics.ties import ties
+
+class Ties(NamedTuple):
+    """Groups of equal scores, by feature, then score, lowest first.
+
+    Shapes: order (row,), the rows by feature and score; start, size, feature, score (tie,), where
+    order[start : start + size] are the rows of a group; first (tie,), the feature's first group.
+    """
+
+    order: Int[np.ndarray, " row"]
+    start: Int[np.ndarray, " tie"]
+    size: Int[np.ndarray, " tie"]
+    feature: Int[np.ndarray, " tie"]
+    score: Float[np.ndarray, " tie"]
+    first: Int[np.ndarray, " tie"]
+
+    def total(self, values: Shaped[np.ndarray, " row"]) -> Shaped[np.ndarray, " tie"]:
+        """The sum over each group; values are in the order the rows were given in."""
+        if not len(self.order):
+            return np.zeros(0)
+        total: Shaped[np.ndarray, " tie"] = np.add.reduceat(values[self.order].astype(float), self.start)
+        return total
+
+    def below(self, totals: Shaped[np.ndarray, " tie"]) -> Shaped[np.ndarray, " tie"]:
+        """For each group, the sum of `totals` over the feature's groups below it."""
+        before = np.cumsum(totals) - totals
+        below: Shaped[np.ndarray, " tie"] = before - before[self.first]
+        return below
+
+
+def ties(feature: Int[np.ndarray, " row"], score: Float[np.ndarray, " row"]) -> Ties:
+    """The groups of equal scores of each feature; rows may come in any order."""
+    order = np.lexsort((score, feature))
+    by_feature, by_score = feature[order], score[order]
+    new_feature = np.diff(by_feature, prepend=-1) != 0
+    start = np.flatnonzero(new_feature | (np.diff(by_score, prepend=np.nan) != 0))
+    opens = new_feature[start]
+    first = np.maximum.accumulate(np.where(opens, np.arange(len(start)), 0))
+    return Ties(order, start, np.diff(start, append=len(order)), by_feature[start], by_score[start], first)
 
 
 class RankSum(NamedTuple):
@@ -83,9 +125,44 @@ def normal_p(
 
 
 def benjamini_hochberg(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
-    """The false-discovery rate at which each test would be called (Benjamini & Hochberg 1995)."""
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.empty(len(p))
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+    """The false-discovery rate at which each test would be called (Benjamini & Hochberg 1995); none where none is."""
+    q: Float[np.ndarray, " tests"] = false_discovery_control(p) if len(p) else p.astype(float)
     return q
+
+
+class DomainContrast(NamedTuple):
+    """Every feature against every domain.
+
+    Shapes: fires, auroc (n_features, domain); auroc is NaN for a domain without documents.
+    """
+
+    fires: Int[np.ndarray, "n_features domain"]
+    auroc: Float[np.ndarray, "n_features domain"]
+
+
+def contrast_domains(
+    feature: Int[np.ndarray, " row"],
+    score: Float[np.ndarray, " row"],
+    domain: Int[np.ndarray, " row"],
+    documents: Int[np.ndarray, " domain"],
+    sizes: tuple[int, int],
+) -> DomainContrast:
+    """Positive documents (domain -1) against the control documents of each domain; ties count half.
+
+    `documents` holds the control documents of each domain, `sizes` the number of positive documents and of features.
+    """
+    n_positive, n_features = sizes
+    positive = domain < 0
+    groups = ties(feature, score)
+    hits = groups.total(positive)
+    fires_positive = np.bincount(feature[positive], minlength=n_features)
+    above = fires_positive[groups.feature] - groups.below(hits) - hits / 2
+    outranked = np.empty(len(feature))
+    outranked[groups.order] = np.repeat(above, groups.size)
+    cells = feature[~positive].astype(np.int64) * len(documents) + domain[~positive]
+    shape, n_cells = (n_features, len(documents)), n_features * len(documents)
+    fires = np.bincount(cells, minlength=n_cells).reshape(shape)
+    over_firing = np.bincount(cells, weights=outranked[~positive], minlength=n_cells).reshape(shape)
+    over_silent = (documents - fires) * ((fires_positive + n_positive) / 2)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return DomainContrast(fires, (over_firing + over_silent) / (n_positive * documents))

@@ -1,16 +1,23 @@
-"""The rank-sum test within classes of a covariate, for every feature at once: like is compared with like only.
+"""Like compared with like only: the rank-sum test within classes of a covariate, and classes of like length.
 
-Each class gives its rank sum, weighted by 1 / (documents + 1), so that classes count by how much they
-can tell. The AUROC is the same weighted mean over classes of the pairs won.
+Each class gives its rank sum, weighted by 1 / (documents + 1), so that classes count by how much they can tell. The
+AUROC is the same weighted mean over classes of the pairs won. Length is such a covariate: a maximum over more tokens
+is larger, whatever the tokens are about.
 
-Source: van Elteren 1960, "On the combination of independent two-sample tests of Wilcoxon".
+Source: van Elteren 1960, "On the combination of independent two-sample tests of Wilcoxon"; Cochran 1968, "The
+Effectiveness of Adjustment by Subclassification": five classes of a covariate take away about nine tenths of the bias
+that it brings.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import erfc
 
+from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import RankSum, mid_ranks
+from ingest.statistics.shuffles import lifts_of, of_units, units_of
 
 
 def stratified_rank_sum(
@@ -57,3 +64,38 @@ def _u(
     rank, cubes = mid_ranks(feature, score, n_features)
     lift = np.bincount(feature[positive], weights=(rank + (zeros[feature] - 1) / 2)[positive], minlength=n_features)
     return lift + n_positive * (zeros - n_positive) / 2, cubes + zeros.astype(float) ** 3 - zeros
+
+
+CLASSES = 5
+
+
+def length_classes(length: Int[np.ndarray, " document"], classes: int = CLASSES) -> Int[np.ndarray, " document"]:
+    """The class of each document, from 0 for the shortest: as many in each, equal lengths in one class."""
+    if not len(length):
+        return np.zeros(0, dtype=np.int64)
+    bounds = np.unique(np.quantile(length, np.arange(1, classes) / classes, method="lower"))
+    return np.searchsorted(bounds, length, side="left")
+
+
+class Lengths(NamedTuple):
+    """The quartiles of some lengths."""
+
+    q1: float
+    median: float
+    q3: float
+
+
+def length_quartiles(length: Int[np.ndarray, " document"]) -> Lengths:
+    """The quartiles, each between two lengths where it falls there."""
+    return Lengths(*map(float, np.quantile(length, (0.25, 0.5, 0.75))))
+
+
+def difference_p(
+    length: Int[np.ndarray, " document"],
+    positive: Bool[np.ndarray, " document"],
+    group: Int[np.ndarray, " document"],
+) -> float:
+    """Two-sided rank-sum p of the sides' difference in length, under exchanges of labels between groups."""
+    units = units_of(group, positive)
+    rows = of_units(np.zeros(len(length), dtype=np.int64), np.arange(len(length)), length.astype(np.float32), units)
+    return float(observed_p(lifts_of(rows, units, 1), units)[0])

@@ -1,37 +1,37 @@
 """From stored activations to sums, histograms, tokens and examples: each document counted once.
 
-A document is summed after it is stored: `coverage.summed` says whether it has
-been. Summing takes the documents of a corpus that are not yet in, adds what
-they give, and marks them, in one transaction. New documents cost only
-themselves; a full recompute is the same code over an empty start.
+A document is summed after it is stored: `coverage.summed` says whether it has been. Summing takes the documents of an
+SAE that are not yet in, of all corpora together and in the order in which their activations lie, adds what they give,
+and marks them, in one transaction. New documents cost only themselves; a full recompute is the same code over an empty
+start.
+
+A transaction goes through its documents in parts, as large as DuckDB's share of memory allows, and keeps of each what
+can still be merged (moments, histograms, tokens, examples): no activation is read twice, and what is stored is read
+once a transaction.
 """
 
 from collections.abc import Iterator
-from importlib.resources import files
 
 import duckdb
 
 from schema.errors import AtlasDamagedError
 from schema.finite import advice
+from schema.memory import grouped_rows
+from schema.statements import sql_file, statements
 from schema.store import Atlas
 
-SUM_TOKENS = 500_000
-"""Tokens summed in one transaction: bounds memory, and what a kill can undo."""
+PARTS = 16
+"""Parts summed in one transaction: what a kill can undo."""
+
+PART_ROWS = 16_000_000
+"""Activations of a part, at most: larger ones are no faster."""
 
 TOP_EXAMPLES = 20
 TOP_TOKENS = 10
 OCTAVE_EXAMPLES = 3
 
-STEPS = (
-    "feature_document",
-    "feature_corpus",
-    "feature_histogram",
-    "feature_token",
-    "feature_top_token",
-    "feature_example",
-    "sae_corpus",
-    "moments",
-)
+PART_STEPS = ("fresh", "feature_document", "feature_corpus", "parts")
+MERGE_STEPS = ("feature_histogram", "feature_token", "feature_top_token", "feature_example", "sae_corpus", "moments")
 
 
 def pending(atlas: Atlas) -> list[tuple[int, int]]:
@@ -48,44 +48,65 @@ def pending(atlas: Atlas) -> list[tuple[int, int]]:
     return [(int(sae), int(corpus)) for sae, corpus in rows]
 
 
-def sum_pending(atlas: Atlas) -> Iterator[tuple[int, int]]:
-    """Sum everything that is not yet in, a transaction at a time; yields each (sae, corpus) as it is done.
+def sum_pending(atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS) -> Iterator[tuple[int, int]]:
+    """Sum everything that is not yet in; yields each (sae, corpus) as it is done.
+
+    part_tokens: tokens of a part, as many as fit into memory if not given; a document is never divided. parts: those
+    of a transaction, at most.
 
     Raises:
         AtlasDamagedError: what an older version stored cannot be summed, since it is not finite.
     """
-    for sae, corpus in pending(atlas):
+    pairs = pending(atlas)
+    for sae in dict.fromkeys(sae for sae, _ in pairs):
         try:
-            while _sum_some(atlas, sae, corpus):
+            while _sum_some(atlas, sae, part_tokens or _tokens_that_fit(atlas, sae), parts):
                 pass
         except duckdb.DataError as error:
-            if wrong := advice(atlas):
+            if wrong := advice(atlas.rows, atlas.path):
                 raise AtlasDamagedError(wrong) from error
             raise
-        yield sae, corpus
+        yield from (pair for pair in pairs if pair[0] == sae)
 
 
-def _sum_some(atlas: Atlas, sae: int, corpus: int) -> bool:
-    """Sum the next SUM_TOKENS of a corpus; false if nothing was left."""
+def _tokens_that_fit(atlas: Atlas, sae: int) -> int:
+    """Tokens whose activations DuckDB's share of memory can group, by how many each has had so far."""
+    ((room, active, tokens),) = atlas.rows(
+        """
+        SELECT
+          current_setting('memory_limit'),
+          (SELECT COUNT(*) FROM activation WHERE sae = $sae),
+          (SELECT SUM(tokens) FROM coverage WHERE sae = $sae)
+        """,
+        {"sae": sae},
+    )
+    return int(max(1, min(PART_ROWS, grouped_rows(room)) * tokens // max(active, 1)))
+
+
+def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int) -> bool:
+    """Sum the next parts of an SAE's documents; false if nothing was left."""
     values = {
         "sae": sae,
-        "corpus": corpus,
-        "sum_tokens": SUM_TOKENS,
+        "part_tokens": part_tokens,
+        "parts": most,
         "top_examples": TOP_EXAMPLES,
         "top_tokens": TOP_TOKENS,
         "octave_examples": OCTAVE_EXAMPLES,
     }
     with atlas.transaction():
         _run(atlas, "unsummed", values)
-        anything = bool(atlas.rows("SELECT COUNT(*) FROM unsummed")[0][0])
-        for step in STEPS if anything else ():
+        parts = [part for (part,) in atlas.rows("SELECT DISTINCT part FROM unsummed ORDER BY part")]
+        for part in parts:
+            for step in PART_STEPS:
+                _run(atlas, step, values | {"part": part})
+        for step in MERGE_STEPS if parts else ():
             _run(atlas, step, values)
         atlas.rows(
             "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
         )
-        for table in ("unsummed", "fresh", "touched"):
-            atlas.rows(f"DROP TABLE {table}")
-    return anything
+        for table in ("unsummed", "part_histogram", "part_token", "part_example", "touched"):
+            atlas.rows(f"DROP TABLE IF EXISTS {table}")
+    return bool(parts)
 
 
 def rank_tokens(atlas: Atlas, sae: int) -> None:
@@ -96,8 +117,6 @@ def rank_tokens(atlas: Atlas, sae: int) -> None:
 
 
 def _run(atlas: Atlas, step: str, values: dict[str, int]) -> None:
-    script = files("ingest.statistics").joinpath("sums", f"{step}.sql").read_text(encoding="utf-8")
-    for statement in script.split(";\n"):
-        if statement.strip():
-            used = {name: value for name, value in values.items() if f"${name}" in statement}
-            atlas.rows(statement, used)
+    for statement in statements(sql_file("ingest.statistics", f"sums/{step}")):
+        used = {name: value for name, value in values.items() if f"${name}" in statement}
+        atlas.rows(statement, used)

@@ -1,17 +1,11 @@
 -- title: Features that move predictions
 -- description: Features by how much they move the explained predictions where they are active: the mean Shapley value, its mean size and its share of all the moves of those explanations. The error of the SAE has no index.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param min_prompts: INTEGER = 1  -- fewest explanations it takes part in
 -- param limit: INTEGER = 30  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 moved AS (
     SELECT

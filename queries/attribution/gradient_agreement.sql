@@ -1,16 +1,10 @@
 -- title: Do gradients agree with Shapley values?
 -- description: Spearman's rank correlation of two cheap attributions, activation x gradient and integrated gradients, with the Shapley values of the same players, an explanation a row, the worst first. Where it is low, the prediction is not linear in its features, or the Shapley values are uncertain.
 -- database: atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 placed AS (
     SELECT

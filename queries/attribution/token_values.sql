@@ -5,6 +5,7 @@
 SELECT
     e.explanation,
     e.question,
+    s.label AS sae,
     e.feature,
     e.target,
     t.position,
@@ -15,6 +16,7 @@ SELECT
     t.rank
 FROM explanation AS e
 JOIN token_attribution AS t ON t.explanation = e.explanation
+LEFT JOIN sae AS s ON s.sae = e.sae
 WHERE e.explanation = CASE
         WHEN :explanation = -1 THEN (SELECT MIN(explanation) FROM token_attribution)
         ELSE :explanation

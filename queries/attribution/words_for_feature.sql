@@ -2,16 +2,10 @@
 -- description: Tokens by what they add to a feature's activation over all explained prompts: the mean Shapley value, its mean size, and in how many prompts the token is the first. A word far from the token where the feature fires shows here and not in its top tokens.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param limit: INTEGER = 30  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 )
 SELECT
     MAX(chosen.name) AS sae,

@@ -5,17 +5,7 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sc.contrast,
-        sc.sae,
-        s.label AS name
-    FROM sae_contrast AS sc
-    JOIN contrast AS c ON c.contrast = sc.contrast
-    JOIN sae AS s ON s.sae = sc.sae
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
-    ORDER BY s.ordinal
-    LIMIT 1
+    -- part: first_result_asked
 ),
 placed AS (
     SELECT

@@ -1,27 +1,25 @@
 -- title: Candidates of a contrast
--- description: Features of the positive documents first, by the discovery half: AUROC from 0.65 by how surely their words are positive (word_lift), then the others by AUROC. auroc, q and fires_* are of all documents, in what the contrast's unit compares, text or window; auroc_confirmed and lift (density on positive over control tokens, NULL if silent there) of the other half. The example is its strongest.
+-- description: Features of the positive documents first, by the discovery half: AUROC from 0.65 by how surely their words are positive (word_lift), then the others by AUROC. auroc, q and fires_* are of all documents, in the contrast's unit, text or window; auroc_confirmed and lift (density on positive over control tokens) of the other half. A label is a claim, label_auroc how far it is borne out.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param max_q: DOUBLE = 1  -- largest q shown; 1 shows all, the untested too
 -- param limit: INTEGER = 40  -- most rows shown
-WITH best AS (
+WITH chosen AS (
+    -- part: every_result_asked
+),
+best AS (
     SELECT
         fc.*,
-        sc.documents_positive,
-        sc.documents_control,
-        s.tokenization,
-        s.label AS name,
+        k.documents_positive,
+        k.documents_control,
+        k.name,
         n.auroc AS auroc_confirmed,
         n.place_discovery
     FROM feature_contrast AS fc
-    JOIN contrast AS c ON c.contrast = fc.contrast
-    JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
-    JOIN sae AS s ON s.sae = fc.sae
+    JOIN chosen AS k ON k.contrast = fc.contrast AND k.sae = fc.sae
     JOIN feature_confirmation AS n ON n.contrast = fc.contrast AND n.sae = fc.sae AND n.feature = fc.feature
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
-        AND COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
+    WHERE COALESCE(fc.q, 1.0) <= CAST(:max_q AS DOUBLE)
     ORDER BY n.place_discovery, fc.sae
     LIMIT :limit
 ),
@@ -32,11 +30,7 @@ ranked AS (
     FROM best
 ),
 seen AS (
-    SELECT
-        sae,
-        CAST(SUM(tokens) AS BIGINT) AS tokens
-    FROM sae_corpus
-    GROUP BY sae
+    -- part: tokens_read
 ),
 fired AS (
     -- CROSS JOIN: SQLite reads its left side first, never the long table.
@@ -50,22 +44,25 @@ fired AS (
         AND k.feature = r.feature
     GROUP BY r.sae, r.feature
 ),
+top_token AS (
+    -- part: top_tokens
+),
 spelled AS (
     SELECT
         r.sae,
         r.feature,
-        MAX(CASE WHEN t.rank = 1 THEN v.text END) AS first,
-        MAX(CASE WHEN t.rank = 2 THEN v.text END) AS second,
-        MAX(CASE WHEN t.rank = 3 THEN v.text END) AS third
+        MAX(CASE WHEN t.rank = 1 THEN t.text END) AS first,
+        MAX(CASE WHEN t.rank = 2 THEN t.text END) AS second,
+        MAX(CASE WHEN t.rank = 3 THEN t.text END) AS third
     FROM ranked AS r
-    CROSS JOIN feature_top_token AS t
-    CROSS JOIN vocabulary AS v
+    CROSS JOIN top_token AS t
     WHERE t.sae = r.sae
         AND t.feature = r.feature
         AND t.rank <= 3
-        AND v.tokenization = r.tokenization
-        AND v.token_id = t.token_id
     GROUP BY r.sae, r.feature
+),
+best_label AS (
+    -- part: best_label
 ),
 example AS (
     SELECT
@@ -91,6 +88,8 @@ SELECT
     r.auroc_confirmed,
     r.q,
     j.lift,
+    b.label,
+    b.auroc AS label_auroc,
     w.first || COALESCE(' | ' || w.second, '') || COALESCE(' | ' || w.third, '') AS top_tokens,
     CASE WHEN LENGTH(d.text) <= 160 THEN d.text ELSE SUBSTR(d.text, 1, 157) || '...' END AS example,
     r.p,
@@ -105,6 +104,8 @@ SELECT
     j.word_lift,
     j.density_control,
     j.mass_share,
+    b.method AS label_method,
+    b.wrong_best AS label_wrong_best,
     1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
     k.name AS example_corpus,
     d.external_id AS example_document
@@ -114,6 +115,7 @@ LEFT JOIN feature_lift AS j
 LEFT JOIN seen ON seen.sae = r.sae
 LEFT JOIN fired ON fired.sae = r.sae AND fired.feature = r.feature
 LEFT JOIN spelled AS w ON w.sae = r.sae AND w.feature = r.feature
+LEFT JOIN best_label AS b ON b.sae = r.sae AND b.feature = r.feature
 LEFT JOIN example AS e ON e.sae = r.sae AND e.feature = r.feature
 LEFT JOIN context AS x ON x.context = e.context
 LEFT JOIN document AS d ON d.document = x.document

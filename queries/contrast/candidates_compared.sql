@@ -6,40 +6,19 @@
 -- param max_q: DOUBLE = 0.05  -- largest q of a corrected candidate
 -- param limit: INTEGER = 40  -- most places shown
 WITH chosen AS (
-    SELECT
-        sc.contrast,
-        sc.sae,
-        s.label AS name
-    FROM sae_contrast AS sc
-    JOIN contrast AS c ON c.contrast = sc.contrast
-    JOIN sae AS s ON s.sae = sc.sae
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
-    ORDER BY s.ordinal
-    LIMIT 1
-),
-every AS (
-    SELECT
-        chosen.name,
-        fc.*
-    FROM chosen
-    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+    -- part: first_result_asked
 ),
 printed AS (
-    SELECT
-        *,
-        ROW_NUMBER() OVER (ORDER BY study_difference DESC, feature) AS place
-    FROM every
-    WHERE study_kept
-        AND study_difference > 0
+    -- part: study_printed
 ),
 corrected AS (
     SELECT
-        *,
-        ROW_NUMBER() OVER (ORDER BY auroc DESC, p, feature) AS place
-    FROM every
-    WHERE q <= CAST(:max_q AS DOUBLE)
-        AND auroc > 0.5
+        fc.*,
+        ROW_NUMBER() OVER (ORDER BY fc.auroc DESC, fc.p, fc.feature) AS place
+    FROM chosen
+    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+    WHERE fc.q <= CAST(:max_q AS DOUBLE)
+        AND fc.auroc > 0.5
 ),
 place AS (
     SELECT place FROM printed

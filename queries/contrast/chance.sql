@@ -3,7 +3,10 @@
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
-WITH found AS (
+WITH chosen AS (
+    -- part: every_result_asked
+),
+found AS (
     SELECT
         fc.contrast,
         fc.sae,
@@ -23,7 +26,7 @@ placed AS (
     FROM contrast_null AS n
 )
 SELECT
-    s.label AS sae,
+    r.name AS sae,
     CAST(MAX(f.discoveries) AS BIGINT) AS discoveries,
     COUNT(*) AS shuffles,
     CAST(SUM(CASE WHEN n.discoveries > 0 THEN 1 ELSE 0 END) AS BIGINT) AS shuffles_with_any,
@@ -36,10 +39,7 @@ SELECT
     MIN(f.family_p) AS family_p,
     MAX(n.seed) AS seed
 FROM placed AS n
-JOIN contrast AS c ON c.contrast = n.contrast
-JOIN sae AS s ON s.sae = n.sae
+JOIN chosen AS r ON r.contrast = n.contrast AND r.sae = n.sae
 JOIN found AS f ON f.contrast = n.contrast AND f.sae = n.sae
-WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND :sae IN ('', s.label, s.pinned)
-GROUP BY n.sae, s.label, s.ordinal
-ORDER BY s.ordinal
+GROUP BY n.sae, r.name, r.ordinal
+ORDER BY r.ordinal

@@ -2,7 +2,10 @@
 -- description: One row for each contrast and SAE: the documents compared, of how many groups (books, laws, templates), the quartiles of the tokens compared of each and the p of their difference, how many features were tested, how many favour each side at a false-discovery rate of 5 %, and the feature of the largest AUROC. State: whether it is to be computed again.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
-WITH placed AS (
+WITH asked AS (
+    -- part: every_sae_asked
+),
+placed AS (
     SELECT
         contrast,
         sae,
@@ -25,7 +28,7 @@ found AS (
 )
 SELECT
     c.name AS contrast,
-    s.label AS sae,
+    s.name AS sae,
     CAST(c.positive AS VARCHAR) AS positive,
     CAST(c.control AS VARCHAR) AS control,
     c.unit,
@@ -48,7 +51,6 @@ SELECT
     CASE WHEN sc.documents_hash = '' THEN 'to be computed again' ELSE 'up to date' END AS state
 FROM sae_contrast AS sc
 JOIN contrast AS c ON c.contrast = sc.contrast
-JOIN sae AS s ON s.sae = sc.sae
+JOIN asked AS s ON s.sae = sc.sae
 LEFT JOIN found ON found.contrast = sc.contrast AND found.sae = sc.sae
-WHERE :sae IN ('', s.label, s.pinned)
 ORDER BY c.contrast, s.ordinal

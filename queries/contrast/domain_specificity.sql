@@ -5,20 +5,20 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param features: INTEGER = 10  -- how many of the best features
 -- param limit: INTEGER = 400  -- most rows shown
-WITH ranked AS (
+WITH chosen AS (
+    -- part: every_result_asked
+),
+ranked AS (
     SELECT
         fc.*,
-        s.label AS name,
+        r.name,
         ROW_NUMBER() OVER (
             ORDER BY COALESCE(n.auroc_discovery, fc.auroc) DESC, fc.auroc DESC, fc.p, fc.sae, fc.feature
         ) AS place
     FROM feature_contrast AS fc
-    JOIN contrast AS c ON c.contrast = fc.contrast
-    JOIN sae AS s ON s.sae = fc.sae
+    JOIN chosen AS r ON r.contrast = fc.contrast AND r.sae = fc.sae
     JOIN feature_confirmation AS n ON n.contrast = fc.contrast AND n.sae = fc.sae AND n.feature = fc.feature
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
-        AND fc.q IS NOT NULL
+    WHERE fc.q IS NOT NULL
 )
 SELECT
     r.place,

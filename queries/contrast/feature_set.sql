@@ -3,8 +3,11 @@
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
+WITH chosen AS (
+    -- part: every_result_asked
+)
 SELECT
-    s.label AS sae,
+    r.name AS sae,
     t.rank,
     t.feature,
     v.text AS top_token,
@@ -14,23 +17,19 @@ SELECT
     t.copies,
     n.auroc AS auroc_confirmed,
     n.place_discovery,
-    sc.set_size,
-    sc.set_auroc,
-    sc.set_auroc_low,
-    sc.set_auroc_high,
-    sc.set_accuracy,
-    sc.set_accuracy_low,
-    sc.set_accuracy_high,
-    sc.set_f1,
-    sc.set_f1_low,
-    sc.set_f1_high
+    r.set_size,
+    r.set_auroc,
+    r.set_auroc_low,
+    r.set_auroc_high,
+    r.set_accuracy,
+    r.set_accuracy_low,
+    r.set_accuracy_high,
+    r.set_f1,
+    r.set_f1_low,
+    r.set_f1_high
 FROM contrast_set AS t
-JOIN contrast AS c ON c.contrast = t.contrast
-JOIN sae_contrast AS sc ON sc.contrast = t.contrast AND sc.sae = t.sae
-JOIN sae AS s ON s.sae = t.sae
+JOIN chosen AS r ON r.contrast = t.contrast AND r.sae = t.sae
 LEFT JOIN feature_confirmation AS n ON n.contrast = t.contrast AND n.sae = t.sae AND n.feature = t.feature
 LEFT JOIN feature_evidence AS e ON e.contrast = t.contrast AND e.sae = t.sae AND e.feature = t.feature
-LEFT JOIN vocabulary AS v ON v.tokenization = s.tokenization AND v.token_id = e.top_token
-WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND :sae IN ('', s.label, s.pinned)
+LEFT JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = e.top_token
 ORDER BY t.sae, t.rank

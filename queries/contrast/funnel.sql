@@ -14,59 +14,10 @@
 -- param max_top_token: DOUBLE = 0.5  -- largest share of its active tokens that are one token
 -- param min_coverage: DOUBLE = 0.2  -- smallest share of the concept's marked terms on which it fires
 WITH chosen AS (
-    SELECT
-        sc.contrast,
-        sc.sae,
-        s.label AS name
-    FROM sae_contrast AS sc
-    JOIN contrast AS c ON c.contrast = sc.contrast
-    JOIN sae AS s ON s.sae = sc.sae
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
+    -- part: every_result_asked
 ),
-domain AS (
-    SELECT
-        d.contrast,
-        d.sae,
-        d.feature,
-        MIN(d.auroc) AS auroc
-    FROM chosen AS k
-    JOIN feature_domain AS d ON d.contrast = k.contrast AND d.sae = k.sae
-    GROUP BY d.contrast, d.sae, d.feature
-),
-judged AS (
-    SELECT
-        c.sae,
-        CASE WHEN c.q IS NOT NULL THEN 1 ELSE 0 END AS tested,
-        CASE
-            WHEN COALESCE(n.q_discovery, c.q) <= CAST(:max_q AS DOUBLE) AND COALESCE(n.auroc_discovery, c.auroc) > 0.5
-                THEN 1
-            ELSE 0
-        END AS at_q,
-        CASE WHEN COALESCE(n.auroc_discovery, c.auroc) >= CAST(:min_auroc AS DOUBLE) THEN 1 ELSE 0 END AS found,
-        CASE
-            WHEN COALESCE(n.auroc, 1.0) >= CAST(:min_confirmed AS DOUBLE)
-                AND COALESCE(n.f1, 1.0) >= CAST(:min_f1 AS DOUBLE)
-                THEN 1
-            ELSE 0
-        END AS confirmed,
-        CASE WHEN COALESCE(d.auroc, 1.0) >= CAST(:min_domain_auroc AS DOUBLE) THEN 1 ELSE 0 END AS against_each,
-        CASE
-            WHEN (l.lift >= CAST(:min_lift AS DOUBLE) OR l.lift IS NULL)
-                AND COALESCE(l.density_control, 0.0) <= CAST(:max_control AS DOUBLE)
-                THEN 1
-            ELSE 0
-        END AS rare,
-        CASE WHEN l.word_lift >= CAST(:min_word_lift AS DOUBLE) OR l.word_lift IS NULL THEN 1 ELSE 0 END AS own_words,
-        CASE WHEN COALESCE(e.top_token_share, 0.0) <= CAST(:max_top_token AS DOUBLE) THEN 1 ELSE 0 END AS words,
-        CASE WHEN COALESCE(e.term_coverage, 1.0) >= CAST(:min_coverage AS DOUBLE) THEN 1 ELSE 0 END AS terms
-    FROM chosen AS k
-    JOIN feature_contrast AS c ON c.contrast = k.contrast AND c.sae = k.sae
-    LEFT JOIN feature_confirmation AS n ON n.contrast = c.contrast AND n.sae = c.sae AND n.feature = c.feature
-    LEFT JOIN feature_lift AS l
-        ON l.contrast = c.contrast AND l.sae = c.sae AND l.feature = c.feature AND l.part = 'discovery'
-    LEFT JOIN feature_evidence AS e ON e.contrast = c.contrast AND e.sae = c.sae AND e.feature = c.feature
-    LEFT JOIN domain AS d ON d.contrast = c.contrast AND d.sae = c.sae AND d.feature = c.feature
+passed AS (
+    -- part: tests_passed
 ),
 counted AS (
     SELECT
@@ -81,7 +32,7 @@ counted AS (
         SUM(tested * at_q * found * confirmed * against_each * rare * own_words) AS own_words,
         SUM(tested * at_q * found * confirmed * against_each * rare * own_words * words) AS words,
         SUM(tested * at_q * found * confirmed * against_each * rare * own_words * words * terms) AS terms
-    FROM judged
+    FROM passed
     GROUP BY sae
 ),
 step AS (

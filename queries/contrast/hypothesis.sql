@@ -3,8 +3,11 @@
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- contrast whose documents give the evidence; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
+WITH chosen AS (
+    -- part: every_result_asked
+)
 SELECT
-    s.label AS sae,
+    k.name AS sae,
     r.moment,
     r.evidence,
     r.features,
@@ -22,8 +25,5 @@ SELECT
     r.low,
     r.high
 FROM contrast_correlation AS r
-JOIN contrast AS c ON c.contrast = r.contrast
-JOIN sae AS s ON s.sae = r.sae
-WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND :sae IN ('', s.label, s.pinned)
+JOIN chosen AS k ON k.contrast = r.contrast AND k.sae = r.sae
 ORDER BY r.sae, r.moment, r.evidence

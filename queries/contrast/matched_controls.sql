@@ -5,15 +5,18 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param max_q: DOUBLE = 0.05  -- largest q against all controls
 -- param limit: INTEGER = 40  -- most rows shown
+WITH chosen AS (
+    -- part: every_result_asked
+)
 SELECT
-    s.label AS sae,
+    k.name AS sae,
     fc.feature,
     fc.auroc,
     fc.q,
     p.share_higher AS matched_share,
     p.higher,
     p.lower,
-    sc.pairs - p.higher - p.lower AS alike,
+    k.pairs - p.higher - p.lower AS alike,
     p.p AS matched_p,
     p.q AS matched_q,
     CASE
@@ -22,13 +25,9 @@ SELECT
         ELSE 'not on pairs'
     END AS verdict
 FROM feature_contrast AS fc
-JOIN contrast AS c ON c.contrast = fc.contrast
-JOIN sae_contrast AS sc ON sc.contrast = fc.contrast AND sc.sae = fc.sae
-JOIN sae AS s ON s.sae = fc.sae
+JOIN chosen AS k ON k.contrast = fc.contrast AND k.sae = fc.sae
 LEFT JOIN feature_pair AS p ON p.contrast = fc.contrast AND p.sae = fc.sae AND p.feature = fc.feature
-WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-    AND :sae IN ('', s.label, s.pinned)
-    AND fc.q <= CAST(:max_q AS DOUBLE)
+WHERE fc.q <= CAST(:max_q AS DOUBLE)
     AND fc.auroc > 0.5
 ORDER BY fc.auroc DESC, fc.p, fc.sae, fc.feature
 LIMIT :limit

@@ -15,28 +15,23 @@
 -- param min_coverage: DOUBLE = 0.2  -- smallest share of the concept's marked terms on which it fires
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sc.contrast,
-        sc.sae,
-        s.tokenization,
-        s.label AS name
-    FROM sae_contrast AS sc
-    JOIN contrast AS c ON c.contrast = sc.contrast
-    JOIN sae AS s ON s.sae = sc.sae
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
+    -- part: every_result_asked
 ),
-domain AS (
-    SELECT
-        d.contrast,
-        d.sae,
-        d.feature,
-        MIN(d.auroc) AS auroc,
-        SUM(CASE WHEN d.fires > 0 THEN 1 ELSE 0 END) AS fires,
-        COUNT(*) AS domains
-    FROM chosen AS k
-    JOIN feature_domain AS d ON d.contrast = k.contrast AND d.sae = k.sae
-    GROUP BY d.contrast, d.sae, d.feature
+passed AS (
+    -- part: tests_passed
+),
+listed AS MATERIALIZED (
+    -- MATERIALIZED: SQLite applies the first test to all before it looks any further.
+    SELECT *
+    FROM passed
+    WHERE at_q = 1
+        AND found = 1
+        AND confirmed = 1
+        AND against_each = 1
+        AND rare = 1
+        AND own_words = 1
+        AND words = 1
+        AND terms = 1
 )
 SELECT
     k.name AS sae,
@@ -61,9 +56,9 @@ SELECT
     e.type_share,
     e.token_entropy,
     e.document_entropy,
-    d.auroc AS worst_domain_auroc,
-    CAST(d.fires AS BIGINT) AS domains_fired_in,
-    d.domains,
+    t.worst_domain_auroc,
+    CAST(t.domains_fired_in AS BIGINT) AS domains_fired_in,
+    t.domains,
     p.share_higher AS matched_share,
     p.q AS matched_q,
     c.q,
@@ -71,8 +66,9 @@ SELECT
     f.logit_std,
     f.logit_skewness,
     f.logit_kurtosis
-FROM chosen AS k
-JOIN feature_contrast AS c ON c.contrast = k.contrast AND c.sae = k.sae
+FROM listed AS t
+JOIN chosen AS k ON k.contrast = t.contrast AND k.sae = t.sae
+JOIN feature_contrast AS c ON c.contrast = t.contrast AND c.sae = t.sae AND c.feature = t.feature
 JOIN feature AS f ON f.sae = c.sae AND f.feature = c.feature
 JOIN feature_confirmation AS n ON n.contrast = c.contrast AND n.sae = c.sae AND n.feature = c.feature
 JOIN feature_lift AS a ON a.contrast = c.contrast AND a.sae = c.sae AND a.feature = c.feature AND a.part = 'all'
@@ -81,19 +77,7 @@ JOIN feature_lift AS l
 JOIN feature_lift AS j
     ON j.contrast = c.contrast AND j.sae = c.sae AND j.feature = c.feature AND j.part = 'confirmation'
 LEFT JOIN feature_evidence AS e ON e.contrast = c.contrast AND e.sae = c.sae AND e.feature = c.feature
-LEFT JOIN domain AS d ON d.contrast = c.contrast AND d.sae = c.sae AND d.feature = c.feature
 LEFT JOIN feature_pair AS p ON p.contrast = c.contrast AND p.sae = c.sae AND p.feature = c.feature
 LEFT JOIN vocabulary AS v ON v.tokenization = k.tokenization AND v.token_id = e.top_token
-WHERE COALESCE(n.q_discovery, c.q) <= CAST(:max_q AS DOUBLE)
-    AND COALESCE(n.auroc_discovery, c.auroc) > 0.5
-    AND COALESCE(n.auroc_discovery, c.auroc) >= CAST(:min_auroc AS DOUBLE)
-    AND COALESCE(n.auroc, 1.0) >= CAST(:min_confirmed AS DOUBLE)
-    AND COALESCE(n.f1, 1.0) >= CAST(:min_f1 AS DOUBLE)
-    AND COALESCE(d.auroc, 1.0) >= CAST(:min_domain_auroc AS DOUBLE)
-    AND (l.lift >= CAST(:min_lift AS DOUBLE) OR l.lift IS NULL)
-    AND COALESCE(l.density_control, 0.0) <= CAST(:max_control AS DOUBLE)
-    AND (l.word_lift >= CAST(:min_word_lift AS DOUBLE) OR l.word_lift IS NULL)
-    AND COALESCE(e.top_token_share, 0.0) <= CAST(:max_top_token AS DOUBLE)
-    AND COALESCE(e.term_coverage, 1.0) >= CAST(:min_coverage AS DOUBLE)
 ORDER BY COALESCE(l.word_lift_low, l.word_lift) DESC NULLS LAST, n.auroc_discovery DESC, c.sae, c.feature
 LIMIT :limit

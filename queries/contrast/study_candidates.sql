@@ -5,35 +5,23 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        c.contrast,
-        s.sae,
-        s.tokenization,
-        s.label AS name
-    FROM sae_contrast AS sc
-    JOIN contrast AS c ON c.contrast = sc.contrast
-    JOIN sae AS s ON s.sae = sc.sae
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
-    ORDER BY s.ordinal
-    LIMIT 1
+    -- part: first_result_asked
+),
+printed AS (
+    -- part: study_printed
 ),
 ranked AS (
-    SELECT
-        fc.*,
-        chosen.name,
-        chosen.tokenization,
-        ROW_NUMBER() OVER (ORDER BY fc.study_difference DESC, fc.feature) AS place
-    FROM chosen
-    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
-    WHERE fc.study_kept
-        AND fc.study_difference > 0
+    SELECT *
+    FROM printed
     ORDER BY place
     LIMIT :limit
+),
+top_token AS (
+    -- part: top_tokens
 )
 SELECT
     r.place,
-    r.name AS sae,
+    chosen.name AS sae,
     r.feature,
     r.feature + 1 AS printed_number,
     r.study_positive,
@@ -42,13 +30,7 @@ SELECT
     r.mean_difference AS difference_without_bos,
     r.auroc,
     r.q,
-    (
-        SELECT v.text
-        FROM feature_top_token AS t
-        JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = r.sae
-            AND t.feature = r.feature
-            AND t.rank = 1
-    ) AS top_token
+    (SELECT t.text FROM top_token AS t WHERE t.sae = r.sae AND t.feature = r.feature AND t.rank = 1) AS top_token
 FROM ranked AS r
+CROSS JOIN chosen
 ORDER BY r.place

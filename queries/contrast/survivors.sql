@@ -4,33 +4,10 @@
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 WITH chosen AS (
-    SELECT
-        sc.contrast,
-        sc.sae,
-        sc.features_tested,
-        s.label AS name,
-        s.ordinal
-    FROM sae_contrast AS sc
-    JOIN contrast AS c ON c.contrast = sc.contrast
-    JOIN sae AS s ON s.sae = sc.sae
-    WHERE (c.name = :contrast OR (:contrast = '' AND c.contrast = (SELECT MIN(contrast) FROM contrast)))
-        AND :sae IN ('', s.label, s.pinned)
+    -- part: every_result_asked
 ),
 printed AS (
-    SELECT
-        fc.contrast,
-        fc.sae,
-        fc.feature,
-        fc.auroc,
-        fc.q,
-        fc.family_p,
-        ROW_NUMBER() OVER (
-            PARTITION BY fc.sae
-            ORDER BY fc.study_kept DESC, fc.study_difference DESC, fc.feature
-        ) AS place,
-        fc.study_kept
-    FROM chosen
-    JOIN feature_contrast AS fc ON fc.contrast = chosen.contrast AND fc.sae = chosen.sae
+    -- part: study_printed
 ),
 discovery AS (
     SELECT
@@ -44,15 +21,21 @@ discovery AS (
 ),
 judged AS (
     SELECT
-        p.*,
-        CASE WHEN p.study_kept AND p.place <= 40 THEN 1 ELSE 0 END AS in_print,
+        f.contrast,
+        f.sae,
+        f.auroc,
+        f.q,
+        f.family_p,
+        CASE WHEN p.place <= 40 THEN 1 ELSE 0 END AS in_print,
         CASE WHEN d.place <= 40 THEN 1 ELSE 0 END AS in_discovery_print,
         d.auroc_low,
         r.q AS pair_q,
         r.share_higher
-    FROM printed AS p
-    LEFT JOIN discovery AS d ON d.contrast = p.contrast AND d.sae = p.sae AND d.feature = p.feature
-    LEFT JOIN feature_pair AS r ON r.contrast = p.contrast AND r.sae = p.sae AND r.feature = p.feature
+    FROM chosen
+    JOIN feature_contrast AS f ON f.contrast = chosen.contrast AND f.sae = chosen.sae
+    LEFT JOIN printed AS p ON p.contrast = f.contrast AND p.sae = f.sae AND p.feature = f.feature
+    LEFT JOIN discovery AS d ON d.contrast = f.contrast AND d.sae = f.sae AND d.feature = f.feature
+    LEFT JOIN feature_pair AS r ON r.contrast = f.contrast AND r.sae = f.sae AND r.feature = f.feature
 )
 SELECT
     chosen.name AS sae,

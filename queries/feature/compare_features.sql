@@ -3,22 +3,14 @@
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
 -- param other_feature: INTEGER  -- zero-based index of the feature beside it
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param other_sae: VARCHAR = ''  -- SAE of the feature beside it; empty: the same
 WITH chosen AS (
-    SELECT
-        s.sae,
-        s.tokenization,
-        s.label AS name
-    FROM sae AS s
-    WHERE :sae IN ('', s.label, s.pinned)
-    ORDER BY s.ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 other_chosen AS (
     SELECT
         s.sae,
-        s.tokenization,
         s.label AS name
     FROM sae AS s
     CROSS JOIN chosen
@@ -30,29 +22,32 @@ pair AS (
     SELECT
         1 AS side,
         chosen.name,
-        chosen.tokenization,
         f.*
     FROM chosen
-    JOIN feature AS f ON f.sae = chosen.sae
+    JOIN (
+        -- part: feature_words
+    ) AS f ON f.sae = chosen.sae
     WHERE f.feature = :feature
     UNION ALL
     SELECT
         2 AS side,
         other_chosen.name,
-        other_chosen.tokenization,
         f.*
     FROM other_chosen
-    JOIN feature AS f ON f.sae = other_chosen.sae
+    JOIN (
+        -- part: feature_words
+    ) AS f ON f.sae = other_chosen.sae
     WHERE f.feature = :other_feature
 ),
 top_token AS (
     SELECT
         f.side,
-        v.text,
+        t.text,
         t.active_tokens
     FROM pair AS f
-    CROSS JOIN feature_top_token AS t
-    JOIN vocabulary AS v ON v.tokenization = f.tokenization AND v.token_id = t.token_id
+    CROSS JOIN (
+        -- part: top_tokens
+    ) AS t
     WHERE t.sae = f.sae
         AND t.feature = f.feature
         AND t.rank = 1
@@ -104,20 +99,10 @@ fact(side, place, part, number, section, fact, value, text) AS (
     SELECT f.side, 2, 0, 5, 'weights', 'logit_kurtosis', f.logit_kurtosis, NULL
     FROM pair AS f
     UNION ALL
-    SELECT f.side, 2, 0, 6, 'weights', 'raises', NULL,
-        (f.top_logits ->> '$[0][0]')
-            || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')
-            || COALESCE(' | ' || (f.top_logits ->> '$[2][0]'), '')
-            || COALESCE(' | ' || (f.top_logits ->> '$[3][0]'), '')
-            || COALESCE(' | ' || (f.top_logits ->> '$[4][0]'), '')
+    SELECT f.side, 2, 0, 6, 'weights', 'raises', NULL, f.raises
     FROM pair AS f
     UNION ALL
-    SELECT f.side, 2, 0, 7, 'weights', 'lowers', NULL,
-        (f.bottom_logits ->> '$[0][0]')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[1][0]'), '')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[2][0]'), '')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[3][0]'), '')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[4][0]'), '')
+    SELECT f.side, 2, 0, 7, 'weights', 'lowers', NULL, f.lowers
     FROM pair AS f
     UNION ALL
     SELECT c.side, 3, c.corpus, 1, 'corpus ' || c.name, 'density', c.density,

@@ -2,28 +2,22 @@
 -- description: Everything stored about one feature, a fact a row: what it is, its weights, the corpora it was run on, the tokens it fires most on, and the contrasts it takes part in.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 WITH chosen AS (
-    SELECT
-        s.*,
-        s.label AS name,
-        m.name AS model_name
-    FROM sae AS s
-    JOIN model AS m ON m.model = s.model
-    WHERE :sae IN ('', s.label, s.pinned)
-    ORDER BY s.ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 card AS (
     SELECT
         f.*,
         c.name,
-        c.model_name,
+        m.name AS model_name,
         c.hook_name,
-        c.neuronpedia_id,
-        c.tokenization
+        c.neuronpedia_id
     FROM chosen AS c
-    JOIN feature AS f ON f.sae = c.sae
+    JOIN model AS m ON m.model = c.model
+    JOIN (
+        -- part: feature_words
+    ) AS f ON f.sae = c.sae
     WHERE f.feature = :feature
 ),
 by_corpus AS (
@@ -45,12 +39,13 @@ by_corpus AS (
 ),
 top_token AS (
     SELECT
-        v.text,
+        t.text,
         t.active_tokens,
         t.rank AS place
     FROM card AS f
-    CROSS JOIN feature_top_token AS t
-    JOIN vocabulary AS v ON v.tokenization = f.tokenization AND v.token_id = t.token_id
+    CROSS JOIN (
+        -- part: top_tokens
+    ) AS t
     WHERE t.sae = f.sae
         AND t.feature = f.feature
         AND t.rank <= 5
@@ -97,20 +92,10 @@ fact(place, part, number, section, fact, value, text) AS (
     SELECT 2, 0, 5, 'weights', 'logit_kurtosis', f.logit_kurtosis, '3 for a normal distribution'
     FROM card AS f
     UNION ALL
-    SELECT 2, 0, 6, 'weights', 'raises', NULL,
-        (f.top_logits ->> '$[0][0]')
-            || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')
-            || COALESCE(' | ' || (f.top_logits ->> '$[2][0]'), '')
-            || COALESCE(' | ' || (f.top_logits ->> '$[3][0]'), '')
-            || COALESCE(' | ' || (f.top_logits ->> '$[4][0]'), '')
+    SELECT 2, 0, 6, 'weights', 'raises', NULL, f.raises
     FROM card AS f
     UNION ALL
-    SELECT 2, 0, 7, 'weights', 'lowers', NULL,
-        (f.bottom_logits ->> '$[0][0]')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[1][0]'), '')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[2][0]'), '')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[3][0]'), '')
-            || COALESCE(' | ' || (f.bottom_logits ->> '$[4][0]'), '')
+    SELECT 2, 0, 7, 'weights', 'lowers', NULL, f.lowers
     FROM card AS f
     UNION ALL
     SELECT 2, 0, 8, 'weights', 'bos_activation', b.activation, 'on BOS, left out of everything below'

@@ -2,18 +2,11 @@
 -- description: The documents on which a feature is strongest, with its maximum, its mean over the document's tokens, and where the document comes from. The text is the beginning of the document.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        tokenization,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 ranked AS (
     SELECT

@@ -2,17 +2,10 @@
 -- description: How many tokens a feature fires on at each strength, eight bins to the octave (a doubling of the activation). Silent tokens are not counted.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 WITH chosen AS (
-    SELECT
-        sae,
-        tokenization,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 binned AS (
     SELECT

@@ -2,18 +2,11 @@
 -- description: Each term that documents are marked with (a pathology, say): in how many of them the feature fires on the term itself, and how strongly. A feature for a whole subject fires on many terms, one for a single word on one.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 200  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        tokenization,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 named AS (
     SELECT

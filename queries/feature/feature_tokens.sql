@@ -2,18 +2,11 @@
 -- description: The tokens a feature fires on, most often first: the share of its activations that fall on each, and the share of the token's occurrences on which it fires.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        tokenization,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 fired AS (
     SELECT

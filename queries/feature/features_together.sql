@@ -2,18 +2,11 @@
 -- description: Features of the same SAE that fire on the same tokens as a given one, most alike first. Overlap is the tokens on which both fire over the tokens on which either does: 1 is always together.
 -- database: activations
 -- param feature: INTEGER  -- zero-based index of the feature
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param min_tokens: INTEGER = 2  -- fewest tokens on which both must fire
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        tokenization,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 own AS (
     SELECT

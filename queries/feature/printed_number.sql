@@ -12,11 +12,7 @@ WITH reading AS (
         CAST(:number AS INTEGER) - 1 AS feature
 ),
 seen AS (
-    SELECT
-        sae,
-        CAST(SUM(tokens) AS BIGINT) AS tokens
-    FROM sae_corpus
-    GROUP BY sae
+    -- part: tokens_read
 ),
 fired AS (
     SELECT
@@ -27,6 +23,12 @@ fired AS (
     FROM reading
     JOIN feature_corpus AS c ON c.feature = reading.feature
     GROUP BY c.sae, c.feature
+),
+word AS (
+    -- part: feature_words
+),
+top_token AS (
+    -- part: top_tokens
 )
 SELECT
     s.label AS sae,
@@ -38,22 +40,11 @@ SELECT
     f.logit_std,
     f.logit_skewness,
     f.logit_kurtosis,
-    (
-        SELECT v.text
-        FROM feature_top_token AS t
-        JOIN vocabulary AS v ON v.tokenization = s.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = f.sae
-            AND t.feature = f.feature
-            AND t.rank = 1
-    ) AS top_token,
-    (f.top_logits ->> '$[0][0]')
-        || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[2][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[3][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[4][0]'), '') AS raises,
+    (SELECT t.text FROM top_token AS t WHERE t.sae = f.sae AND t.feature = f.feature AND t.rank = 1) AS top_token,
+    f.raises,
     'https://www.neuronpedia.org/' || s.neuronpedia_id || '/' || f.feature AS neuronpedia
 FROM reading
-JOIN feature AS f ON f.feature = reading.feature
+JOIN word AS f ON f.feature = reading.feature
 JOIN sae AS s ON s.sae = f.sae
 LEFT JOIN seen ON seen.sae = f.sae
 LEFT JOIN fired ON fired.sae = f.sae AND fired.feature = f.feature

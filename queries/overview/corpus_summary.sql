@@ -2,7 +2,10 @@
 -- description: One row for each corpus and SAE: of how many groups (books, laws, templates; documents alone) its documents are, how much of it the SAE has encoded, how many of its features fire at once on a token (L0), and how many of them fire anywhere in the corpus.
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
-WITH fired AS (
+WITH asked AS (
+    -- part: every_sae_asked
+),
+fired AS (
     SELECT
         sae,
         corpus,
@@ -21,7 +24,7 @@ grouped AS (
 SELECT
     k.name AS corpus,
     k.domain,
-    s.label AS sae,
+    s.name AS sae,
     c.documents,
     CAST(g.document_groups AS BIGINT) AS document_groups,
     c.contexts,
@@ -31,8 +34,7 @@ SELECT
     1.0 * COALESCE(fired.features, 0) / s.d_sae AS share_fired
 FROM sae_corpus AS c
 JOIN corpus AS k ON k.corpus = c.corpus
-JOIN sae AS s ON s.sae = c.sae
+JOIN asked AS s ON s.sae = c.sae
 LEFT JOIN grouped AS g ON g.corpus = c.corpus
 LEFT JOIN fired ON fired.sae = c.sae AND fired.corpus = c.corpus
-WHERE :sae IN ('', s.label, s.pinned)
 ORDER BY k.name, k.corpus, s.ordinal

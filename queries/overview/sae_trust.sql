@@ -3,7 +3,10 @@
 -- database: atlas
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param corpus: VARCHAR = ''  -- name of the corpus; empty: all of them
-WITH held AS (
+WITH asked AS (
+    -- part: every_sae_asked
+),
+held AS (
     SELECT
         corpus,
         COUNT(*) AS documents
@@ -11,7 +14,7 @@ WITH held AS (
     GROUP BY corpus
 )
 SELECT
-    s.label AS sae,
+    s.name AS sae,
     k.name AS corpus,
     CASE WHEN q.documents = held.documents THEN 'whole' ELSE 'part' END AS extent,
     q.documents,
@@ -28,9 +31,9 @@ SELECT
     q.ce_zero,
     q.ce_uniform
 FROM sae_quality AS q
-JOIN sae AS s ON s.sae = q.sae
+JOIN asked AS s ON s.sae = q.sae
 JOIN corpus AS k ON k.corpus = q.corpus
 JOIN held ON held.corpus = q.corpus
-WHERE :sae IN ('', s.label, s.pinned)
-    AND (:corpus = '' OR k.name = :corpus)
+WHERE :corpus = ''
+    OR k.name = :corpus
 ORDER BY s.ordinal, k.name, k.corpus

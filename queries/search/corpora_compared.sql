@@ -3,17 +3,10 @@
 -- database: atlas
 -- param corpus: VARCHAR = ''  -- first corpus; empty: the first in the atlas
 -- param other_corpus: VARCHAR = ''  -- second corpus; empty: the next in the atlas
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param limit: INTEGER = 40  -- most rows shown
 WITH chosen AS (
-    SELECT
-        sae,
-        tokenization,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 here AS (
     SELECT
@@ -59,6 +52,9 @@ ranked AS (
     FROM compared
     ORDER BY ABS(density - other_density) DESC, feature
     LIMIT :limit
+),
+top_token AS (
+    -- part: top_tokens
 )
 SELECT
     here.name AS corpus,
@@ -73,14 +69,7 @@ SELECT
     r.other_mean,
     r.documents,
     r.other_documents,
-    (
-        SELECT v.text
-        FROM feature_top_token AS t
-        JOIN vocabulary AS v ON v.tokenization = chosen.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = r.sae
-            AND t.feature = r.feature
-            AND t.rank = 1
-    ) AS top_token
+    (SELECT t.text FROM top_token AS t WHERE t.sae = r.sae AND t.feature = r.feature AND t.rank = 1) AS top_token
 FROM ranked AS r
 CROSS JOIN chosen
 CROSS JOIN here

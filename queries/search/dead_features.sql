@@ -4,40 +4,35 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
-WITH seen AS (
-    SELECT
-        c.sae,
-        CAST(SUM(c.tokens) AS BIGINT) AS tokens
-    FROM sae_corpus AS c
-    JOIN corpus AS k ON k.corpus = c.corpus
-    WHERE :corpus = '' OR k.name = :corpus
-    GROUP BY c.sae
+WITH asked AS (
+    -- part: every_sae_asked
+),
+word AS (
+    -- part: feature_words
+),
+seen AS (
+    -- part: tokens_read_of_corpus
 )
 SELECT
-    s.label AS sae,
+    s.name AS sae,
     f.feature,
     seen.tokens AS tokens_read,
     f.log_sparsity,
     b.activation AS bos_activation,
     f.decoder_norm,
-    (f.top_logits ->> '$[0][0]')
-        || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[2][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[3][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[4][0]'), '') AS raises
-FROM feature AS f
-JOIN sae AS s ON s.sae = f.sae
+    f.raises
+FROM word AS f
+JOIN asked AS s ON s.sae = f.sae
 JOIN seen ON seen.sae = f.sae
 LEFT JOIN bos_activation AS b ON b.sae = f.sae AND b.feature = f.feature
-WHERE :sae IN ('', s.label, s.pinned)
-    AND NOT EXISTS (
-        SELECT 1
-        FROM feature_corpus AS c
-        JOIN corpus AS k ON k.corpus = c.corpus
-        WHERE c.sae = f.sae
-            AND c.feature = f.feature
-            AND c.active_tokens > 0
-            AND (:corpus = '' OR k.name = :corpus)
-    )
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM feature_corpus AS c
+    JOIN corpus AS k ON k.corpus = c.corpus
+    WHERE c.sae = f.sae
+        AND c.feature = f.feature
+        AND c.active_tokens > 0
+        AND (:corpus = '' OR k.name = :corpus)
+)
 ORDER BY f.log_sparsity DESC NULLS LAST, f.sae, f.feature
 LIMIT :limit

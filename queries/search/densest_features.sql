@@ -4,14 +4,11 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param corpus: VARCHAR = ''  -- corpus; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
-WITH seen AS (
-    SELECT
-        c.sae,
-        CAST(SUM(c.tokens) AS BIGINT) AS tokens
-    FROM sae_corpus AS c
-    JOIN corpus AS k ON k.corpus = c.corpus
-    WHERE :corpus = '' OR k.name = :corpus
-    GROUP BY c.sae
+WITH asked AS (
+    -- part: every_sae_asked
+),
+seen AS (
+    -- part: tokens_read_of_corpus
 ),
 fired AS (
     SELECT
@@ -31,14 +28,15 @@ ranked AS (
         fired.*,
         seen.tokens,
         1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
-        s.tokenization,
-        s.label AS name
+        s.name
     FROM fired
     JOIN seen ON seen.sae = fired.sae
-    JOIN sae AS s ON s.sae = fired.sae
-    WHERE :sae IN ('', s.label, s.pinned)
+    JOIN asked AS s ON s.sae = fired.sae
     ORDER BY density DESC, fired.sae, fired.feature
     LIMIT :limit
+),
+top_token AS (
+    -- part: top_tokens
 )
 SELECT
     r.name AS sae,
@@ -50,14 +48,7 @@ SELECT
     r.sum_activation / NULLIF(r.active_tokens, 0) AS mean_active,
     r.max_activation,
     f.log_sparsity,
-    (
-        SELECT v.text
-        FROM feature_top_token AS t
-        JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = r.sae
-            AND t.feature = r.feature
-            AND t.rank = 1
-    ) AS top_token
+    (SELECT t.text FROM top_token AS t WHERE t.sae = r.sae AND t.feature = r.feature AND t.rank = 1) AS top_token
 FROM ranked AS r
 JOIN feature AS f ON f.sae = r.sae AND f.feature = r.feature
 ORDER BY r.density DESC, r.sae, r.feature

@@ -5,7 +5,10 @@
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param min_occurrences: INTEGER = 1  -- fewest occurrences that the feature must fire on
 -- param limit: INTEGER = 40  -- most rows shown
-WITH needle AS (
+WITH asked_sae AS (
+    -- part: every_sae_asked
+),
+needle AS (
     SELECT LOWER(TRIM(:word)) AS word
 ),
 cut AS (
@@ -51,8 +54,7 @@ hit AS (
     JOIN context AS x ON x.document = o.document
     JOIN token AS t ON t.context = x.context AND t.char_start < o.char_end AND t.char_end > o.char_start
     JOIN coverage AS v ON v.document = o.document
-    JOIN sae AS s ON s.sae = v.sae AND s.tokenization = x.tokenization
-    WHERE :sae IN ('', s.label, s.pinned)
+    JOIN asked_sae AS s ON s.sae = v.sae AND s.tokenization = x.tokenization
 ),
 asked AS (
     SELECT
@@ -75,12 +77,7 @@ fired AS (
     HAVING COUNT(DISTINCT (hit.document, hit.char_start)) >= CAST(:min_occurrences AS INTEGER)
 ),
 total AS (
-    SELECT
-        sae,
-        feature,
-        CAST(SUM(active_tokens) AS BIGINT) AS active_tokens
-    FROM feature_corpus
-    GROUP BY sae, feature
+    -- part: active_tokens
 ),
 shared AS (
     SELECT

@@ -5,18 +5,23 @@
 -- param direction: VARCHAR = 'highest'  -- highest|lowest: which end comes first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
 -- param limit: INTEGER = 40  -- most rows shown
-WITH scored AS (
+WITH asked AS (
+    -- part: every_sae_asked
+),
+word AS (
+    -- part: feature_words
+),
+scored AS (
     SELECT
         f.*,
-        s.label AS name,
+        s.name,
         CASE :measure
             WHEN 'std' THEN f.logit_std
             WHEN 'skewness' THEN f.logit_skewness
             WHEN 'kurtosis' THEN f.logit_kurtosis
         END AS score
-    FROM feature AS f
-    JOIN sae AS s ON s.sae = f.sae
-    WHERE :sae IN ('', s.label, s.pinned)
+    FROM word AS f
+    JOIN asked AS s ON s.sae = f.sae
 )
 SELECT
     f.name AS sae,
@@ -25,16 +30,8 @@ SELECT
     f.logit_skewness,
     f.logit_kurtosis,
     f.log_sparsity,
-    (f.top_logits ->> '$[0][0]')
-        || COALESCE(' | ' || (f.top_logits ->> '$[1][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[2][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[3][0]'), '')
-        || COALESCE(' | ' || (f.top_logits ->> '$[4][0]'), '') AS raises,
-    (f.bottom_logits ->> '$[0][0]')
-        || COALESCE(' | ' || (f.bottom_logits ->> '$[1][0]'), '')
-        || COALESCE(' | ' || (f.bottom_logits ->> '$[2][0]'), '')
-        || COALESCE(' | ' || (f.bottom_logits ->> '$[3][0]'), '')
-        || COALESCE(' | ' || (f.bottom_logits ->> '$[4][0]'), '') AS lowers
+    f.raises,
+    f.lowers
 FROM scored AS f
 WHERE f.score IS NOT NULL
 ORDER BY CASE :direction WHEN 'lowest' THEN f.score ELSE -f.score END, f.sae, f.feature

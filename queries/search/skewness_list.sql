@@ -2,16 +2,10 @@
 -- description: The study's two findings under the heading Skewness list the features of highest and lowest kurtosis. Left the list as the heading says, right the list as it was sorted; each with the skewness and kurtosis of its features. Where the two sides differ, the printed finding is not about skewness.
 -- database: atlas
 -- param direction: VARCHAR = 'highest'  -- highest|lowest: which end of the list
--- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the first in the atlas
+-- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
 -- param limit: INTEGER = 10  -- most places shown
 WITH chosen AS (
-    SELECT
-        sae,
-        label AS name
-    FROM sae
-    WHERE :sae IN ('', label, pinned)
-    ORDER BY ordinal
-    LIMIT 1
+    -- part: first_sae_asked
 ),
 placed AS (
     SELECT

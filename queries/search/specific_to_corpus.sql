@@ -14,49 +14,15 @@ WITH target AS (
     ORDER BY corpus.corpus
     LIMIT 1
 ),
-seen AS (
+placed AS (
     SELECT
-        c.sae,
-        CAST(SUM(CASE WHEN c.corpus = target.key THEN c.tokens ELSE 0 END) AS BIGINT) AS tokens,
-        CAST(SUM(CASE WHEN c.corpus = target.key THEN 0 ELSE c.tokens END) AS BIGINT) AS tokens_elsewhere
-    FROM sae_corpus AS c
-    JOIN corpus AS k ON k.corpus = c.corpus
+        k.corpus,
+        CASE WHEN k.corpus = target.key THEN 1 ELSE 0 END AS inside
+    FROM corpus AS k
     CROSS JOIN target
-    GROUP BY c.sae
-),
-fired AS (
-    SELECT
-        c.sae,
-        c.feature,
-        CAST(SUM(CASE WHEN c.corpus = target.key THEN c.documents ELSE 0 END) AS BIGINT) AS documents,
-        CAST(SUM(CASE WHEN c.corpus = target.key THEN 0 ELSE c.documents END) AS BIGINT) AS documents_elsewhere,
-        CAST(SUM(CASE WHEN c.corpus = target.key THEN c.active_tokens ELSE 0 END) AS BIGINT) AS active_tokens,
-        CAST(SUM(CASE WHEN c.corpus = target.key THEN 0 ELSE c.active_tokens END) AS BIGINT) AS active_elsewhere
-    FROM feature_corpus AS c
-    JOIN corpus AS k ON k.corpus = c.corpus
-    CROSS JOIN target
-    GROUP BY c.sae, c.feature
-),
-dense AS (
-    SELECT
-        fired.*,
-        1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
-        1.0 * fired.active_elsewhere / NULLIF(seen.tokens_elsewhere, 0) AS density_elsewhere
-    FROM fired
-    JOIN seen ON seen.sae = fired.sae
 ),
 ranked AS (
-    SELECT
-        d.*,
-        d.density / NULLIF(d.density + d.density_elsewhere, 0) AS specificity,
-        s.tokenization,
-        s.label AS name
-    FROM dense AS d
-    JOIN sae AS s ON s.sae = d.sae
-    WHERE d.documents >= CAST(:min_documents AS INTEGER)
-        AND :sae IN ('', s.label, s.pinned)
-    ORDER BY specificity DESC NULLS LAST, d.density DESC, d.sae, d.feature
-    LIMIT :limit
+    -- part: features_inside
 )
 SELECT
     target.corpus,

@@ -12,49 +12,18 @@ WITH target AS (
     ORDER BY corpus
     LIMIT 1
 ),
-seen AS (
+placed AS (
     SELECT
-        c.sae,
-        CAST(SUM(CASE WHEN k.domain = target.domain THEN c.tokens ELSE 0 END) AS BIGINT) AS tokens,
-        CAST(SUM(CASE WHEN k.domain = target.domain THEN 0 ELSE c.tokens END) AS BIGINT) AS tokens_elsewhere
-    FROM sae_corpus AS c
-    JOIN corpus AS k ON k.corpus = c.corpus
+        k.corpus,
+        CASE WHEN k.domain = target.domain THEN 1 ELSE 0 END AS inside
+    FROM corpus AS k
     CROSS JOIN target
-    GROUP BY c.sae
-),
-fired AS (
-    SELECT
-        c.sae,
-        c.feature,
-        CAST(SUM(CASE WHEN k.domain = target.domain THEN c.documents ELSE 0 END) AS BIGINT) AS documents,
-        CAST(SUM(CASE WHEN k.domain = target.domain THEN 0 ELSE c.documents END) AS BIGINT) AS documents_elsewhere,
-        CAST(SUM(CASE WHEN k.domain = target.domain THEN c.active_tokens ELSE 0 END) AS BIGINT) AS active_tokens,
-        CAST(SUM(CASE WHEN k.domain = target.domain THEN 0 ELSE c.active_tokens END) AS BIGINT) AS active_elsewhere
-    FROM feature_corpus AS c
-    JOIN corpus AS k ON k.corpus = c.corpus
-    CROSS JOIN target
-    GROUP BY c.sae, c.feature
-),
-dense AS (
-    SELECT
-        fired.*,
-        1.0 * fired.active_tokens / NULLIF(seen.tokens, 0) AS density,
-        1.0 * fired.active_elsewhere / NULLIF(seen.tokens_elsewhere, 0) AS density_elsewhere
-    FROM fired
-    JOIN seen ON seen.sae = fired.sae
 ),
 ranked AS (
-    SELECT
-        d.*,
-        d.density / NULLIF(d.density + d.density_elsewhere, 0) AS specificity,
-        s.tokenization,
-        s.label AS name
-    FROM dense AS d
-    JOIN sae AS s ON s.sae = d.sae
-    WHERE d.documents >= CAST(:min_documents AS INTEGER)
-        AND :sae IN ('', s.label, s.pinned)
-    ORDER BY specificity DESC NULLS LAST, d.density DESC, d.sae, d.feature
-    LIMIT :limit
+    -- part: features_inside
+),
+top_token AS (
+    -- part: top_tokens
 )
 SELECT
     target.domain,
@@ -66,14 +35,7 @@ SELECT
     r.density - r.density_elsewhere AS density_difference,
     r.documents,
     r.documents_elsewhere,
-    (
-        SELECT v.text
-        FROM feature_top_token AS t
-        JOIN vocabulary AS v ON v.tokenization = r.tokenization AND v.token_id = t.token_id
-        WHERE t.sae = r.sae
-            AND t.feature = r.feature
-            AND t.rank = 1
-    ) AS top_token
+    (SELECT t.text FROM top_token AS t WHERE t.sae = r.sae AND t.feature = r.feature AND t.rank = 1) AS top_token
 FROM ranked AS r
 CROSS JOIN target
 ORDER BY r.specificity DESC NULLS LAST, r.density DESC, r.sae, r.feature

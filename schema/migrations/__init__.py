@@ -1,15 +1,17 @@
-"""Append-only migrations: each module `mNNN_name` brings a file from version NNN - 1 to NNN.
+"""Append-only migrations: each step `mNNN_name.sql` brings a file from version NNN - 1 to NNN.
 
-A migration is frozen once released: it holds its own SQL and never reads
-`schema.tables`. A test compares what all of them give with `schema.tables`.
-A file that holds anything is copied beside itself before it is migrated.
+A migration is frozen once released: it holds its own SQL and never reads `schema.tables`. A test compares what all of
+them give with `schema.tables`. A file that holds anything is copied beside itself before it is migrated.
 """
 
 import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 from sqlalchemy import Connection
@@ -17,44 +19,41 @@ from sqlalchemy.exc import DBAPIError
 
 from schema.copying import Run, copy_database, draft_for, put
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
-from schema.migrations import (
-    m001_create_tables,
-    m002_quality_schedule,
-    m003_groups,
-    m004_sae_identity,
-    m005_moments,
-    m006_questions,
-    m007_false_discoveries,
-    m008_identity,
-    m009_feature_set,
-    m010_correlations,
-)
+from schema.migrations import m004_sae_identity
+from schema.statements import sql_file, statements
+
+PREPARATIONS: Mapping[str, Callable[[Connection], None]] = {"m004_sae_identity": m004_sae_identity.prepare}
+"""What the SQL of a step cannot say, done before it."""
+
+_FILE = re.compile(r"(m\d{3}_\w+)\.sql")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The step to a version; its name says which."""
+
+    name: str
+
+    def apply(self, connection: Connection) -> None:
+        """Change the file; runs inside a transaction."""
+        if self.name in PREPARATIONS:
+            PREPARATIONS[self.name](connection)
+        for statement in statements(sql_file("schema.migrations", self.name)):
+            connection.exec_driver_sql(statement)
+
+
+def _found() -> tuple[Migration, ...]:
+    names = (_FILE.fullmatch(file.name) for file in files("schema.migrations").iterdir())
+    return tuple(Migration(name) for name in sorted(match[1] for match in names if match))
+
+
+MIGRATIONS = _found()
+VERSION = len(MIGRATIONS)
+
 
 log = logging.getLogger(__name__)
 
 
-class Migration(Protocol):
-    """What a migration module offers."""
-
-    __name__: str
-
-    def apply(self, connection: Connection) -> None:
-        """Change the file; runs inside a transaction."""
-
-
-MIGRATIONS: tuple[Migration, ...] = (
-    m001_create_tables,
-    m002_quality_schedule,
-    m003_groups,
-    m004_sae_identity,
-    m005_moments,
-    m006_questions,
-    m007_false_discoveries,
-    m008_identity,
-    m009_feature_set,
-    m010_correlations,
-)
-VERSION = len(MIGRATIONS)
 CONTENT = """
     SELECT table_name || '.' || column_name
     FROM duckdb_columns()
@@ -91,8 +90,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
     for number, migration in enumerate(MIGRATIONS[current:], start=current + 1):
         with connection.begin():
             migration.apply(connection)
-            name = migration.__name__.rpartition(".")[2]
-            row = (number, name, datetime.now(UTC).replace(tzinfo=None))
+            row = (number, migration.name, datetime.now(UTC).replace(tzinfo=None))
             connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, ?)", row)
     return held
 
@@ -114,12 +112,12 @@ def file_version(run: Run, path: Path) -> int:
 def _run_on(connection: Connection) -> Run:
     """Runs statements each in a transaction of its own, as ATTACH and DETACH ask for."""
 
-    def run(sql: str) -> list[tuple[object, ...]]:
+    def _run(sql: str) -> list[tuple[object, ...]]:
         cursor = connection.connection.cursor()
         cursor.execute(sql)
         return [tuple(row) for row in cursor.fetchall()]
 
-    return run
+    return _run
 
 
 def _holds_rows(run: Run) -> bool:

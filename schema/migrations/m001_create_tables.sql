@@ -1,3 +1,5 @@
+-- Version 1: the tables of the first release.
+
 CREATE TABLE activation (
 	sae SMALLINT NOT NULL,
 	feature INTEGER NOT NULL,

@@ -1,3 +1,5 @@
+-- Version 2: how far an SAE can be trusted, which features are neighbours, what a schedule did.
+
 CREATE TABLE feature_neighbour (
 	sae SMALLINT NOT NULL,
 	feature INTEGER NOT NULL,

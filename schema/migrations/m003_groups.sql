@@ -1,3 +1,8 @@
+-- Version 3: groups of documents, windows drawn in proportion to length, and contrasts computed again for them.
+--
+-- The figures of the contrasts of older versions are deleted, since they took pieces of one book for independent
+-- and chose on the half that judges: the next ingest, removal or contrast computes them again.
+
 CREATE TEMP TABLE kept_document AS
 SELECT
 	* EXCLUDE (split),

@@ -1,11 +1,10 @@
-"""Version 4: how an SAE and a model are read is part of what they are, and an SAE can be removed.
+"""What version 4 does before its SQL.
 
 What pointed to models, tokenizations and SAEs by foreign key does so without one: DuckDB lets no row go whose
 dependants went in the same transaction. It has no way to drop a key, so each such table is made anew.
 """
 
 import re
-from importlib.resources import files
 
 from sqlalchemy import Connection
 
@@ -27,15 +26,11 @@ COMMENTS = """
 """
 
 
-def apply(connection: Connection) -> None:
-    """Make the tables anew, with their rows, and give every SAE its name."""
+def prepare(connection: Connection) -> None:
+    """Make the tables without those keys anew, with their rows."""
     for name, declared, comment in connection.exec_driver_sql(OTHERS).fetchall():
         if KEYS.search(declared):
             _make_anew(connection, name, KEYS.sub("", declared), comment)
-    script = files("schema.migrations").joinpath("m004_sae_identity.sql").read_text(encoding="utf-8")
-    for statement in script.split(";\n"):
-        if statement.strip():
-            connection.exec_driver_sql(statement)
 
 
 def _make_anew(connection: Connection, name: str, declared: str, comment: str) -> None:

@@ -1,3 +1,8 @@
+-- Version 4: how an SAE and a model are read is part of what they are, and an SAE can be removed.
+--
+-- What pointed to models, tokenizations and SAEs by foreign key does so without one: DuckDB lets no row go whose
+-- dependants went in the same transaction. It has no way to drop a key, so each such table is made anew.
+
 CREATE TEMP TABLE kept_model AS FROM model;
 
 CREATE TEMP TABLE kept_sae AS FROM sae;

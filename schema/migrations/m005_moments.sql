@@ -1,3 +1,9 @@
+-- Version 5: moments from centred sums, and the tokens a feature fires on most.
+--
+-- The moments are computed anew from the activations, in two passes and bounded memory. Those of logit weights that
+-- may have underflowed are forgotten: the next ingest through the SAE computes them. So are the standard errors of
+-- Shapley values, which were too small: the next explanation of the same prompt computes them.
+
 CREATE TEMP TABLE summed AS
 SELECT sae, context, document, corpus
 FROM coverage

@@ -1,3 +1,8 @@
+-- Version 6: a feature on the tokens of both sides of a contrast, and how many different ones it fires on.
+--
+-- Contrasts of an older version have none of it: they are marked as stale, and the next
+-- command that writes computes them again.
+
 CREATE TABLE feature_lift (
 	contrast SMALLINT NOT NULL,
 	sae SMALLINT NOT NULL,

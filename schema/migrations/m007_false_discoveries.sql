@@ -1,3 +1,5 @@
+-- Version 7: p that hold whatever the sizes of the sides, a family-wise p, and no q of the version before.
+
 ALTER TABLE feature_contrast ADD COLUMN family_p DOUBLE PRECISION;
 
 ALTER TABLE contrast_null ADD COLUMN min_q DOUBLE PRECISION;

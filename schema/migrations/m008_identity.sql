@@ -1,3 +1,5 @@
+-- Version 8: the folder that a document came from, and what a run replaced, brought up to date, dropped, repeated.
+
 ALTER TABLE document ADD COLUMN folder VARCHAR;
 
 COMMENT ON COLUMN document.folder IS 'Folder it was first read from, seen from the atlas; NULL: its corpus was named';

@@ -1,3 +1,5 @@
+-- Version 9: a small set of features that together tell the sides of a contrast apart.
+
 CREATE TABLE contrast_set (
 	contrast SMALLINT NOT NULL,
 	sae SMALLINT NOT NULL,

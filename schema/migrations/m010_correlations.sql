@@ -1,3 +1,5 @@
+-- Version 10: correlations whose intervals do not take features as independent.
+
 ALTER TABLE contrast_correlation ADD COLUMN clusters INTEGER;
 
 ALTER TABLE contrast_correlation ADD COLUMN low_given_frequency DOUBLE PRECISION;

@@ -5,7 +5,9 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Double,
     Integer,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
@@ -45,6 +47,18 @@ document = Table(
     UniqueConstraint("corpus", "content_hash"),
     CheckConstraint("term IS NULL OR (0 <= term_start AND term_start < term_end)", name="document_term_span"),
     comment="One text of a corpus",
+)
+
+document_field = Table(
+    "document_field",
+    metadata,
+    pointer("document", "Document"),
+    Column(
+        "name", String, nullable=False, comment="Name of the field at its source, asked for by atlas ingest --field"
+    ),
+    Column("value", Double, nullable=False, comment="Its value"),
+    PrimaryKeyConstraint("document", "name"),
+    comment="A number that a document's record bears, such as its year",
 )
 
 context = Table(

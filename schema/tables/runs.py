@@ -13,6 +13,14 @@ migration = Table(
     comment="Schema migrations applied to this file",
 )
 
+method_revision = Table(
+    "method_revision",
+    metadata,
+    Column("method", String, primary_key=True, comment="What is computed: contrast, steering, graph, ..."),
+    Column("revision", Integer, nullable=False, comment="Raised when the method gives other values for the same input"),
+    comment="Revision of each method that the rows of this file were computed by",
+)
+
 CHANGES = {
     "updated": "Known documents of which the source now says something else",
     "replaced": "Older versions removed: their id names another text now",

@@ -18,18 +18,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from ingest.attribution.answers import Question
 from ingest.attribution.feature_game import FeatureGame, take_apart
-from ingest.attribution.library import load_shap
+from ingest.attribution.questions import FeatureQuestion, LogitQuestion, TokenQuestion
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
-from ingest.attribution.request import FEATURE_PAIRS, TOKEN_PAIRS, ExplainRequest, Method, Question, Target
-from ingest.attribution.shapley import exact_values, permutation_values
-from ingest.attribution.subject import Subject, load_subject
+from ingest.attribution.shap_library import load_shap
+from ingest.attribution.shapley import FEATURE_PAIRS, TOKEN_PAIRS, Method, exact_values, permutation_values
+from ingest.attribution.subject import Subject
 from ingest.attribution.token_game import TokenGame
-from ingest.jobs.contrast import compute_contrast
-from ingest.jobs.explain import explain_into
-from ingest.jobs.ingest import IngestRequest, ingest_with
+from ingest.jobs.explain import ExplainRequest, explain_into
+from ingest.jobs.ingest import IngestRequest
+from ingest.models.matching import load_together
 from schema import open_atlas
 from tests.made.gpt2_small import save_gpt2_small, save_gpt2_small_sae
+from tests.made.jobs import compute_contrast, ingest_with
 
 TOKENS = 10
 HOOKED = 12
@@ -167,19 +169,17 @@ def bench_jobs(subject: Subject, documents: int) -> None:
         with open_atlas(path) as atlas:
             compute_contrast(atlas, "medical", ("medical",), ("control",))
             rows = atlas.rows("SELECT feature FROM feature_contrast ORDER BY auroc DESC, feature LIMIT 5")
-            tokens, features = Method("end_of_text"), Method("zero", pairs=FEATURE_PAIRS)
-            questions: tuple[tuple[Question, Method, Target], ...] = (
-                ("token", tokens, Target()),
-                ("feature", tokens, Target(features=tuple(feature for (feature,) in rows))),
-                ("logit", features, Target()),
-            )
+            best = tuple(feature for (feature,) in rows)
+            questions: tuple[Question[Any], ...] = (TokenQuestion(), FeatureQuestion(best), LogitQuestion())
+            loaded = subject.model, [subject.sae]
             total = 0.0
-            for question, method, target in questions:
+            for question in questions:
                 for corpus in ("medical", "control"):
-                    request = ExplainRequest(path, question, method, target, documents=(corpus,), limit=documents)
-                    seconds, found = timed(partial(explain_into, atlas, request, subject))
+                    method = Method(pairs=question.pairs)
+                    request = ExplainRequest(path, question, method, documents=(corpus,), limit=documents)
+                    seconds, found = timed(partial(explain_into, atlas, request, loaded))
                     total += seconds
-                    say(f"pocket, {question}, {corpus}: {len(found.new)} explanations in {seconds:.1f} s")
+                    say(f"pocket, {question.name}, {corpus}: {len(found.new)} explanations in {seconds:.1f} s")
             prompts = 2 * documents
             say(f"pocket, all three of {prompts} prompts: {total:.1f} s; of 240: {total * 240 / prompts:.0f} s")
 
@@ -187,6 +187,11 @@ def bench_jobs(subject: Subject, documents: int) -> None:
 def relative_error(found: np.ndarray, wanted: np.ndarray) -> float:
     """The largest error over the largest value."""
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+def _subject(sae_name: str, model_name: str | None = None) -> Subject:
+    model, saes = load_together([sae_name], model_name, "cpu")
+    return Subject.of(model, saes[0])
 
 
 def main() -> None:
@@ -202,13 +207,13 @@ def main() -> None:
         "Pneumonia filled both of her lungs with fluid within a week.",
         "Heavy rain delayed the train by two hours that morning.",
     ]
-    pocket = load_subject("pocket", None, "cpu")
+    pocket = _subject("pocket")
     report_errors(pocket, texts)
     bench_jobs(pocket, arguments.documents)
     with tempfile.TemporaryDirectory() as folder:
         model = save_gpt2_small(Path(folder) / "gpt2")
         sae = save_gpt2_small_sae(Path(folder) / "sae" / "layer8", model)
-        subject = load_subject(sae, model, "cpu")
+        subject = _subject(sae, model)
         bench_features(subject)
         bench_tokens(subject, prompts)
 

@@ -1,4 +1,4 @@
-"""A contrast of 24,576 features on 2,000 documents, against the obvious pandas way.
+"""A contrast of 24,576 features on 2,000 documents, against the obvious pandas way; and associations of as many.
 
     python -m tests.bench.bench_contrast [--documents N] [--features N] [--sample N]
 
@@ -7,6 +7,9 @@ features, then scipy and scikit-learn a column at a time; measured on a sample o
 the features and scaled. Both read the same file, in one process, in turn. Memory
 is the highest resident size of a process of its own, at half and at all of the
 documents: what does not grow between the two does not depend on the activations.
+
+An association is a number of each document (which pairs of documents exchange within themselves), a number of each
+pair, or the class of each document: in seconds of CPU, whatever else the machine does.
 """
 
 import argparse
@@ -25,8 +28,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from ingest.jobs.contrast import compute_contrast
-from schema import open_atlas
+from ingest.jobs.association import AssociationRequest, association_into
+from schema import Atlas, open_atlas, tables
+from tests.made.jobs import compute_contrast
 from tests.made.synthetic_atlas import Sentence, build_atlas
 
 TOKENS = 64
@@ -38,6 +42,12 @@ SHUFFLES = 200
 RESAMPLES = 1000
 SAMPLED = 50
 """One draw and one shuffle in so many is timed the obvious way."""
+
+ASSOCIATIONS: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "a number of each document": ("number", ()),
+    "a number of each pair": ("pair", ()),
+    "seven classes": (None, ("domain=topic", *(f"domain=domain{n}" for n in range(0, 12, 2)))),
+}
 
 
 def main() -> None:
@@ -56,6 +66,7 @@ def main() -> None:
             process = spawn.Process(target=report_memory, args=(path,))
             process.start()
             process.join()
+        associate(paths[1])
         compare(paths[1], arguments.sample)
 
 
@@ -82,6 +93,11 @@ def fill(path: Path, n_documents: int, d_sae: int) -> None:
         "activation": rng.gamma(2.0, size=len(kept)).astype(np.float32),
     }
     build_atlas(path, sentences, d_sae, pa.table(rows))
+    with open_atlas(path) as atlas, atlas.transaction():
+        for name, values in (("number", rng.normal(size=n_documents)), ("pair", rng.normal(size=n_documents // 2))):
+            of = np.arange(n_documents) * len(values) // n_documents
+            fields = {"document": np.arange(n_documents, dtype=np.int32), "name": [name] * n_documents}
+            atlas.append(tables.document_field, pa.table(fields | {"value": values[of]}))
 
 
 def figures_and_null(path: Path, name: str) -> tuple[float, float]:
@@ -95,15 +111,34 @@ def figures_and_null(path: Path, name: str) -> tuple[float, float]:
         return middle - began, time.perf_counter() - middle - (middle - began)
 
 
+def associate(path: Path) -> None:
+    """Print the seconds of each association."""
+    with open_atlas(path) as atlas:
+        for what in ASSOCIATIONS:
+            print(f"atlas:  {what}, {SHUFFLES} shuffles: {association_seconds(atlas, what):.1f} s of CPU")
+
+
+def association_seconds(atlas: Atlas, what: str) -> float:
+    """Seconds of CPU of the whole job, every figure computed and stored."""
+    field, sets = ASSOCIATIONS[what]
+    began = time.process_time()
+    association_into(atlas, AssociationRequest(atlas.path, what, field, sets, shuffles=SHUFFLES))
+    return time.process_time() - began
+
+
 def report_memory(path: Path) -> None:
     """Print the highest resident size while everything is computed, over what the imports took."""
     before = highest_resident()
     figures_and_null(path, "memory")
+    contrast = highest_resident()
+    with open_atlas(path) as atlas:
+        for what in ASSOCIATIONS:
+            association_seconds(atlas, what)
     peak = highest_resident()
     with open_atlas(path, read_only=True) as atlas:
         n_rows, n_acts = atlas.rows("SELECT (SELECT COUNT(*) FROM feature_document), COUNT(*) FROM activation")[0]
     what = f"{path.stem} documents, {n_acts:,} activations, {n_rows:,} rows"
-    print(f"{what}: peak {peak - before:,.0f} MiB over the imports")
+    print(f"{what}: peak {contrast - before:,.0f} MiB over the imports, with associations {peak - before:,.0f} MiB")
 
 
 def highest_resident() -> float:

@@ -16,17 +16,18 @@ from typing import Any
 
 import torch
 
-from ingest.jobs.ingest import IngestRequest, ingest_with
+from ingest.jobs.ingest import IngestRequest
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
 from tests.made.gpt2_small import save_gpt2_small, save_gpt2_small_sae
+from tests.made.jobs import ingest_with
 
 WINDOWS = 16
 
 
 @torch.inference_mode()
-def bare_tokens_per_second(model: LanguageModel, sae: LoadedSAE, hf_model: Any, tokens: torch.Tensor) -> float:
+def bare_tokens_per_second(model: LanguageModel, sae: SAE, hf_model: Any, tokens: torch.Tensor) -> float:
     """Hugging Face blocks up to the hook, then SAELens' dense encode."""
     began = time.perf_counter()
     for rows in torch.split(tokens, WINDOWS):

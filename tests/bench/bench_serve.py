@@ -138,9 +138,9 @@ def measure(folder: Path, n_readers: int) -> None:
 
 
 @contextmanager
-def serving(site: Path) -> Iterator[str]:
+def serving(site: Path, *options: str) -> Iterator[str]:
     """`atlas serve` in a process of its own; its address."""
-    command = [sys.executable, "-m", "atlas", "serve", str(site), "--port", "0"]
+    command = [sys.executable, "-m", "atlas", "serve", str(site), "--port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -7,9 +7,9 @@ SAE) or long (the null) is made up in SQL, in the numbers that an atlas of GPT-2
 
 from pathlib import Path
 
-from ingest.jobs.contrast import compute_contrast
 from schema import Atlas, open_atlas
 from tests.bench.bench_contrast import TOKENS, fill
+from tests.made.jobs import compute_contrast
 
 ROWS_A_DOCUMENT = 3_050
 PROMPTS = 240
@@ -116,7 +116,7 @@ QUALITY = """
     FROM sae_corpus
 """
 NULL = """
-    INSERT INTO contrast_null BY NAME
+    INSERT OR REPLACE INTO contrast_null BY NAME
     SELECT contrast, sae, shuffle, 0 AS seed, 0.001 / shuffle AS min_p, 0.6 AS max_auroc, 0 AS discoveries
     FROM sae_contrast
     CROSS JOIN range(1, 201) AS shuffled (shuffle)

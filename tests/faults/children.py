@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from atlas.cli import signals
+from atlas.cli import failures
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,21 +22,23 @@ CUT = {-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
 
 STUCK = 124  # the exit code of what did not end, as `timeout` gives it
 MODULES = (
-    *(
-        f"atlas.cli.{name}"
-        for name in ("backup", "compact", "contrast", "explain", "ingest", "publish", "schedule", "verify")
-    ),
+    *(f"atlas.cli.{name}" for name in ("contrast", "explain", "files", "ingest", "label", "schedule", "web")),
+    *(f"atlas.cli.{name}" for name in ("families", "steering")),
+    *(f"ingest.jobs.{name}" for name in ("ablate", "cluster", "import_labels", "label", "match", "neighbours")),
+    *(f"ingest.jobs.{name}" for name in ("score", "steer")),
     "atlas.publish.snapshot",
     "ingest.jobs.explain",
     "ingest.jobs.contrast",
     "ingest.jobs.ingest",
     "ingest.schedule.loop",
-    "ingest.schedule.running",
-    "ingest.schedule.working",
+    "ingest.schedule.job_runner",
+    "ingest.schedule.upkeep",
     "schema.backup",
     "schema.compaction",
 )
-LOGGED = ("INFO ", "WARNING ", "ERROR ")
+TRACE = "Traceback (most recent call last)"
+ENDS = ("atlas: ", "terminated; ")  # the one line of a command that did not do its work
+LOGGED = ("INFO ", "WARNING ", "ERROR ", "note: ")
 PATIENCE = 300  # seconds; nothing that is run here takes as long
 
 
@@ -53,12 +55,17 @@ class Ended:
         return self.code in CUT
 
     def fault(self) -> str | None:
-        """What is wrong with how it ended: neither done nor refused in one line."""
+        """What is wrong with how it ended: not done, nor refused in one line, nor stopped in an orderly way."""
         lines = [line for line in self.said.splitlines() if not line.startswith(LOGGED)]
         refused = self.code == 1 and len(lines) == 1 and lines[0].startswith("atlas: ")
-        if refused or self.code == 0 or (self.cut and len(lines) <= 1):
+        if refused or self.code == 0 or (self.cut and self._orderly(lines)):
             return None
         return f"ended with {self.code}: {self.said.strip()[-400:]!r}"
+
+    def _orderly(self, lines: list[str]) -> bool:
+        """Whether what it told was cut short by nothing but the one line that says that it was stopped."""
+        ends = [line.startswith(ENDS) for line in lines]
+        return TRACE not in self.said and not any(ends[:-1]) and (len(lines) <= 1 or ends[-1] or self.code < 0)
 
 
 class Child:
@@ -107,7 +114,7 @@ class Child:
             code = work()
         except BaseException as error:  # the child must not go on as a second parent
             os.write(2, f"{type(error).__name__}: {error}".encode())
-            code = 128 + received if (received := signals.received()) else code  # before the command itself listens
+            code = 128 + received if (received := failures.received()) else code  # before the command itself listens
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -158,5 +165,6 @@ def warm_up(sae: str) -> None:
         importlib.import_module(module)
     torch.set_num_threads(1)
     sys.modules["ingest.rows.batches"].BATCH_CHARACTERS = 300  # type: ignore[attr-defined]
-    sys.modules["ingest.statistics.sums"].SUM_TOKENS = 150  # type: ignore[attr-defined]
+    sys.modules["ingest.statistics.sums"].PART_ROWS = 5_000  # type: ignore[attr-defined]
+    sys.modules["ingest.statistics.sums"].PARTS = 2  # type: ignore[attr-defined]
     load((sae,))

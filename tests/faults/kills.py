@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
-from atlas.cli.signals import catch_signals
+from atlas.cli.failures import catch_signals
 from tests.faults.children import Ended, run_atlas
 from tests.faults.rows import open_runs
 from tests.faults.workloads import ATLAS, Workload

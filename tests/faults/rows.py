@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Table
 
-from atlas.publish.database import DATABASE
-from atlas.publish.site import read_current, snapshot_folder
+from atlas.publish.current import read_current, snapshot_folder
+from atlas.publish.database import ATLAS_FILE
 from schema import Atlas, AtlasError, AtlasVersionError, open_atlas, tables
 from schema.copying import read_through
 from schema.verify import verify
@@ -16,7 +16,7 @@ from schema.verify import verify
 APART = {"ingest_run", "migration", "scheduled_run"}
 """Tables that hold times."""
 
-ELSEWHERE = {"ingest_run", "added_at", "folder"}
+ELSEWHERE = {"ingest_run", "added_at", "created_at", "folder"}
 """Columns that say which run wrote a row, when, and where the atlas lay."""
 
 LEFTOVERS = (".unfinished", ".lock", ".changing", ".copying", ".tmp")
@@ -79,7 +79,7 @@ def site_broken(site: Path) -> list[str]:
     current = read_current(site)
     if current is None:
         return ["current.json names no snapshot"]
-    database = snapshot_folder(site, current) / DATABASE
+    database = snapshot_folder(site, current) / ATLAS_FILE
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as snapshot:
         found = [row[0] for row in snapshot.execute("PRAGMA integrity_check") if row[0] != "ok"]
         found += [f"{row[0]} points nowhere" for row in snapshot.execute("PRAGMA foreign_key_check")]
@@ -90,7 +90,8 @@ def site_broken(site: Path) -> list[str]:
 
 def leftovers(folder: Path) -> list[str]:
     """Names that nobody but a killed process would leave."""
-    return [f"{path.name} is left" for path in sorted(folder.iterdir()) if path.name.endswith(LEFTOVERS)]
+    found = sorted(path.name for path in folder.iterdir())
+    return [f"{name} is left" for name in found if name.endswith(LEFTOVERS) or ".spill-" in name]
 
 
 def size_of(path: Path) -> int:

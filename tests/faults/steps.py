@@ -18,14 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import ingest.jobs.runs
+import ingest.jobs.run_record
 import schema
-from atlas.cli.signals import catch_signals
+from atlas.cli.failures import catch_signals
 from tests.faults.children import run_atlas
 from tests.faults.kills import Report, faults_after
 from tests.faults.workloads import Workload
 
-WATCHED = (os.path.dirname(schema.__file__), ingest.jobs.runs.__file__, contextlib.__file__)  # noqa: PTH120
+WATCHED = (os.path.dirname(schema.__file__), ingest.jobs.run_record.__file__, contextlib.__file__)  # noqa: PTH120
 
 
 def stepped(workloads: Sequence[Workload], stops: int, seed: int, folder: Path) -> Iterator[Report]:

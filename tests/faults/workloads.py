@@ -8,18 +8,43 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from atlas.publish.fingerprint import fingerprint
-from atlas.publish.site import read_current
+from atlas.publish.about import fingerprint
+from atlas.publish.current import read_current
 from schema import open_atlas
 from tests.faults.children import Ended, run_atlas, warm_up
 from tests.faults.rows import Contents, broken, contents, leftovers, site_broken, size_of, unreadable
 from tests.made.older_atlas import build_older_atlas
+from tests.made.study_notebook import write_notebook
 from tests.made.tiny_models import save_sae, tiny_sae
 
-ATLAS, COPY, SITE, SCHEDULE = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml"
-NAMES = ("ingest", "contrast", "explain", "schedule", "edit", "publish", "backup", "compact", "migrate")
+ATLAS, COPY, SITE, SCHEDULE, LABELS = "atlas.duckdb", "copy.duckdb", "site", "schedule.toml", "labels.csv"
+NAMES = (
+    "ingest",
+    "contrast",
+    "explain",
+    "patch",
+    "direct",
+    "attention",
+    "reproduce",
+    "steer",
+    "ablate",
+    "neighbours",
+    "cluster",
+    "match",
+    "label",
+    "score",
+    "labels",
+    "graph",
+    "schedule",
+    "edit",
+    "publish",
+    "backup",
+    "compact",
+    "migrate",
+)
 BUNDLED = ("bundled:medical", "bundled:control")
 DOCUMENTS = 8  # of each corpus
+FEATURES = ("--feature", "0", "--feature", "1", "--feature", "2")
 
 
 @dataclass(frozen=True)
@@ -97,9 +122,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sources = [_write_documents(folder, name) for name in ("medical", "control")]
-        module = tiny_sae("standard", d_in=256, d_sae=24, hook_name="blocks.2.hook_resid_pre")
-        module.b_enc.data -= 2.0  # or every feature fires everywhere
-        self.sae = save_sae(module, folder / "sae", model_name="pocket", context_size=32, prepend_bos=True)
+        self.sae, self.other = (_save_sae(folder / name, 2, 24) for name in ("sae", "other"))
+        self.earlier = _save_sae(folder / "earlier", 1, 24)
         warm_up(self.sae)
         self._built: dict[str, Workload] = {}
 
@@ -126,6 +150,64 @@ class Bench:
     def _explain(self) -> Workload:
         asked = ("--documents", "medical", "--limit", "3", "--pairs", "2", "--sae", self.sae)
         return self._build("explain", (self._end_of("contrast"),), lambda at: ("explain", "token", at / ATLAS, *asked))
+
+    def _patch(self) -> Workload:
+        asked = ("--clean", "medical", "--corrupted", "control", *FEATURES, "--sae", self.sae)
+        return self._build("patch", (self._end_of("contrast"),), lambda at: ("circuit", "patch", at / ATLAS, *asked))
+
+    def _direct(self) -> Workload:
+        asked = ("--documents", "medical", *FEATURES, "--sae", self.sae)
+        return self._build("direct", (self._end_of("contrast"),), lambda at: ("circuit", "direct", at / ATLAS, *asked))
+
+    def _attention(self) -> Workload:
+        asked = ("--documents", "medical", "--contrast", "medical", "--sae", self.sae)
+        start = (self._end_of("contrast"),)
+        return self._build("attention", start, lambda at: ("circuit", "attention", at / ATLAS, *asked))
+
+    def _reproduce(self) -> Workload:
+        texts = [[json.loads(line)["text"] for line in path.read_text().splitlines()] for path in self.sources]
+        lists = {"prompts_health": texts[0][:2], "prompts_med": texts[0], "prompts_no_med": texts[1]}
+        notebook = write_notebook(self.folder / "study.ipynb", lists)
+        asked = ("--sae", self.sae, "--sae", self.other, "--no-matched", "--null", "10")
+        return self._build("reproduce", (), lambda at: ("reproduce", notebook, at / ATLAS, *asked))
+
+    def _steer(self) -> Workload:
+        asked = ("--documents", "medical", "--limit", "2", *FEATURES, "--sae", self.sae)
+        return self._build("steer", (self._end_of("contrast"),), lambda at: ("circuit", "steer", at / ATLAS, *asked))
+
+    def _ablate(self) -> Workload:
+        asked = ("--positive", "medical", "--control", "control", "--limit", "4", *FEATURES, "--sae", self.sae)
+        return self._build("ablate", (self._end_of("contrast"),), lambda at: ("circuit", "ablate", at / ATLAS, *asked))
+
+    def _neighbours(self) -> Workload:
+        return self._build("neighbours", (self._end_of("ingest"),), lambda at: ("neighbours", at / ATLAS))
+
+    def _cluster(self) -> Workload:
+        asked = ("--by", "decoder", "--by", "jaccard", "--sae", self.sae)
+        return self._build("cluster", (self._end_of("neighbours"),), lambda at: ("cluster", at / ATLAS, *asked))
+
+    def _match(self) -> Workload:
+        saes = ("--sae", self.sae, "--sae", self.other)
+        return self._build("match", (self._with_another_sae(),), lambda at: ("match", at / ATLAS, *saes))
+
+    def _label(self) -> Workload:
+        return self._build("label", (self._end_of("ingest"),), lambda at: ("label", "make", at / ATLAS))
+
+    def _score(self) -> Workload:
+        return self._build("score", (self._end_of("label"),), lambda at: ("label", "score", at / ATLAS))
+
+    def _labels(self) -> Workload:
+        before = self._end_of("label"), self._labelled_by_others()
+        return self._build("labels", before, lambda at: ("label", "import", at / ATLAS, at / LABELS))
+
+    def _wider(self) -> Workload:
+        """What a graph begins with: the documents read by an earlier SAE, too."""
+        asked = (self.sources[0], "--sae", self.earlier)
+        return self._build("wider", (self._end_of("contrast"),), lambda at: ("ingest", at / ATLAS, *asked))
+
+    def _graph(self) -> Workload:
+        asked = ("--documents", "medical", "--limit", "4", *FEATURES, "--sae", self.sae, "--sae", self.earlier)
+        return self._build("graph", (self._end_of("wider"),), lambda at: ("circuit", "graph", at / ATLAS, *asked))
 
     def _schedule(self) -> Workload:
         named = ("--once", "--job", "medical", "--job", "control")
@@ -232,6 +314,22 @@ class Bench:
         _must(run_atlas(("publish", self._end_of("ingest") / ATLAS, folder / SITE)))
         return folder
 
+    def _with_another_sae(self) -> Path:
+        """An atlas whose documents two SAEs have read."""
+        folder = self._new_folder("another")
+        shutil.copy(self._end_of("ingest") / ATLAS, folder)
+        _must(run_atlas(("ingest", folder / ATLAS, *self.sources, "--sae", self.other)))
+        return folder
+
+    def _labelled_by_others(self) -> Path:
+        """A file of labels, some hundred of them."""
+        folder = self._new_folder("labels")
+        with open_atlas(self._end_of("label") / ATLAS, read_only=True) as atlas:
+            ((sae,),) = atlas.rows("SELECT label FROM sae")
+        rows = [f"{sae},{number % 24},label {number}\n" for number in range(240)]
+        (folder / LABELS).write_text("sae,feature,label\n" + "".join(rows), encoding="utf-8")
+        return folder
+
     def _with_holes(self) -> Path:
         """An atlas from which half of the documents were removed."""
         folder = self._new_folder("holes")
@@ -249,6 +347,13 @@ class Bench:
         folder = self.folder / "made" / name
         folder.mkdir(parents=True)
         return folder
+
+
+def _save_sae(folder: Path, block: int, d_sae: int) -> str:
+    """A tiny SAE over the embedded model."""
+    module = tiny_sae("standard", d_in=256, d_sae=d_sae, hook_name=f"blocks.{block}.hook_resid_pre")
+    module.b_enc.data -= 2.0  # or every feature fires everywhere
+    return save_sae(module, folder, model_name="pocket", context_size=32, prepend_bos=True)
 
 
 def _must(ended: Ended) -> None:

@@ -1,8 +1,10 @@
 """The database `activations` behind Datasette, asked for without a socket; on 0.65 and on 1.0 alike."""
 
 import asyncio
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -114,3 +116,12 @@ def serving(folder: Path | None, **options: Any) -> Iterator[Served]:
         yield served
     finally:
         served.close()
+
+
+def changed(snapshot: Path, folder: Path, *statements: str) -> Path:
+    """A copy of a snapshot with other rows."""
+    shutil.copytree(snapshot, folder)
+    with closing(sqlite3.connect(folder / "atlas.db")) as database, database:
+        for statement in statements:
+            database.execute(statement)
+    return folder

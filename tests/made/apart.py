@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
-from ingest.contrasts.figures import contrast_columns, study_columns
+from ingest.contrasts.feature_columns import contrast_columns, study_columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.contrasts.together import Together
 from ingest.statistics.groups import groups_of, later_half

@@ -1,4 +1,4 @@
-"""The rules of `ingest.rows.identity` once more, in plain Python: what an atlas holds after each run."""
+"""The rules of `ingest.rows.document_identity` once more, in plain Python: what an atlas holds after each run."""
 
 from collections import Counter
 from collections.abc import Sequence

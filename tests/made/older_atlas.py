@@ -1,5 +1,6 @@
 """An atlas as an older version of the program left it: its tables, with the rows of one of today."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, create_engine
@@ -7,7 +8,9 @@ from sqlalchemy import URL, Connection, create_engine
 from schema.migrations import MIGRATIONS
 
 COLUMNS = "SELECT column_name FROM duckdb_columns() WHERE database_name = '{}' AND table_name = '{}'"
-MADE_UP = {
+Values = Mapping[str, Mapping[str, str]]
+"""Expressions by column, by table."""
+MADE_UP: Values = {
     "document": {"split": "'discovery'"},
     "feature_corpus": {
         "sum_1": "active_tokens * mean_active",
@@ -18,19 +21,20 @@ MADE_UP = {
 """Values of columns that were there, by their table: those that follow from cancelled sums are wrong."""
 
 
-def build_older_atlas(today: Path, path: Path, version: int) -> None:
+def build_older_atlas(today: Path, path: Path, version: int, made_up: Values = MADE_UP) -> None:
     """Write the rows of an atlas of today as a file of an older version, as far as that had a place for them."""
     engine = create_engine(URL.create("duckdb", database=str(path)))
     with engine.connect() as connection:
         for number, migration in enumerate(MIGRATIONS[:version], start=1):
             with connection.begin():
                 migration.apply(connection)
-                name = migration.__name__.rpartition(".")[2]
-                connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, current_timestamp)", (number, name))
+                connection.exec_driver_sql(
+                    "INSERT INTO migration VALUES (?, ?, current_timestamp)", (number, migration.name)
+                )
         connection.exec_driver_sql(f"ATTACH '{today}' AS today (READ_ONLY)")
         for table in _tables(connection, path.stem):
-            if table != "migration":
-                _copy(connection, path.stem, table)
+            if table not in ("migration", "method_revision"):
+                _copy(connection, path.stem, table, made_up.get(table, {}))
     engine.dispose()
 
 
@@ -45,11 +49,11 @@ def _tables(connection: Connection, database: str) -> list[str]:
     return [name for (name,) in connection.exec_driver_sql(sql)]
 
 
-def _copy(connection: Connection, database: str, table: str) -> None:
+def _copy(connection: Connection, database: str, table: str, made_up: Mapping[str, str]) -> None:
     old, new = (
         {name for (name,) in connection.exec_driver_sql(COLUMNS.format(of, table))} for of in (database, "today")
     )
-    values = {name: name for name in old & new} | MADE_UP.get(table, {})
+    values = {name: name for name in old & new} | dict(made_up)
     if new:
         chosen = ", ".join(f"{value} AS {name}" for name, value in values.items() if name in old)
         connection.exec_driver_sql(f"INSERT INTO {table} BY NAME SELECT {chosen} FROM today.{table}")

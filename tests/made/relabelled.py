@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from ingest.statistics.exchange import Units, lifts_of, of_units, shuffled, units_of
 from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
 from ingest.statistics.permutation import LEVEL, chance_of, not_below_chance, shuffled_tails
 from ingest.statistics.rank_sum import benjamini_hochberg
+from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffled, units_of
 
 SIZES = ((4, 164), (9, 247), (15, 241), (30, 226), (45, 211), (64, 192), (91, 165), (128, 128))
 """Positive and control documents."""

@@ -8,13 +8,14 @@ from typing import Any
 
 import time_machine
 
+from ingest.jobs.progress import Report
+from ingest.jobs.reader import KeptReader, Reader
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
-from ingest.schedule.config import Job, Reader, Schedule
-from ingest.schedule.loaded import LoadedReader
-from ingest.schedule.parsing import read_schedule
-from ingest.schedule.running import Runner
-from ingest.schedule.working import Check, Fill, Filler
+from ingest.models.sae import SAE
+from ingest.schedule.config import Job, Schedule
+from ingest.schedule.job_runner import Runner
+from ingest.schedule.schedule_file import read_schedule
+from ingest.schedule.upkeep import Fill, Upkeep
 from schema import open_atlas
 from tests.made.tiny_models import loaded, tiny_sae
 
@@ -58,13 +59,13 @@ class MovedClock:
 class Slow:
     """The work of a schedule, and the time it takes by the clock."""
 
-    filler: Filler
+    filler: Upkeep
     clock: MovedClock
     takes: Callable[[Job], timedelta]
 
-    def begin(self, job: Job, check: Check) -> Fill:
+    def begin(self, job: Job, report: Report) -> Fill:
         """The work itself, then the time."""
-        fill = self.filler.begin(job, check)
+        fill = self.filler.begin(job, report)
 
         def slowly(atlas: Any) -> Any:
             done = fill(atlas)
@@ -74,11 +75,11 @@ class Slow:
         return slowly
 
 
-def tiny_reader(pocket: tuple[LanguageModel, Sequence[LoadedSAE]]) -> LoadedReader:
+def tiny_reader(pocket: tuple[LanguageModel, Sequence[SAE]]) -> KeptReader:
     """The embedded model under a tiny SAE with random weights."""
     model, _ = pocket
     sae = loaded(tiny_sae("standard", d_in=model.config.d_model, hook_name=HOOK_NAME), context_size=64)
-    return LoadedReader(Reader(), lambda *_: (model, [sae]))
+    return KeptReader(Reader(), lambda *_: (model, [sae]))
 
 
 def schedule_of(folder: Path, text: str) -> Schedule:
@@ -89,10 +90,10 @@ def schedule_of(folder: Path, text: str) -> Schedule:
 
 
 def runner_of(
-    schedule: Schedule, reader: LoadedReader, clock: Any, publish: Callable[[Job], None] = lambda job: None
+    schedule: Schedule, reader: KeptReader, clock: Any, publish: Callable[[Job], None] = lambda job: None
 ) -> Runner:
     """A runner that does the work of the schedule."""
-    return Runner(schedule, Filler(schedule, reader), publish, clock)
+    return Runner(schedule, Upkeep(schedule, reader), publish, clock)
 
 
 def select(path: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """An atlas filled by hand with planted activations: documents of one window, a token id a token, no model."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,29 @@ class Sentence:
     term_token: int | None = None
     number: int | None = None
     """What makes its text its own; its place where there is none."""
+    words: Sequence[str] | None = None
+    """How its tokens are spelled; w and their number where there is none."""
+
+    @property
+    def spelled(self) -> Sequence[str]:
+        """Its tokens' texts."""
+        return self.words or [f"w{token}" for token in self.tokens]
 
 
-def build_atlas(path: Path, sentences: Sequence[Sentence], d_sae: int, activations: pa.Table) -> None:
-    """Write an atlas of one SAE; activations have columns document (a place), position from 1, feature, activation."""
+def build_atlas(
+    path: Path,
+    sentences: Sequence[Sentence],
+    d_sae: int,
+    activations: pa.Table,
+    top_logits: Mapping[int, Sequence[str]] | None = None,
+) -> None:
+    """Write an atlas of one SAE; activations have columns document (a place), position from 1, feature, activation.
+
+    top_logits are the tokens that a feature raises most.
+    """
     with open_atlas(path, create=True) as atlas:
         with atlas.transaction():
-            _fill_models(atlas, d_sae)
+            _fill_models(atlas, d_sae, top_logits or {})
             _fill_documents(atlas, sentences)
             rows = activations.rename_columns({"document": "context"})
             atlas.append(tables.activation, rows.append_column("sae", pa.array(np.zeros(len(rows), np.int16))))
@@ -42,7 +59,7 @@ def _fill(atlas: Atlas, table: str, rows: Sequence[Mapping[str, object]]) -> Non
     atlas.append(tables.metadata.tables[table], pa.Table.from_pylist(list(map(dict, rows))))
 
 
-def _fill_models(atlas: Atlas, d_sae: int) -> None:
+def _fill_models(atlas: Atlas, d_sae: int, top_logits: Mapping[int, Sequence[str]]) -> None:
     model = {"model": 0, "name": "planted", "architecture": "none", "n_layers": 1, "d_model": 8, "n_heads": 1}
     model |= {"n_ctx": CONTEXT_SIZE, "d_vocab": 1000, "fold_ln": False, "center_unembed": False}
     _fill(atlas, "model", [model | {"center_writing_weights": False, "weights_sha256": "a" * 64}])
@@ -72,7 +89,9 @@ def _fill_models(atlas: Atlas, d_sae: int) -> None:
         "logit_std": moments[0],
         "logit_skewness": moments[1],
         "logit_kurtosis": moments[2],
-        "top_logits": pa.array(["[]"] * d_sae),
+        "top_logits": pa.array(
+            [json.dumps([[text, 1.0] for text in top_logits.get(feature, ())]) for feature in range(d_sae)]
+        ),
         "bottom_logits": pa.array(["[]"] * d_sae),
     }
     atlas.append(tables.feature, pa.table(features))
@@ -93,9 +112,9 @@ def _fill_documents(atlas: Atlas, sentences: Sequence[Sentence]) -> None:
     domains = list(dict.fromkeys(sentence.domain for sentence in sentences))
     _fill(atlas, "corpus", [_corpus(*numbered) for numbered in enumerate(domains)])
     documents, contexts, tokens, coverage = (list[dict[str, object]]() for _ in range(4))
-    spelled: set[int] = set()
+    spelled: dict[int, str] = {}
     for key, sentence in enumerate(sentences):
-        words = [f"w{token}" for token in sentence.tokens]
+        words = sentence.spelled
         text = " ".join([*words, f"#{key if sentence.number is None else sentence.number}"])
         starts = np.cumsum([0] + [len(word) + 1 for word in words])
         ends = [int(start) + len(word) for start, word in zip(starts, words, strict=False)]
@@ -125,11 +144,11 @@ def _fill_documents(atlas: Atlas, sentences: Sequence[Sentence]) -> None:
         for n, token in enumerate(sentence.tokens):
             place = {"context": key, "position": n + 1, "token_id": int(token), "text": words[n]}
             tokens.append({**place, "char_start": int(starts[n]), "char_end": ends[n]})
-            spelled.add(int(token))
+            spelled[int(token)] = words[n]
         coverage.append({"sae": 0, "document": key, "ingest_run": 0, "tokens": size, "contexts": 1, "summed": False})
     _fill(atlas, "document", documents)
     _fill(atlas, "context", contexts)
     _fill(atlas, "token", tokens)
     _fill(atlas, "coverage", coverage)
-    vocabulary = [{"tokenization": 0, "token_id": token, "text": f"w{token}"} for token in sorted(spelled)]
+    vocabulary = [{"tokenization": 0, "token_id": token, "text": text} for token, text in sorted(spelled.items())]
     atlas.append(tables.vocabulary, pa.Table.from_pylist(vocabulary))

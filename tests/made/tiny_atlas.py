@@ -20,8 +20,15 @@ from typing import Any
 import pyarrow as pa
 
 from schema import Atlas, open_atlas, tables
+from tests.made.tiny_associations import fill_associations
 from tests.made.tiny_attributions import attribution_rows
-from tests.made.tiny_quality import neighbour_rows, quality_rows
+from tests.made.tiny_circuits import circuit_rows
+from tests.made.tiny_families import family_rows
+from tests.made.tiny_graphs import graph_rows
+from tests.made.tiny_labels import label_rows
+from tests.made.tiny_quality import neighbour_rows, opposite_rows, quality_rows
+from tests.made.tiny_reproduction import fill_reproduction
+from tests.made.tiny_steering import steering_rows
 
 Row = dict[str, Any]
 
@@ -111,9 +118,14 @@ def build_tiny_atlas(path: Path) -> None:
         _fill(atlas, "bos_activation", bos)
         _fill_statistics(atlas, documents, contexts, tokens, activations)
         _fill_contrast(atlas, documents)
+        fill_associations(atlas)
+        fill_reproduction(atlas)
         _fill(atlas, "sae_quality", quality_rows(documents, contexts, activations, FEATURES))
         _fill(atlas, "feature_neighbour", neighbour_rows(len(SAES), FEATURES))
-        for table, rows in attribution_rows(documents, tokens).items():
+        _fill(atlas, "feature_opposite", opposite_rows(len(SAES), FEATURES))
+        planted = attribution_rows(documents, tokens) | label_rows() | circuit_rows(documents) | steering_rows()
+        planted |= family_rows(tokens, activations, FEATURES) | graph_rows(documents)
+        for table, rows in planted.items():
             _fill(atlas, table, rows)
 
 

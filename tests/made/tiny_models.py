@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from sae_lens import SAE
 from sae_lens.saes.sae import SAEMetadata
 
-from ingest.encode.sparse import SparseActivations
 from ingest.models.names import SAEName
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
+from ingest.models.sae_activations import SparseActivations
 from ingest.models.weights import weights_sha256
 
 D_IN, D_SAE = 12, 40
@@ -37,10 +36,10 @@ def _classes(architecture: str) -> tuple[Any, Any]:
     return sae_class, config_class
 
 
-def loaded(module: Any, **changes: Any) -> LoadedSAE:
+def loaded(module: Any, **changes: Any) -> SAE:
     """The same as `load_sae` would give it."""
     metadata = module.cfg.metadata
-    sae = LoadedSAE(
+    sae = SAE(
         name=SAEName("tiny", metadata.hook_name),
         module=module,
         log_sparsity=None,
@@ -55,7 +54,7 @@ def loaded(module: Any, **changes: Any) -> LoadedSAE:
     return dataclasses.replace(sae, **changes)
 
 
-def save_sae(module: SAE[Any], folder: Path, **metadata: Any) -> str:
+def save_sae(module: Any, folder: Path, **metadata: Any) -> str:
     """Write a SAELens folder with that metadata; its name."""
     module.save_model(folder)
     config = json.loads((folder / "cfg.json").read_text())

@@ -42,6 +42,18 @@ def _quality(sae: int, corpus: int, read: int, tokens: int) -> Row:
     }
 
 
+def opposite_rows(saes: int, features: int) -> list[Row]:
+    """The features across the circle of `neighbour_rows`; of two as far, the lower index comes first."""
+    rows = []
+    for sae in range(saes):
+        for feature in range(features):
+            far = sorted((abs(step), (feature + features // 2 + step) % features) for step in (-1, 0, 1))
+            for rank, (steps, other) in enumerate(far, start=1):
+                cosine = -1 + steps / 4 + sae / 8
+                rows.append({"sae": sae, "feature": feature, "rank": rank, "other_feature": other, "cosine": cosine})
+    return rows
+
+
 def neighbour_rows(saes: int, features: int) -> list[Row]:
     """Features as if on a circle: the nearest are beside them; of two as near, the lower index comes first."""
     rows = []

@@ -13,8 +13,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from atlas.cli import backup as backup_command
-from atlas.cli import compact as compact_command
+from atlas.cli import files
 from schema import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError, open_atlas
 from schema.backup import backup
 from schema.compaction import compact
@@ -25,7 +24,6 @@ from tests.faults.disks import ROOMY, can_mount, disk
 from tests.faults.rows import contents, leftovers
 from tests.made.older_atlas import build_older_atlas
 from tests.made.permissions import without_privileges
-from tests.made.tiny_atlas import build_tiny_atlas
 from tests.schema.test_migrations import declared
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,10 +51,8 @@ for round in range(10**6):
 
 
 @pytest.fixture
-def atlas(tmp_path: Path) -> Path:
-    path = tmp_path / "atlas.duckdb"
-    build_tiny_atlas(path)
-    return path
+def atlas(tiny_copy: Path) -> Path:
+    return tiny_copy
 
 
 @pytest.fixture
@@ -249,17 +245,28 @@ def test_damage_on_disk_is_found_while_it_is_copied(tmp_path: Path, atlas: Path)
     assert names(tmp_path) == {"atlas.duckdb"}
 
 
-def test_a_program_that_does_not_wait_is_noticed(atlas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.backup.PAUSE", 0)
-    copied = shutil.copy
+CHANGED_MEANWHILE = """
+import os, sys
+from schema import AtlasLockedError
+from schema.backup import backup
 
-    def copy_and_change(one: Path, other: Path) -> Any:
-        os.utime(atlas)
-        return copied(one, other)
+def change(event, arguments):
+    if event == "shutil.copyfile":
+        os.utime(sys.argv[1])
 
-    monkeypatch.setattr("schema.backup.shutil.copy", copy_and_change)
-    with pytest.raises(AtlasLockedError, match="waits for no copy"):
-        backup(atlas, tmp_path / "copy.duckdb")
+sys.addaudithook(change)
+try:
+    backup(sys.argv[1], sys.argv[2])
+except AtlasLockedError as error:
+    print(error)
+"""
+"""A copy during which the atlas changes: Python tells a hook whenever it begins to copy a file."""
+
+
+def test_a_program_that_does_not_wait_is_noticed(atlas: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CHANGED_MEANWHILE, str(atlas), str(tmp_path / "copy.duckdb")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "is being changed by a program that waits for no copy" in done.stdout
     assert names(tmp_path) == {"atlas.duckdb"}
 
 
@@ -269,7 +276,7 @@ def test_an_older_file_is_copied_as_it_is(older: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_it_did(atlas: Path, tmp_path: Path) -> None:
-    done = CliRunner().invoke(backup_command.command, [str(atlas), str(tmp_path / "copy.duckdb")])
+    done = CliRunner().invoke(files.backup, [str(atlas), str(tmp_path / "copy.duckdb")])
     assert done.output.startswith(f"{tmp_path / 'copy.duckdb'}: ")
     assert done.output.endswith(" MB, read back and checked\n")
 
@@ -338,9 +345,9 @@ os._exit(0)
 def test_a_second_compaction_has_nothing_to_give(atlas: Path) -> None:
     with_holes(atlas)
     runner = CliRunner()
-    assert " before, " in runner.invoke(compact_command.command, [str(atlas)]).output
+    assert " before, " in runner.invoke(files.compact, [str(atlas)]).output
     before = atlas.stat().st_size
-    assert "none can be given back" in runner.invoke(compact_command.command, [str(atlas)]).output
+    assert "none can be given back" in runner.invoke(files.compact, [str(atlas)]).output
     assert atlas.stat().st_size == before
 
 

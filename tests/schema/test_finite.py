@@ -1,6 +1,5 @@
 """No NaN and no infinity gets in; a file that holds some says what to do, and removing its SAE mends it."""
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -17,19 +16,20 @@ from click.testing import CliRunner
 from atlas.cli.main import cli
 from atlas.publish import publish
 from ingest.encode.batch import BatchEncoder
-from ingest.encode.sparse import sparse_encoder
-from ingest.jobs.ingest import IngestRequest, ingest_with
-from ingest.jobs.remove_sae import remove_sae
+from ingest.jobs.ingest import IngestRequest
+from ingest.jobs.remove import RemoveRequest, remove_into
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE, load_sae
+from ingest.models.sae import SAE
+from ingest.models.sae_files import load_sae
 from ingest.models.weights import check_finite
 from schema import AtlasDamagedError, ModelError, SelectionError, open_atlas
 from schema.tables import metadata
 from schema.verify import verify
+from tests.made.jobs import ingest_with
 from tests.made.older_atlas import build_older_atlas
 from tests.made.tiny_models import loaded, save_sae, tiny_sae
 
-Pocket = tuple[LanguageModel, list[LoadedSAE]]
+Pocket = tuple[LanguageModel, list[SAE]]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -59,7 +59,7 @@ def test_a_model_with_a_weight_that_is_no_number_is_refused() -> None:
 def test_activations_that_are_no_numbers_are_named(architecture: str, pocket: Pocket) -> None:
     settings = {"k": 5} if architecture == "topk" else {}
     sae = loaded(tiny_sae(architecture, d_in=256, **settings), context_size=16)
-    encode = sparse_encoder(sae)
+    encode = sae.sparse_rows
     for value in (torch.nan, torch.inf, -torch.inf):
         x = torch.zeros(3, 256)
         x[1, 7] = value
@@ -68,10 +68,8 @@ def test_activations_that_are_no_numbers_are_named(architecture: str, pocket: Po
     sae.module.W_enc.data[:, 4] = 1e20
     with pytest.raises(ModelError, match="the activation of feature 4 is NaN, infinite"):
         encode(torch.ones(2, 256))
-    batch = dataclasses.replace(
-        BatchEncoder.of(pocket[0], [sae]),
-        forward=lambda tokens: {sae.hook_name: torch.ones(*tokens.shape, 256)},
-    )
+    sae.module.W_enc.data[:, 4], sae.module.b_enc.data[4] = 0, 1e20
+    batch = BatchEncoder.of(pocket[0], [loaded(sae.module, context_size=16)])
     with pytest.raises(
         ModelError, match=rf"{sae.hook_name}: the activation of feature 4 .*in the document 'A fever\.'"
     ):
@@ -124,8 +122,8 @@ def test_what_remains_is_an_atlas_without_the_sae(both: Path, built: Path) -> No
         assert not [finding for finding in verify(atlas) if finding.violations]
         assert atlas.rows("SELECT label, ordinal FROM sae") == [("tiny/blocks.0.hook_resid_pre", 0)]
         with pytest.raises(SelectionError, match=r"has no SAE 'tiny/other'; it has tiny/blocks\.0"):
-            remove_sae(atlas, "tiny/other")
-        remove_sae(atlas, "tiny/blocks.0.hook_resid_pre")
+            remove_into(atlas, RemoveRequest(atlas.path, sae="tiny/other"))
+        remove_into(atlas, RemoveRequest(atlas.path, sae="tiny/blocks.0.hook_resid_pre"))
         assert not [finding for finding in verify(atlas) if finding.violations]
         for name in ("sae", "model", "tokenization", "vocabulary", "context", "token", "activation", "contrast"):
             assert atlas.rows(f"SELECT COUNT(*) FROM {name}") == [(0,)], name
@@ -135,8 +133,8 @@ def test_what_remains_is_an_atlas_without_the_sae(both: Path, built: Path) -> No
 def test_a_removal_that_is_killed_is_finished_by_the_same_command(both: Path) -> None:
     """Killed as soon as its transaction has begun, or let through."""
     remove = [sys.executable, "-m", "atlas", "remove", str(both), "--sae", "tiny/blocks.0.hook_resid_pre"]
-    script = "import os, signal, sys; from ingest.jobs import remove_sae; "
-    script += "remove_sae.name_saes = lambda atlas: os.kill(os.getpid(), signal.SIGKILL); "
+    script = "import os, signal, sys; from ingest.rows import removal; "
+    script += "removal.name_saes = lambda atlas: os.kill(os.getpid(), signal.SIGKILL); "
     script += "from atlas.cli.main import cli; cli(sys.argv[1:])"
     killed = subprocess.run(
         [sys.executable, "-c", script, *remove[3:]], capture_output=True, check=False, env=os.environ
@@ -145,7 +143,7 @@ def test_a_removal_that_is_killed_is_finished_by_the_same_command(both: Path) ->
     with open_atlas(both) as atlas:
         assert atlas.rows("SELECT COUNT(*) FROM sae") == [(2,)]
         assert not [finding for finding in verify(atlas) if finding.violations]
-        remove_sae(atlas, "tiny/blocks.0.hook_resid_pre")
+        remove_into(atlas, RemoveRequest(atlas.path, sae="tiny/blocks.0.hook_resid_pre"))
         assert atlas.rows("SELECT COUNT(*) FROM sae") == [(1,)]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from atlas.cli.failures import Terminated
 from atlas.cli.main import cli
-from atlas.cli.signals import Terminated
-from ingest.jobs import runs
-from ingest.jobs.runs import RunRecord, record_failure
+from ingest.jobs import run_record
+from ingest.jobs.run_record import RunRecord, record_failure
 from schema import SelectionError, open_atlas
 from schema.freshness import check_fresh, parse_age
 from schema.locking import lock_path
@@ -20,10 +20,8 @@ from tests.schema.test_locking import writer_elsewhere
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "atlas.duckdb"
-    open_atlas(path, create=True).close()
-    return path
+def path(empty_atlas: Path) -> Path:
+    return empty_atlas
 
 
 def ingested(path: Path, ago: timedelta, error: str | None = None) -> None:
@@ -133,7 +131,7 @@ def test_a_stop_that_comes_while_a_run_is_closed_leaves_it_closed(path: Path, li
 
     def terminate(frame: Any, event: str, argument: Any) -> Any:
         nonlocal lines
-        lines += event == "line" and frame.f_code.co_filename == runs.__file__
+        lines += event == "line" and frame.f_code.co_filename == run_record.__file__
         if lines == line:
             sys.settrace(None)
             raise Terminated

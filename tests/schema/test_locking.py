@@ -29,10 +29,8 @@ with writing_as("atlas ingest"), open_atlas(Path(sys.argv[1]), create=True):
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "atlas.duckdb"
-    open_atlas(path, create=True).close()
-    return path
+def path(empty_atlas: Path) -> Path:
+    return empty_atlas
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from sqlalchemy import URL, create_engine
 
 from schema import AtlasVersionError, open_atlas
 from schema.ddl import statements
-from schema.migrations import MIGRATIONS, VERSION, m001_create_tables, m005_moments
+from schema.migrations import MIGRATIONS, VERSION, Migration
 from schema.tables import metadata
 from schema.verify import verify
 from tests.made.older_atlas import build_older_atlas
-from tests.made.tiny_atlas import build_tiny_atlas
 
 DECLARED = {
     "tables": "SELECT table_name, comment FROM duckdb_tables() ORDER BY ALL",
@@ -66,7 +65,7 @@ def test_every_table_and_column_says_what_it_holds() -> None:
 
 
 def test_migrations_are_numbered_in_order_and_recorded(tmp_path: Path) -> None:
-    names = [migration.__name__.rpartition(".")[2] for migration in MIGRATIONS]
+    names = [migration.name for migration in MIGRATIONS]
     assert [name[:5] for name in names] == [f"m{number:03}_" for number in range(1, VERSION + 1)]
     with open_atlas(tmp_path / "atlas.duckdb", create=True) as atlas:
         recorded = atlas.rows("SELECT migration, name FROM migration ORDER BY migration")
@@ -104,20 +103,19 @@ def test_a_migration_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     engine = create_engine(URL.create("duckdb", database=str(path)))
     with engine.connect() as connection:
         with pytest.raises(ZeroDivisionError), connection.begin():
-            m001_create_tables.apply(connection)
+            Migration("m001_create_tables").apply(connection)
             raise ZeroDivisionError
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM duckdb_tables()").scalar() == 0
     engine.dispose()
     open_atlas(path).close()
 
 
-def test_moments_of_cancelled_sums_are_computed_anew_and_tokens_ranked(tmp_path: Path) -> None:
-    today, path = tmp_path / "today.duckdb", tmp_path / "older.duckdb"
-    build_tiny_atlas(today)
-    build_older_atlas(today, path, MIGRATIONS.index(m005_moments))
+def test_moments_of_cancelled_sums_are_computed_anew_and_tokens_ranked(tiny_built: Path, tmp_path: Path) -> None:
+    path = tmp_path / "older.duckdb"
+    build_older_atlas(tiny_built, path, MIGRATIONS.index(Migration("m005_moments")))
     with duckdb.connect(str(path)) as file:
         file.execute("UPDATE feature SET logit_std = 1e-9, logit_kurtosis = 0 WHERE feature = 1")
-    with open_atlas(path) as migrated, open_atlas(today, read_only=True) as expected:
+    with open_atlas(path) as migrated, open_atlas(tiny_built, read_only=True) as expected:
         assert not any(finding.violations for finding in verify(migrated))
         for table in ("feature_corpus", "feature_top_token"):
             found, wanted = (atlas.arrow(f"FROM {table} ORDER BY ALL").to_pandas() for atlas in (migrated, expected))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import atlas
-from atlas.site.duckdb.settings import Settings
-from atlas.site.processes.child import Child, ChildLostError, LateAnswerError
+from atlas.site.duckdb.values import Settings
+from atlas.site.processes import Child, ChildLostError, LateAnswerError
 
 GRACE_SECONDS = 0.25
 """How long a worker has to hear its own interrupt before it is killed."""

@@ -1,4 +1,8 @@
-"""The DuckDB file as Datasette sees it: a database whose schema SQLite tells and whose rows workers fetch."""
+"""The DuckDB file as Datasette sees it: a database whose schema SQLite tells and whose rows workers fetch.
+
+Datasette asks a database what tables, keys and references it has in SQLite's own words (PRAGMA, sqlite_master). The
+shadow, an empty SQLite database of the same schema, answers; it has no row, and takes none.
+"""
 
 import re
 import sqlite3
@@ -9,11 +13,12 @@ from typing import Any
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.tracer import trace
 
+from atlas.publish.activations import DESCRIPTION, Description, TableDescription, read_description
 from atlas.site.duckdb.child import FailedQueryError, InterruptedQueryError, UnavailableError
+from atlas.site.duckdb.ordering import quote
 from atlas.site.duckdb.pool import Answer, Limits, Pool
-from atlas.site.duckdb.rows import make_rows
-from atlas.site.duckdb.shadow import DESCRIPTION, read_description, shadow
 from atlas.site.duckdb.translate import Translator
+from atlas.site.duckdb.values import make_rows
 from atlas.site.guard.asking import BusyError, asked_sql
 from atlas.site.guard.whole import prepared, refusing
 
@@ -148,3 +153,29 @@ def _results(answer: Answer, limit: int | None) -> Results:
     truncated = limit is not None and len(answer.rows) > limit
     description = tuple((name, None, None, None, None, None, None) for name in answer.columns)
     return Results(answer.rows[:limit] if truncated else answer.rows, truncated, description)
+
+
+def shadow(description: Description) -> sqlite3.Connection:
+    """A new, empty, read-only SQLite database in memory, for any thread."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    for name, table in description.tables.items():
+        connection.execute(_ddl(name, table))
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def _ddl(name: str, table: TableDescription) -> str:
+    parts = [
+        f"{quote(column)} {type_}{' NOT NULL' if column in table.required else ''}"
+        for column, type_ in table.columns.items()
+    ]
+    if table.key:
+        parts.append(f"PRIMARY KEY ({_quoted(table.key)})")
+    for reference in table.references:
+        target = f"{quote(reference.table)} ({_quoted(reference.targets)})"
+        parts.append(f"FOREIGN KEY ({_quoted(reference.columns)}) REFERENCES {target}")
+    return f"CREATE TABLE {quote(name)} (\n  " + ",\n  ".join(parts) + "\n)"
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(map(quote, names))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from atlas.site.duckdb.shadow import TableDescription, quote
+from atlas.publish.activations import TableDescription
 
 _PAGE = re.compile(
     r"""\s* select\ (?P<columns>[^()]+?)\ from\ (?P<table>\S+)\ (?:where\ .*)?
@@ -51,6 +51,11 @@ def as_stored(sql: str, tables: Mapping[str, TableDescription]) -> str:
         return sql
     columns = tuple(_bare(column.strip()) for column in page["key"].split(","))
     return sql[: page.start("order")] + sql[page.end("order") :] if columns == table.key else sql
+
+
+def quote(identifier: str) -> str:
+    """An identifier in the quotes that both SQLite and DuckDB know."""
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _bare(name: str) -> str:

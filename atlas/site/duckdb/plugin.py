@@ -14,12 +14,10 @@ from urllib.parse import parse_qs
 
 from datasette import hookimpl
 
-from atlas.site.duckdb.shadow import DATABASE, FILE
+from atlas.publish.activations import ACTIVATIONS, ACTIVATIONS_FILE, ACTIVATIONS_PLUGIN
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
-
-PLUGIN = "feature-atlas-activations"
 
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -31,8 +29,8 @@ def startup(datasette: "Datasette") -> None:
     from atlas.site.duckdb.database import ActivationsDatabase
 
     file = served_file(datasette)
-    if file is not None and DATABASE not in datasette.databases:
-        datasette.add_database(ActivationsDatabase(datasette, file), name=DATABASE)
+    if file is not None and ACTIVATIONS not in datasette.databases:
+        datasette.add_database(ActivationsDatabase(datasette, file), name=ACTIVATIONS)
 
 
 @hookimpl
@@ -41,8 +39,8 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
     from atlas.site.guard.asking import asked_sql
     from atlas.site.guard.whole import unbroken, wanted, wanted_by
 
-    def wrap(application: Application) -> Application:
-        async def marked(scope: Scope, receive: Any, send: Any) -> None:
+    def _wrap(application: Application) -> Application:
+        async def _marked(scope: Scope, receive: Any, send: Any) -> None:
             asked = wanted_by(scope)
             tokens = asked_sql.set(own_sql(scope)), wanted.set(asked)
             try:
@@ -51,17 +49,17 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
                 asked_sql.reset(tokens[0])
                 wanted.reset(tokens[1])
 
-        return marked
+        return _marked
 
-    return wrap
+    return _wrap
 
 
 def served_file(datasette: "Datasette") -> Path | None:
     """The DuckDB file to serve; None where neither the folder nor the configuration has one."""
     folder = Path(datasette.config_dir) if datasette.config_dir else None
-    if folder is not None and (folder / FILE).is_file():
-        return folder / FILE
-    configured = (datasette.plugin_config(PLUGIN) or {}).get("file")
+    if folder is not None and (folder / ACTIVATIONS_FILE).is_file():
+        return folder / ACTIVATIONS_FILE
+    configured = (datasette.plugin_config(ACTIVATIONS_PLUGIN) or {}).get("file")
     file = (folder or Path()) / str(configured)
     return file.resolve() if configured and file.is_file() else None
 

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from atlas.site.duckdb.ordering import ordered
-from atlas.site.duckdb.shadow import TableDescription, quote
-from atlas.site.duckdb.tokens import Kind, Token, tokens
+from atlas.publish.activations import TableDescription
+from atlas.site.duckdb.ordering import ordered, quote
+from queries.tokens import Kind, Token, tokens
 
 Parameters = dict[str, Any] | list[Any]
 

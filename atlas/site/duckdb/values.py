@@ -1,16 +1,30 @@
-"""A DuckDB value as a worker sends it: what JSON and SQLite both know.
+"""What goes between the server and a worker: its limits, DuckDB's values as JSON and SQLite both know them, and rows.
 
-Imports nothing that takes long: a worker starts with it.
+Rows read like sqlite3.Row. Imports nothing that takes long: a worker starts with it.
 """
 
 import base64
 import json
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, SupportsIndex
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a worker is told when it starts; sizes in bytes unless they say megabytes."""
+
+    file: str
+    memory_megabytes: int
+    threads: int
+    longest_cell: int
+    longest_answer: int
+    niceness: int
+
 
 INTEGER_LIMIT = 2**63
 """Integers beyond are sent as text: SQLite, which Datasette speaks, has none."""
@@ -86,3 +100,42 @@ def _packed(value: float) -> bytes:
         return struct.pack("f", value)
     except OverflowError:  # rounded up past the largest 32-bit float
         return b""
+
+
+class Row(tuple[Any, ...]):
+    """A row, by position and by column name; `dict(row)` works as with sqlite3.Row."""
+
+    _positions: Mapping[str, int]
+
+    def __new__(cls, values: Sequence[Any], positions: Mapping[str, int]) -> "Row":
+        """The values in the order of their columns, and where each column stands."""
+        row = super().__new__(cls, values)
+        row._positions = positions
+        return row
+
+    def __getitem__(self, key: str | SupportsIndex | slice) -> Any:
+        """The value of a column.
+
+        Raises:
+            IndexError: there is no such column, as sqlite3.Row has it.
+        """
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self._positions:
+            raise IndexError("No item with that key")
+        return super().__getitem__(self._positions[key])
+
+    def keys(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._positions)
+
+
+def make_rows(columns: Sequence[str], values: Sequence[Sequence[Any]]) -> list[Row]:
+    """Rows of an answer; of two columns with one name, the name gives the first."""
+    positions = {name: place for place, name in reversed(list(enumerate(columns)))}
+    ordered = {name: positions[name] for name in columns}
+    return [Row([_decoded(value) for value in row], ordered) for row in values]
+
+
+def _decoded(value: Any) -> Any:
+    return base64.b64decode(value["base64"]) if isinstance(value, dict) else value

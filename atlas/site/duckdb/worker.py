@@ -2,7 +2,7 @@
 
     python -P -m atlas.site.duckdb.worker SETTINGS
 
-SETTINGS is JSON. Requests come by stdin and answers leave by stdout (see `atlas.site.processes.frames`). The operating
+SETTINGS is JSON. Requests come by stdin and answers leave by stdout (see `atlas.site.processes`). The operating
 system holds the limits that DuckDB does not: address space, files, processor time. The process ends with its parent,
 whatever it is doing, since a thread of its own watches stdin.
 
@@ -24,9 +24,8 @@ from typing import Any
 
 import duckdb
 
-from atlas.site.duckdb.settings import Settings
-from atlas.site.duckdb.values import converter
-from atlas.site.processes.frames import pack, read_frame
+from atlas.site.duckdb.values import Settings, converter
+from atlas.site.processes import pack, read_frame
 
 WATCH_MILLISECONDS = 1000
 FETCHED_ROWS = 200

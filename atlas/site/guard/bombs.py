@@ -29,20 +29,20 @@ def bound_functions(connection: sqlite3.Connection) -> None:
     longest = connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
     plain.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
-    def bound(name: str, count: int, excessive: Callable[..., bool]) -> None:
+    def _bound(name: str, count: int, excessive: Callable[..., bool]) -> None:
         connection.create_function(name, count, _bounded(plain, name, excessive), deterministic=True)
 
     for name, counts in BOUNDED.items():
         for count in counts:
-            bound(name, count, _multiplies)
+            _bound(name, count, _multiplies)
     for name in FORMATS:
-        bound(name, -1, lambda *values: widths(*values) > longest)
+        _bound(name, -1, lambda *values: widths(*values) > longest)
 
 
 def _bounded(plain: sqlite3.Connection, name: str, excessive: Callable[..., bool]) -> Callable[..., Any]:
     too_big = plain.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) + 1
 
-    def call(*values: Any) -> Any:
+    def _call(*values: Any) -> Any:
         if excessive(*values):
             return bytes(too_big)  # SQLite refuses it by its length; an exception would be printed
         try:
@@ -50,7 +50,7 @@ def _bounded(plain: sqlite3.Connection, name: str, excessive: Callable[..., bool
         except (sqlite3.DataError, MemoryError):
             return bytes(too_big)
 
-    return call
+    return _call
 
 
 def _multiplies(*values: Any) -> bool:

@@ -90,7 +90,7 @@ async def answer(datasette: "Datasette", path: str, explanation: Explanation) ->
         return Response.json(told, status=explanation.status)
     if path.partition("?")[0].endswith(".csv"):
         return Response.text(f"{explanation.message}\n", status=explanation.status)
-    from atlas.site.pages import stylesheet
+    from atlas.site.pages.plugin import stylesheet_address
 
     # Not datasette.render_template: its menus ask the databases, which may be what fails.
     template = datasette.jinja_env.select_template([f"{explanation.status}.html", "error.html"])
@@ -98,6 +98,6 @@ async def answer(datasette: "Datasette", path: str, explanation: Explanation) ->
         "urls": datasette.urls,
         "app_css_hash": datasette.app_css_hash(),
         "menu_links": list,
-        "extra_css_urls": [{"url": datasette.urls.path("/static/atlas.css")}, {"url": stylesheet.address(datasette)}],
+        "extra_css_urls": [{"url": datasette.urls.path("/static/atlas.css")}, {"url": stylesheet_address(datasette)}],
     }
     return Response.html(await template.render_async(told | surroundings), status=explanation.status)

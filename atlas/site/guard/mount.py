@@ -57,11 +57,11 @@ def prefix_absolute_addresses(datasette: "Datasette") -> None:
     """Have Datasette put the prefix into each absolute address that it makes of a plain path."""
     absolute = datasette.absolute_url
 
-    def absolute_url(request: Any, path: str) -> str:
+    def _absolute_url(request: Any, path: str) -> str:
         plain = path.startswith("/") and not isinstance(path, PrefixedUrlString)
         return str(absolute(request, datasette.urls.path(path) if plain else path))
 
-    datasette.absolute_url = absolute_url
+    datasette.absolute_url = _absolute_url
 
 
 class Mounted(BaseLoader):

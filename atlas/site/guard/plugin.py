@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from datasette import hookimpl
 from jinja2 import ChoiceLoader, Environment
 
-from atlas.site.guard import PLUGIN, errors
-from atlas.site.guard.lock import hold
+from atlas.publish.activations import PLUGIN
+from atlas.publish.lock import hold
+from atlas.site.guard import errors
+from atlas.site.guard.hosts import hosts_of
 from atlas.site.guard.mount import Mounted, prefix, prefix_absolute_addresses
 from atlas.site.guard.requests import Application, guarded
 from atlas.site.guard.sql import guard_connection
+from atlas.site.lists.switch import lists_of
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -93,17 +96,18 @@ def prepare_connection(conn: Any, database: str, datasette: "Datasette") -> None
 def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]:
     """Refuse what is hostile, and send the headers that a browser heeds."""
 
-    def wrap(application: Application) -> Application:
+    def _wrap(application: Application) -> Application:
         if settings(datasette) is None:
             return application
 
         # Asked at each request: another plugin adds its database after the application is wrapped.
-        def draws(name: str) -> bool:
+        def _draws(name: str) -> bool:
             return name in datasette.databases and name != OWN_DATABASE
 
-        return guarded(application, draws, lambda: prefix(datasette))
+        told = (lambda: prefix(datasette)), (lambda: lists_of(datasette)), (lambda: hosts_of(datasette))
+        return guarded(application, _draws, *told)
 
-    return wrap
+    return _wrap
 
 
 @hookimpl
@@ -122,11 +126,11 @@ async def _databases(request: "Request", datasette: "Datasette") -> "Response":
     """The databases, each by its file's name alone."""
     from datasette.views.special import JsonDataView
 
-    def shown() -> list[dict[str, Any]]:
+    def _shown() -> list[dict[str, Any]]:
         connected: list[dict[str, Any]] = datasette._connected_databases()
         return [{**each, "path": each["path"] and Path(each["path"]).name} for each in connected]
 
-    return await JsonDataView(datasette, "databases.json", shown).get(request)
+    return await JsonDataView(datasette, "databases.json", _shown).get(request)
 
 
 async def _not_here(request: "Request") -> "Response":
@@ -144,10 +148,10 @@ def handle_exception(
     if settings(datasette) is None:
         return others
 
-    async def answered() -> "Response":
+    async def _answered() -> "Response":
         return await errors.answer(datasette, request.path, errors.explain(exception))
 
-    return [answered]
+    return [_answered]
 
 
 @hookimpl(wrapper=True)

@@ -1,7 +1,8 @@
 """What is refused before Datasette sees it, and the headers of every answer: an ASGI layer around Datasette.
 
 A published atlas is only read: no method but GET and HEAD, no address that Datasette would turn into another
-host's, none longer than a long query.
+host's, none longer than a long query. Where lists are kept, their forms are taken too. A server of this machine alone
+answers by its own names.
 """
 
 import json
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
+from atlas.site.guard.forms import bounded, form_refusal, takes_forms
+from atlas.site.guard.hosts import UNKNOWN, KnownHosts
 from atlas.site.guard.mount import with_prefix, without_prefix
 from atlas.site.guard.policy import policy
+from atlas.site.lists.switch import KeptLists
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -48,16 +52,27 @@ class Refusal:
     reason: str
 
 
-def refusal(scope: Scope) -> Refusal | None:
+def refusal(scope: Scope, kept: KeptLists | None = None, hosts: KnownHosts | None = None) -> Refusal | None:
     """Why a request is refused; None where it is not."""
+    if hosts is not None and not all(map(hosts.knows, _named_hosts(scope))):
+        return Refusal(421, UNKNOWN)
     path, query = scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b"")
     path = path.partition(b"?")[0]
-    if scope["method"] not in METHODS:
+    if kept is not None and takes_forms(scope, kept):
+        refused = form_refusal(scope, kept)
+        if refused:
+            return Refusal(*refused)
+    elif scope["method"] not in METHODS:
         return Refusal(405, "a published atlas is only read: GET and HEAD are answered")
     if len(path) + len(query) > LONGEST_ADDRESS:
         return Refusal(414, f"the address is longer than {LONGEST_ADDRESS:,} characters")
     wrong = _wrong_in(path, query)
     return Refusal(400, wrong) if wrong else None
+
+
+def _named_hosts(scope: Scope) -> list[str]:
+    """The Host headers of a request; browsers send one."""
+    return [value.decode("latin-1") for name, value in scope.get("headers", []) if name.lower() == b"host"]
 
 
 def _wrong_in(path: bytes, query: bytes) -> str | None:
@@ -107,13 +122,20 @@ def _from_json(text: str) -> Any:
         return None
 
 
-def guarded(application: Application, draws: Callable[[str], bool], prefix: Callable[[], str]) -> Application:
+def guarded(
+    application: Application,
+    draws: Callable[[str], bool],
+    prefix: Callable[[], str],
+    kept: Callable[[], KeptLists | None] = lambda: None,
+    hosts: Callable[[], KnownHosts | None] = lambda: None,
+) -> Application:
     """The application behind these refusals; `draws` says whether the pages of a database of that name draw charts.
 
-    `prefix` tells what every address begins with.
+    `prefix` tells what every address begins with, `kept` the lists whose forms are taken, `hosts` the names that are
+    answered by, where others are refused.
     """
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
@@ -123,15 +145,17 @@ def guarded(application: Application, draws: Callable[[str], bool], prefix: Call
         charts = draws(scope["path"].lstrip("/").partition("/")[0].partition(".")[0])
         send = _without_body(send) if scope["method"] == "HEAD" else send
         send = _with_headers(send, policy(charts=charts).encode(), mounted)
-        refused = refusal(scope)
+        refused = refusal(scope, kept(), hosts())
         if refused is not None:
             await _refuse(send, refused)
         elif home:
             await _redirect(send, mounted)
+        elif scope["method"] == "POST":
+            await application(scope, bounded(receive), send)
         else:
             await application({**_every_row(_searching(scope)), "method": "GET"}, receive, send)
 
-    return answer
+    return _answer
 
 
 def _searching(scope: Scope) -> Scope:
@@ -157,7 +181,7 @@ def _every_row(scope: Scope) -> Scope:
 def _with_headers(send: Send, content_policy: bytes, mounted: str) -> Send:
     """The headers that a browser heeds; a page may send a stricter one of its own."""
 
-    async def sending(message: Message) -> None:
+    async def _sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             sent = [(name.lower(), value) for name, value in message.get("headers", [])]
             sent = [(name, with_prefix(value, mounted) if name == b"location" else value) for name, value in sent]
@@ -166,18 +190,18 @@ def _with_headers(send: Send, content_policy: bytes, mounted: str) -> Send:
             message = {**message, "headers": [*sent, *missing]}
         await send(message)
 
-    return sending
+    return _sending
 
 
 def _without_body(send: Send) -> Send:
     """What HEAD asks for: a GET's headers alone."""
 
-    async def sending(message: Message) -> None:
+    async def _sending(message: Message) -> None:
         if message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await send(message)
 
-    return sending
+    return _sending
 
 
 async def _redirect(send: Send, location: str) -> None:

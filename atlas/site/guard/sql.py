@@ -88,7 +88,7 @@ def within_budget(budget: int) -> Callable[[sqlite3.Cursor, tuple[Any, ...]], sq
     spent = 0
     counted: ref[sqlite3.Cursor] | None = None
 
-    def row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> sqlite3.Row:
+    def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> sqlite3.Row:
         nonlocal spent, counted
         if counted is None or counted() is not cursor:
             spent, counted = 0, ref(cursor)
@@ -97,4 +97,4 @@ def within_budget(budget: int) -> Callable[[sqlite3.Cursor, tuple[Any, ...]], sq
             raise sqlite3.OperationalError(f"the answer has more than {budget >> 20} MB; ask for fewer rows")
         return sqlite3.Row(cursor, values)
 
-    return row
+    return _row

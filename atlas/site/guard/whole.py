@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from datasette.utils.asgi import Base400
 
-from atlas.site.guard import PLUGIN
+from atlas.publish.activations import PLUGIN
 from queries.parameters import Value
 from queries.runner import bind, read_values
 from queries.saved import SavedQuery, served_query
@@ -74,12 +74,12 @@ def wanted_by(scope: MutableMapping[str, Any]) -> Wanted:
 def unbroken(send: Send, asked: Wanted) -> Send:
     """What an answer is sent by; once it is broken nothing more is sent, so that it never looks complete."""
 
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def _sending(message: MutableMapping[str, Any]) -> None:
         if not asked.broken:
             asked.begun = True
             await send(message)
 
-    return sending
+    return _sending
 
 
 async def prepared(database: "Database", sql: str, parameters: Any, truncate: bool) -> tuple[Any, bool]:

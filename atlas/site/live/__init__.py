@@ -1,1 +1,1 @@
-"""Type a sentence, see what fires: the model in a worker process beside the server."""
+"""Models in worker processes beside the server: type a sentence, see what fires; labels by their meaning."""

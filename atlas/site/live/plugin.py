@@ -1,21 +1,48 @@
-"""Datasette's hooks for the page of a typed sentence; without `atlas serve --live` it only says how to have it."""
+"""Typed texts on a server: which processes answer them, if any, which SAEs read them, the line in Datasette's menu.
 
-from typing import TYPE_CHECKING, Any
+The processes of models are kept on the Datasette application.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasette import hookimpl
 
-from atlas.site.live import page
-from atlas.site.live.switch import live_model
-from atlas.site.pages.page import answering
+from atlas.publish.database import ATLAS_FILE
+from schema import AtlasError
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
 
+    from atlas.site.live.embedder import LiveEmbedder
+    from atlas.site.live.model import LiveModel
 
-@hookimpl
-def register_routes(datasette: "Datasette") -> list[tuple[str, Any]]:
-    """/live and /live.json."""
-    return [(r"^/live(?P<format>\.json)?$", answering(page.view))]
+ATTRIBUTE = "_feature_atlas_live"
+BY_MEANING = "_feature_atlas_embedder"
+
+
+def switch_on(datasette: "Datasette", model: "LiveModel") -> None:
+    """Answer typed texts with a model; before the application's routes are made."""
+    setattr(datasette, ATTRIBUTE, model)
+
+
+def live_model(datasette: "Datasette") -> "LiveModel | None":
+    """The model that answers typed texts, if they are answered at all."""
+    found: LiveModel | None = getattr(datasette, ATTRIBUTE, None)
+    return found
+
+
+def switch_on_meaning(datasette: "Datasette", embedder: "LiveEmbedder") -> None:
+    """Search labels by their meaning with an embedding model."""
+    setattr(datasette, BY_MEANING, embedder)
+
+
+def live_embedder(datasette: "Datasette") -> "LiveEmbedder | None":
+    """The model that searches labels by their meaning, if they are searched so at all."""
+    found: LiveEmbedder | None = getattr(datasette, BY_MEANING, None)
+    return found
 
 
 @hookimpl
@@ -24,3 +51,20 @@ def menu_links(datasette: "Datasette") -> list[dict[str, str]]:
     if live_model(datasette) is None:
         return []
     return [{"href": str(datasette.urls.path("live")), "label": "Type a sentence"}]
+
+
+def published_saes(folder: Path) -> tuple[str, ...]:
+    """The SAEs of a snapshot, spelled release/sae_id, that read the model of the first.
+
+    Raises:
+        AtlasError: it holds none.
+    """
+    with closing(sqlite3.connect(f"{(folder / ATLAS_FILE).resolve().as_uri()}?mode=ro", uri=True)) as database:
+        found = database.execute(
+            "SELECT release || '/' || sae_id FROM sae "
+            "WHERE (model, tokenization) = (SELECT model, tokenization FROM sae ORDER BY ordinal LIMIT 1) "
+            "ORDER BY ordinal"
+        ).fetchall()
+    if not found:
+        raise AtlasError("the published atlas holds no SAE yet; ingest something, and publish again")
+    return tuple(dict.fromkeys(str(row[0]) for row in found))

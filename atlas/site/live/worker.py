@@ -3,22 +3,25 @@
     python -m atlas.site.live.worker --sae NAME [--sae NAME]... [--model NAME]
 
 Says what it has loaded, or why it cannot, in its first frame; then answers a frame
-with a frame (see `atlas.site.processes.frames`). It ends when the server closes its input, or dies.
+with a frame (see `atlas.site.processes`). It ends when the server closes its input, or dies.
 """
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.site.processes.frames import pack, read_frame
+from atlas.site.processes import answer_frames
 from schema.errors import AtlasError
 
 if TYPE_CHECKING:
+    from ingest.encode.batch import BatchEncoder
     from ingest.models.language_model import LanguageModel
-    from ingest.models.sae import LoadedSAE
+    from ingest.models.sae import SAE
+
+MOST_FEATURES = 500
+"""Features that are told of two boxes, times the SAEs; the page leaves the dense ones out."""
 
 
 @click.command()
@@ -27,13 +30,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=int, default=1)
 def main(saes: tuple[str, ...], model: str | None, threads: int) -> None:
     """Load the model and its SAEs and answer until the input ends."""
-    answers = _only_answers_on_stdout()
-    try:
-        for answer in replies(iter(lambda: read_frame(0), None), saes, model, threads):
-            answers.write(pack(answer))
-            answers.flush()
-    except BrokenPipeError:
-        os._exit(0)
+    answer_frames(lambda questions: replies(questions, saes, model, threads))
 
 
 def replies(
@@ -57,10 +54,36 @@ def replies(
     names = [_identity(sae, model) for sae in loaded]
     yield {"model": model.name, "saes": names, "window": encoder.tokenization.window_tokens}
     for question in questions:
-        yield asdict(encode_typed(encoder, question["text"]))
+        if "steer" in question:
+            yield _steered(model, loaded, question["steer"])
+        elif "boxes" in question:
+            yield _told_apart(encoder, question["boxes"])
+        else:
+            yield asdict(encode_typed(encoder, question["text"]))
 
 
-def _identity(sae: "LoadedSAE", model: "LanguageModel") -> dict[str, str]:
+def _told_apart(encoder: "BatchEncoder", boxes: list[list[str]]) -> dict[str, Any]:
+    """What tells two boxes of sentences apart: the best features, each with its SAE's place among those loaded."""
+    from ingest.search.examples import together
+    from ingest.search.found import told_apart_by
+
+    positive, negative = boxes
+    of_each = told_apart_by(encoder, (positive, negative))
+    return {"features": together(of_each).slice(0, MOST_FEATURES * len(of_each)).to_pylist()}
+
+
+def _steered(model: "LanguageModel", saes: "Sequence[SAE]", asked: dict[str, Any]) -> dict[str, Any]:
+    """A prompt steered by a feature, or why it cannot be."""
+    from ingest.circuits.typed_steering import steer_typed
+
+    pushed = asked["dose"] * asked["unit"], asked["controls"]
+    try:
+        return asdict(steer_typed(model, saes[asked["sae"]], asked["feature"], asked["text"], pushed))
+    except AtlasError as error:
+        return {"refused": str(error)}
+
+
+def _identity(sae: "SAE", model: "LanguageModel") -> dict[str, str]:
     """What the server finds an SAE's rows by."""
     from ingest.models.identity import canonical, sae_config, sha256
 
@@ -70,13 +93,6 @@ def _identity(sae: "LoadedSAE", model: "LanguageModel") -> dict[str, str]:
         "weights_sha256": sae.weights_sha256,
         "config_sha256": sha256(canonical(sae_config(sae, model))),
     }
-
-
-def _only_answers_on_stdout() -> BinaryIO:
-    """The stream of answers; whatever a library prints goes to stderr instead."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return answers
 
 
 if __name__ == "__main__":

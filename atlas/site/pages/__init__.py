@@ -1,1 +1,1 @@
-"""Pages made for people: start, feature, contrast, SAE, search, runs; each also as JSON."""
+"""Pages made for people, a folder each; each also as JSON."""

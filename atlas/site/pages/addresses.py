@@ -4,13 +4,14 @@ A name in a path is tilde-encoded, as Datasette does it: `~2F` for a slash, `~2E
 takes `../x` for another folder, nor the page `a.json` for the JSON of a page `a`.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlencode
 
 from datasette.utils import tilde_decode, tilde_encode
 
 from atlas.publish.canned import DATABASE_NAME, published_name
-from queries import SavedQuery
+from queries import SavedQuery, find_query
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -48,9 +49,35 @@ def sae_address(datasette: "Datasette", sae: str) -> str:
     return str(datasette.urls.path(f"sae/{sae_path(sae)}"))
 
 
+def map_address(datasette: "Datasette", sae: str, **asked: object) -> str:
+    """The map of an SAE's features, or the part of it that is asked for."""
+    address = str(datasette.urls.path(f"map/{sae_path(sae)}"))
+    return f"{address}?{urlencode(asked, safe=',/')}" if asked else address
+
+
+def graph_address(datasette: "Datasette", graph: int) -> str:
+    """The page of a graph between SAEs."""
+    return str(datasette.urls.path(f"graph/{graph}"))
+
+
 def contrast_address(datasette: "Datasette", contrast: str, sae: str) -> str:
     """The page of a contrast on one SAE."""
     return str(datasette.urls.path(f"contrast/{segment(contrast)}?{urlencode({'sae': sae}, safe='/')}"))
+
+
+def association_address(datasette: "Datasette", association: str, sae: str) -> str:
+    """The page of a contrast of a number or of classes, on one SAE."""
+    return str(datasette.urls.path(f"association/{segment(association)}?{urlencode({'sae': sae}, safe='/')}"))
+
+
+def list_address(datasette: "Datasette", name: str, page: int = 1) -> str:
+    """A page of a list of features that readers keep; the first has no number."""
+    return str(datasette.urls.path(f"list/{segment(name)}")) + (f"?page={page}" if page > 1 else "")
+
+
+def reproduction_address(datasette: "Datasette", contrast: str) -> str:
+    """The page of a study that was run again, by the name of its contrast."""
+    return str(datasette.urls.path(f"reproduction/{segment(contrast)}"))
 
 
 def table_address(datasette: "Datasette", table: str, *, database: str = DATABASE, **chosen: object) -> str:
@@ -62,6 +89,15 @@ def table_address(datasette: "Datasette", table: str, *, database: str = DATABAS
 def query_address(datasette: "Datasette", query: SavedQuery, **values: object) -> str:
     """A saved query's page, asked with these values of its parameters."""
     return table_address(datasette, published_name(query), database=query.database, **values)
+
+
+def asked_further(datasette: "Datasette", names: Iterable[str], **values: str) -> list[dict[str, str]]:
+    """The title and the address of each saved query, with those of these values that are its parameters."""
+    found = []
+    for query in map(find_query, names):
+        taken = {each.name: values[each.name] for each in query.parameters if each.name in values}
+        found.append({"title": query.title, "address": query_address(datasette, query, **taken)})
+    return found
 
 
 def row_address(datasette: "Datasette", table: str, key: int) -> str:

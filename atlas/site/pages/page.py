@@ -49,7 +49,8 @@ class Asked:
 class Page:
     """An answer: a title, plain content that is also its JSON, and the template that renders it.
 
-    The JSON has the page's address with `.json` at its end, or where `json_address` says.
+    `beside` is what the template is given beyond the content. The JSON has the page's address with `.json` at its end,
+    or where `json_address` says. A `private` page changes with what visitors do, and is kept by no cache.
     """
 
     template: str
@@ -57,6 +58,8 @@ class Page:
     content: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     json_address: str | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    private: bool = False
 
 
 View = Callable[[Asked], Awaitable[Page | Response]]
@@ -65,29 +68,30 @@ View = Callable[[Asked], Awaitable[Page | Response]]
 def answering(view: View) -> Callable[..., Awaitable[Response]]:
     """A view as Datasette calls one: permissions are checked, mistakes become a page with advice."""
 
-    async def answer(datasette: "Datasette", request: Request) -> Response:
+    async def _answer(datasette: "Datasette", request: Request) -> Response:
         await datasette.ensure_permissions(request.actor, [("view-database", DATABASE), "view-instance"])
         parts = {name: named(value) for name, value in request.url_vars.items() if value}
         try:
             found = await view(Asked(datasette, request, parts))
         except PageError as error:
-            found = Page(
-                "advice.html", "Not found" if error.status == 404 else "Not shown", _fault(error), error.status
-            )
+            title = "Not found" if error.status == 404 else "Not shown"
+            found = Page("templates/advice.html", title, _fault(error), error.status)
         if isinstance(found, Response):
             return found
         return await _rendered(datasette, request, found, as_json="format" in parts)
 
-    return answer
+    return _answer
 
 
 async def _rendered(datasette: "Datasette", request: Request, page: Page, as_json: bool) -> Response:
-    headers = {"Cache-Control": f"max-age={datasette.setting('default_cache_ttl')}"}
+    kept = "private, no-store" if page.private else f"max-age={datasette.setting('default_cache_ttl')}"
+    headers = {"Cache-Control": kept}
     if as_json:
         if datasette.cors:
             add_cors_headers(headers)
         return Response.json(page.content, status=page.status, headers=headers)
     context = {
+        **page.beside,
         "page": page.content,
         "title": page.title,
         "json_address": _json_address(datasette, request, page),

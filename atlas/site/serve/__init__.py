@@ -4,13 +4,11 @@
 |---|---|
 | generation | one snapshot's Datasette: opened and warmed, counted while it answers, closed after the last answer |
 | front | the application that a server calls: the current generation, and the watch for the next one |
-| listening | the socket and the address |
-| running | the server around them |
+| server | the socket, its address, and the server around them |
 """
 
 from atlas.site.serve.front import Front, current_folder
 from atlas.site.serve.generation import Generation, datasette_of
-from atlas.site.serve.listening import listening, url
-from atlas.site.serve.running import serve
+from atlas.site.serve.server import listening, serve, url
 
 __all__ = ["Front", "Generation", "current_folder", "datasette_of", "listening", "serve", "url"]

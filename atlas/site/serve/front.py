@@ -7,6 +7,7 @@ every new request; those under way, a long CSV among them, are finished by the o
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,19 +48,31 @@ class _Refused:
     until: float
 
     @classmethod
-    def again(cls, folder: Path, said: str, before: "_Refused | None") -> "_Refused":
+    def again(cls, folder: Path, said: str, before: "_Refused | None", now: float) -> "_Refused":
         """A refusal after the one before, which may have been another snapshot's."""
         same = before is not None and before.folder == folder
         pause = min(2 * before.pause, LONGEST_PAUSE_SECONDS) if before is not None and same else FIRST_PAUSE_SECONDS
-        return cls(folder, said, pause, time.monotonic() + pause)
+        return cls(folder, said, pause, now + pause)
 
 
 class Front:
-    """A site as an ASGI application that follows what is published; every address begins with `base_url`."""
+    """A site as an ASGI application that follows what is published; every address begins with `base_url`.
 
-    def __init__(self, site: Path, prepare: Prepare | None = None, base_url: str = "/") -> None:
+    clock: the seconds by which snapshots are waited for and tried again.
+    """
+
+    def __init__(
+        self,
+        site: Path,
+        prepare: Prepare | None = None,
+        base_url: str = "/",
+        secret: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.site = site
+        self._clock = clock
         self.base_url = base_url
+        self.secret = secret
         self._prepare = prepare
         self._current: Generation | None = None
         self._refused: _Refused | None = None
@@ -74,7 +87,7 @@ class Front:
         """
         folder = current_folder(self.site)
         try:
-            self._current = await Generation.open(folder, self._prepare, base_url=self.base_url)
+            self._current = await Generation.open(folder, self._prepare, base_url=self.base_url, secret=self.secret)
         except Exception as error:
             raise AtlasError(f"{folder} cannot be served: {_said(error)}; publish again") from error
         self._watching = asyncio.create_task(self._watch())
@@ -101,13 +114,13 @@ class Front:
         folder, refused = self._published(), self._refused
         if self._current is None or folder is None or folder == self._current.folder:
             return
-        if refused is not None and refused.folder == folder and time.monotonic() < refused.until:
+        if refused is not None and refused.folder == folder and self._clock() < refused.until:
             return
         try:
-            patient = partial(self._waits_for, folder, time.monotonic() + PATIENCE_SECONDS)
-            following = await Generation.open(folder, self._prepare, patient, self.base_url)
+            patient = partial(self._waits_for, folder, self._clock() + PATIENCE_SECONDS)
+            following = await Generation.open(folder, self._prepare, patient, self.base_url, self.secret)
         except Exception as error:
-            self._refused = _Refused.again(folder, _said(error), refused)
+            self._refused = _Refused.again(folder, _said(error), refused, self._clock())
             if refused is None or (refused.folder, refused.said) != (folder, self._refused.said):
                 name = self._current.folder.name
                 log.error("%s cannot be served: %s; %s stays, and it is tried again", folder, self._refused.said, name)  # noqa: TRY400
@@ -123,7 +136,7 @@ class Front:
 
     def _waits_for(self, folder: Path, until: float) -> bool:
         """Whether a busy snapshot is still the one to be shown, and the old one may stay meanwhile."""
-        return time.monotonic() < until and self._published() == folder
+        return self._clock() < until and self._published() == folder
 
     def _published(self) -> Path | None:
         """The folder that current.json names; None while it cannot be read."""

@@ -13,7 +13,7 @@ from datasette.app import Datasette
 from datasette.database import Database
 
 from atlas.publish.canned import DATABASE_NAME
-from atlas.site.guard.lock import release
+from atlas.publish.lock import release
 from atlas.site.guard.requests import Application, Receive, Scope, Send
 from schema import AtlasError
 
@@ -28,9 +28,13 @@ Patient = Callable[[], bool]
 """Whether to wait on."""
 
 
-def datasette_of(folder: Path, base_url: str = "/") -> Datasette:
-    """Datasette on a snapshot's folder, as `datasette FOLDER` would have it; installed plugins are loaded."""
-    datasette = Datasette(config_dir=folder, settings=None if base_url == "/" else {"base_url": base_url})
+def datasette_of(folder: Path, base_url: str = "/", secret: str | None = None) -> Datasette:
+    """Datasette on a snapshot's folder, as `datasette FOLDER` would have it; installed plugins are loaded.
+
+    `secret` signs the tokens of forms; without one it is drawn.
+    """
+    settings = None if base_url == "/" else {"base_url": base_url}
+    datasette = Datasette(config_dir=folder, settings=settings, secret=secret)
     datasette.remove_database("_internal")
     datasette.add_database(_OwnDatabase(datasette), name="_internal")
     return datasette
@@ -49,7 +53,12 @@ class Generation:
 
     @classmethod
     async def open(
-        cls, folder: Path, prepare: Prepare | None = None, patient: Patient | None = None, base_url: str = "/"
+        cls,
+        folder: Path,
+        prepare: Prepare | None = None,
+        patient: Patient | None = None,
+        base_url: str = "/",
+        secret: str | None = None,
     ) -> "Generation":
         """Build a snapshot's application beside the running one, and ask it for its start page.
 
@@ -59,7 +68,7 @@ class Generation:
             AtlasError: it has no database, or the start page cannot be shown.
             Exception: whatever Datasette or a plugin meets in a damaged snapshot.
         """
-        datasette = await asyncio.to_thread(datasette_of, folder, base_url)
+        datasette = await asyncio.to_thread(datasette_of, folder, base_url, secret)
         try:
             if prepare is not None:
                 prepare(datasette)
@@ -128,11 +137,11 @@ class _OwnDatabase(Database):  # type: ignore[misc]
     async def execute_write_fn(self, fn: Callable[[sqlite3.Connection], Any], block: bool = True) -> Any:
         """Write in one of the threads that read."""
 
-        def write() -> Any:
+        def _write() -> Any:
             with self._turn:
                 return fn(self._writer)
 
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, write)
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, _write)
 
     def close(self) -> None:
         """Close the connection, with which the database ends."""

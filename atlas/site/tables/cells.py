@@ -11,8 +11,8 @@ from datasette import hookimpl
 from markupsafe import Markup
 
 from atlas.site.pages.addresses import DATABASE, feature_address
+from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.figures import figure
-from atlas.site.pages.memory import Memory, kept
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # datasette.app loads this module while it is being imported 
 FEATURE_COLUMNS = ("feature", "other_feature", "best_feature")
 
 
-_names: Memory[dict[int, str]] = Memory(most=16)
+_names: Cache[dict[int, str]] = Cache(most=16)
 
 
 @hookimpl
@@ -38,7 +38,7 @@ async def _feature_link(datasette: "Datasette", row: Mapping[str, Any], feature:
     sae = row.get("sae")
     if isinstance(sae, Mapping):
         sae = sae["value"]
-    names = await kept(_names, datasette, "names of SAEs", lambda: _sae_names(datasette))
+    names = await cached(_names, datasette, "names of SAEs", lambda: _sae_names(datasette))
     name = names.get(sae) if isinstance(sae, int) else str(sae)
     if name is None or name not in names.values():
         return None

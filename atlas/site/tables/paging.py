@@ -14,7 +14,7 @@ from datasette import hookimpl
 from datasette.database import Database
 from datasette.utils import escape_sqlite
 
-from atlas.site.guard import PLUGIN
+from atlas.publish.activations import PLUGIN
 from atlas.site.guard.asking import asked_sql, turn
 from atlas.site.guard.whole import prepared, refusing
 

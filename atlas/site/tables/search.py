@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from datasette import hookimpl
 from datasette.utils import path_from_row_pks
 
-from atlas.site.guard import PLUGIN
+from atlas.publish.activations import PLUGIN
 from atlas.site.guard.requests import has_words
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself

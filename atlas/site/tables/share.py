@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from datasette import hookimpl
 
+from atlas.publish.activations import PLUGIN
 from atlas.publish.canned import published_name
-from atlas.site.guard import PLUGIN
 from queries import Parameter, SavedQuery, saved_queries
-from queries.parameters import Value
-from queries.placeholders import replace_placeholders
+from queries.parameters import Value, replace_placeholders
 from queries.runner import missing_from, read_values
 from schema import QueryError
 
@@ -64,7 +63,7 @@ def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | N
         return None
     return Shared(
         atlas=atlas,
-        command=command(query, atlas, read),
+        command=shell_command(query, atlas, read),
         opened=shlex.join(["duckdb", "-readonly", atlas]),
         sql=filled(query, read) + ";",
     )
@@ -76,7 +75,7 @@ def awaited(name: str, values: Mapping[str, Any]) -> list[str]:
     return [] if query is None else missing_from(_given(values), query)
 
 
-def command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) -> str:
+def shell_command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) -> str:
     """`atlas query` with these values, quoted for a POSIX shell."""
     taken = [(parameter.name, values[parameter.name]) for parameter in query.parameters if parameter.name in values]
     pairs = [word for name, value in taken for word in ("-p", f"{name}={value}")]

@@ -1,14 +1,21 @@
-"""The figures of feature_evidence: how concentrated a feature is on tokens, documents and terms, in SQL."""
+"""Evidence for and against a feature: how concentrated it is, matched controls, and each control domain by itself.
 
-from importlib.resources import files
+The figures of feature_evidence (on tokens, documents and terms, in SQL), of feature_pair and of feature_domain.
+"""
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from scipy.stats import t as student
 
-from ingest.contrasts.scores import Documents
-from ingest.statistics.lift import LEVEL, MIN_GROUPS
+from ingest.contrasts.confirmation import called_rows
+from ingest.contrasts.feature_columns import Columns
+from ingest.contrasts.scores import Documents, Scores
+from ingest.statistics.bootstrap import CONFIDENCE
+from ingest.statistics.groups import MIN_GROUPS
+from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
+from ingest.statistics.rank_sum import contrast_domains
+from schema.statements import sql_file
 from schema.store import Atlas
 
 
@@ -21,8 +28,11 @@ def evidence_rows(
     """
     chosen = pa.table({"document": documents.key, "positive": documents.positive, "member": documents.group})
     with atlas.registered(chosen=chosen, favoured=pa.table({"feature": favoured})):
-        parts = {name: atlas.arrow(_sql(name), {"sae": sae}) for name in ("tokens", "documents", "terms", "types")}
-        n_terms = int(atlas.rows(_sql("n_terms"))[0][0])
+        parts = {
+            name: atlas.arrow(sql_file(__name__, name), {"sae": sae})
+            for name in ("tokens", "documents", "terms", "types")
+        }
+        n_terms = int(atlas.rows(sql_file(__name__, "n_terms"))[0][0])
     parts["types"] = _with_interval(parts["types"])
     with atlas.registered(**{f"by_{name}": part for name, part in parts.items()}):
         rows = atlas.arrow(
@@ -55,12 +65,59 @@ def _with_interval(types: pa.Table) -> pa.Table:
     """The share of different tokens with its interval, from the standard error over groups; NULL for few groups."""
     groups, share = types["groups"].to_numpy(), types["type_share"].to_numpy()
     with np.errstate(invalid="ignore"):
-        reach = student.ppf((1 + LEVEL) / 2, groups - 1) * types["error"].to_numpy()
+        reach = student.ppf((1 + CONFIDENCE) / 2, groups - 1) * types["error"].to_numpy()
     few = groups < MIN_GROUPS
     for name, bound in (("low", np.maximum(share - reach, 0)), ("high", np.minimum(share + reach, 1))):
         types = types.append_column(f"type_share_{name}", pa.array(bound, mask=few | ~np.isfinite(bound)))
     return types
 
 
-def _sql(name: str) -> str:
-    return files("ingest.contrasts").joinpath("evidence", f"{name}.sql").read_text(encoding="utf-8")
+MIN_DIFFERENCES = 5
+"""With fewer pairs that differ a feature is not tested on pairs; blind to which side is higher."""
+
+
+def pair_columns(scores: Scores) -> Columns:
+    """The signed-rank test of each feature of the range; only features with a difference have a row."""
+    documents, firing = scores.documents, scores.firing
+    pair = pair_numbers(documents.template, documents.positive)
+    pairs = int(pair.max(initial=-1)) + 1
+    differences = pair_differences(firing.feature, firing.score, firing.document, pair, documents.positive)
+    test = signed_rank(differences, len(scores))
+    moved = np.flatnonzero(test.higher + test.lower)
+    share = (pairs + test.higher - test.lower) / (2 * max(pairs, 1))
+    columns = {
+        "feature": np.asarray(scores.features, dtype=np.int32),
+        "higher": test.higher.astype(np.int32),
+        "lower": test.lower.astype(np.int32),
+        "share_higher": share,
+        "p": test.p,
+    }
+    return {name: values[moved] for name, values in columns.items()}
+
+
+def domain_columns(
+    scores: Scores, threshold: Float[np.ndarray, " n_features"], chosen: Bool[np.ndarray, " n_features"]
+) -> Columns:
+    """A row for each chosen feature and control domain; `called` is NaN without a threshold."""
+    documents, firing = scores.documents, scores.firing
+    n_domains = len(documents.domains)
+    members = np.bincount(documents.domain[~documents.positive], minlength=n_domains)
+    judged = np.bincount(documents.domain[~documents.positive & documents.confirmation], minlength=n_domains)
+    sizes = (documents.sizes[0], len(scores))
+    found = contrast_domains(firing.feature, firing.score, documents.domain[firing.document], members, sizes)
+    rows = called_rows(scores, threshold)
+    rows = rows.where(~rows.positive)
+    cells = rows.feature.astype(np.int64) * n_domains + documents.domain[rows.document]
+    called = np.bincount(cells, minlength=len(scores) * n_domains).reshape(len(scores), n_domains).astype(float)
+    called[~np.isfinite(threshold)] = np.nan
+    kept = np.flatnonzero(chosen)
+    shape = (len(kept), n_domains)
+    return {
+        "feature": np.repeat(np.asarray(scores.features, dtype=np.int32)[kept], n_domains),
+        "domain": np.tile(np.asarray(documents.domains, dtype=object), len(kept)),
+        "documents": np.broadcast_to(members.astype(np.int32), shape).ravel(),
+        "fires": found.fires[kept].astype(np.int32).ravel(),
+        "auroc": found.auroc[kept].ravel(),
+        "documents_confirmation": np.broadcast_to(judged.astype(np.int32), shape).ravel(),
+        "called": called[kept].ravel(),
+    }

@@ -16,10 +16,9 @@ import click
 import torch
 
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
+from ingest.pocket.recipe.run import Budget, Workers
 from ingest.pocket.recipe.sae import SAEConfig
-from ingest.pocket.recipe.schedule import Budget
 from ingest.pocket.recipe.train import LanguageModelConfig
-from ingest.pocket.recipe.workers import Workers
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -14,7 +14,7 @@ import torch
 
 from ingest.pocket.recipe.corpus import expand, read_training_documents
 from ingest.pocket.recipe.meaning import LEAST_AUROC, LEAST_PARENTS, MOST_DENSITY
-from ingest.pocket.recipe.precision import product_dtype
+from ingest.pocket.recipe.run import training_dtype
 
 HEADER = ("source", "licence", "id", "title")
 
@@ -94,7 +94,7 @@ def _recipe(command: str, log: dict[str, Any]) -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     lines = ["## Recipe", "", f"    python -m ingest.pocket.recipe {command}", ""]
     lines.append(f"Hardware: {device} ({platform.machine()}), shared with other work. PyTorch {torch.__version__}.")
-    dtype = str(product_dtype("cuda" if torch.cuda.is_available() else "cpu")).removeprefix("torch.")
+    dtype = str(training_dtype("cuda" if torch.cuda.is_available() else "cpu")).removeprefix("torch.")
     lines.append(f"Matrices are multiplied in {dtype} while training.")
     for point in log["model"]:
         lines.append(f"Language model: {point['tokens']:,} tokens in {point['seconds'] / 60:.0f} minutes of wall time.")

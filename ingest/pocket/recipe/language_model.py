@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from ingest.pocket.recipe.tokenizer import BOS_ID
+from ingest.pocket.recipe.corpus import BOS_ID
 from ingest.pocket.recipe.windows import IGNORED
 
 Heads = Float[Tensor, "batch heads position d_head"]
@@ -189,8 +189,3 @@ def parameter_groups(model: GPT2LMHeadModel) -> tuple[list[tuple[nn.Parameter, i
         else:
             others.append(parameter)
     return matrices, others
-
-
-def count_parameters(model: nn.Module) -> int:
-    """How many numbers the model learned, tied ones once."""
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,19 +1,23 @@
-"""What features stand for: how well the maximum over a document tells one domain from all others, and on what words."""
+"""What features stand for: how well the maximum over a document tells one domain from all others, and on what words.
+
+Features are chosen on one part of the text and judged on the other.
+"""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 
+from ingest.pocket.recipe.fidelity import HookSums
+from ingest.pocket.recipe.windows import Text
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights
-
-WORD = re.compile(r"\w+")
-
 
 LEAST_AUROC = 0.90
 MOST_DENSITY = 0.05
@@ -75,16 +79,6 @@ def auroc_interval(
     return float(found.low[0]), float(found.high[0])
 
 
-def word_at(text: str, start: int, end: int) -> str:
-    """The whole word, in lower case, that the token at these characters lies in; the token itself outside words."""
-    first = start + len(text[start:end]) - len(text[start:end].lstrip())
-    begin = first
-    while begin > 0 and WORD.match(text[begin - 1]):
-        begin -= 1
-    match = WORD.match(text, begin)
-    return match.group().lower() if match and match.end() > first else text[start:end].strip()
-
-
 def distinct_words(
     feature: int,
     features: Int[np.ndarray, " active"],
@@ -97,3 +91,104 @@ def distinct_words(
     """
     names, counts = np.unique([words[token] for token in tokens[features == feature]], return_counts=True)
     return [str(names[i]) for i in np.lexsort((names, -counts))]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the text at one hook."""
+
+    text: Text
+    sums: HookSums
+
+    @cached_property
+    def values(self) -> Float[np.ndarray, "document feature"]:
+        """Each feature's maximum over each document's first window."""
+        return np.concatenate(self.sums.maxima)
+
+    @property
+    def density(self) -> Float[np.ndarray, " feature"]:
+        """Share of the tokens on which each feature fires."""
+        return self.sums.fired.numpy() / self.sums.tokens
+
+    def words(self, feature: int) -> list[str]:
+        """The different words of first windows that a feature fires on, the most frequent first."""
+        active = np.concatenate(self.sums.active)
+        return distinct_words(feature, active[:, 1], active[:, 0], self.text.words)
+
+    def area(
+        self, feature: int, domain: str, *, without: str | None = None, within: str | None = None
+    ) -> tuple[float, float, float] | None:
+        """A feature's AUROC for a domain against all others, and its interval by parent; None where a side is empty.
+
+        `without` leaves the documents of a source out, `within` those of the domain that are of any other.
+        """
+        documents = self.text.documents
+        kept = [
+            place
+            for place, document in enumerate(documents)
+            if document.source != without and (within is None or document.domain != domain or document.source == within)
+        ]
+        positive = np.array([documents[place].domain == domain for place in kept], dtype=bool)
+        if not 0 < positive.sum() < len(positive):
+            return None
+        values = self.values[kept, feature]
+        interval = auroc_interval(values, positive, [documents[place].parent for place in kept])
+        return float(auroc(values[:, None], positive)[0]), *interval
+
+
+def meaning(chosen: Part, judged: Part, domain: str = "medical", templated: str = "abachaa/MedQuAD") -> dict[str, Any]:
+    """The domains that features tell apart, and what is left of one domain's features without a templated source.
+
+    Features are chosen on one part; the AUROCs and words are those of the other. A feature of the domain is kept
+    where its AUROC is at least 0.80 without the templated source too, and it fires on at least ten different words.
+    """
+    parents = chosen.text.parents, judged.text.parents
+    wanted = [name for name in parents[1] if min(each.get(name, 0) for each in parents) >= LEAST_PARENTS]
+    found = domain_features(chosen.values, chosen.text.domains, chosen.density, wanted)
+    rows: list[dict[str, Any]] = []
+    for feature in next((each.features for each in found if each.domain == domain), ()):
+        words = judged.words(feature)
+        row: dict[str, Any] = {
+            "feature": feature,
+            "auroc": judged.area(feature, domain),
+            "words": len(words),
+            "examples": words[:8],
+        }
+        rows.append(row | {"without_templated": judged.area(feature, domain, without=templated)})
+    kept = [row for row in rows if (row["without_templated"] or [0])[0] >= 0.80 and row["words"] >= 10]
+    return {
+        "domains": [_domain(each, judged) for each in found],
+        domain: rows,
+        f"{domain}_kept": len(kept),
+        f"{domain}_sources": _by_source(rows[0]["feature"], domain, judged) if rows else [],
+    }
+
+
+def _domain(found: DomainFeatures, judged: Part) -> dict[str, Any]:
+    """How the features chosen for a domain fare on the other part."""
+    areas = auroc(judged.values[:, list(found.features)], np.array(judged.text.domains) == found.domain)
+    return {
+        "domain": found.domain,
+        "chosen": len(found.features),
+        "held": int((areas >= LEAST_AUROC).sum()),
+        "best_feature": found.best_feature,
+        "best": judged.area(found.best_feature, found.domain),
+    }
+
+
+def _by_source(feature: int, domain: str, judged: Part) -> list[dict[str, Any]]:
+    """A feature's AUROC for the domain's documents of each source by itself, against all other domains."""
+    pieces = Counter(document.source for document in judged.text.documents if document.domain == domain)
+    parents = Counter(
+        source for source, _ in {(d.source, d.parent) for d in judged.text.documents if d.domain == domain}
+    )
+    return [
+        {
+            "feature": feature,
+            "source": source,
+            "documents": pieces[source],
+            "parents": parents[source],
+            "auroc": judged.area(feature, domain, within=source),
+        }
+        for source in sorted(pieces)
+    ]

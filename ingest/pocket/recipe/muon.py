@@ -16,8 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ingest.pocket.recipe.precision import product_dtype
-from ingest.pocket.recipe.workers import Workers
+from ingest.pocket.recipe.run import Workers, training_dtype
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """The quintic's a, b and c: the steepest at zero that stays near one, by the source."""
@@ -40,7 +39,7 @@ def orthogonalize(
 
 def _iterate(matrices: Tensor, steps: int) -> Tensor:
     a, b, c = COEFFICIENTS
-    x = (matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)).to(product_dtype(matrices.device))
+    x = (matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)).to(training_dtype(matrices.device))
     for _ in range(steps):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)

@@ -14,16 +14,22 @@ import torch
 from jaxtyping import UInt16
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from ingest.pocket.recipe.bigram import Bigram
 from ingest.pocket.recipe.card import model_card, renewed_card, training_log, write_attribution
-from ingest.pocket.recipe.corpus import expand, read_documents, read_training_documents, two_parts
-from ingest.pocket.recipe.evaluate import evaluate, read_text
+from ingest.pocket.recipe.corpus import (
+    encode_texts,
+    expand,
+    load_tokenizer,
+    read_documents,
+    read_training_documents,
+    save_tokenizer,
+    train_tokenizer,
+    two_parts,
+)
+from ingest.pocket.recipe.evaluate import Bigram, evaluate
+from ingest.pocket.recipe.run import Budget, Workers
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
-from ingest.pocket.recipe.schedule import Budget
-from ingest.pocket.recipe.tokenizer import encode_texts, load_tokenizer, save_tokenizer, train_tokenizer
 from ingest.pocket.recipe.train import LanguageModelConfig, save_language_model, train_language_model
-from ingest.pocket.recipe.windows import training_windows
-from ingest.pocket.recipe.workers import Workers
+from ingest.pocket.recipe.windows import read_text, training_windows
 
 logger = logging.getLogger(__name__)
 

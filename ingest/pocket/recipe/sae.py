@@ -29,12 +29,9 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import hook_name, residual_stream
-from ingest.pocket.recipe.precision import mixed
-from ingest.pocket.recipe.progress import shown
-from ingest.pocket.recipe.schedule import Budget, warmdown
+from ingest.pocket.recipe.run import Budget, Workers, mixed, shown, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, select, sparse_matrix
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
-from ingest.pocket.recipe.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +70,14 @@ def activation_stream(
     device = next(model.parameters()).device
 
     @torch.no_grad()
-    def run(ids: Tensor) -> dict[str, Tensor]:
+    def _run(ids: Tensor) -> dict[str, Tensor]:
         with mixed(device):
             stream = residual_stream(model, ids, max(blocks))
         text = ids != IGNORED
         return {hook_name(block): stream[block][text] for block in blocks}
 
     for ids in shuffled_batches(windows, min(64, len(windows)), seed):
-        pieces = workers.map(run, torch.split(ids[:, :-1].to(device), 8))
+        pieces = workers.map(_run, torch.split(ids[:, :-1].to(device), 8))
         yield {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

@@ -15,7 +15,7 @@ from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor
 
-from ingest.pocket.recipe.precision import mixed
+from ingest.pocket.recipe.run import mixed
 
 with warnings.catch_warnings():
     # PyTorch says once a process that this is new; said here, it is not said in the middle of a progress bar

@@ -17,11 +17,8 @@ from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import cross_entropy, new_model, parameter_groups
 from ingest.pocket.recipe.muon import Muon
-from ingest.pocket.recipe.precision import mixed
-from ingest.pocket.recipe.progress import shown
-from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
+from ingest.pocket.recipe.run import Budget, Workers, depth_at, mixed, shown, warmdown
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
-from ingest.pocket.recipe.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -80,12 +77,12 @@ class Trainer:
         depth, batch = depth_at(progress, self.config.stages), windows.to(self.device)
         counted = (batch[:, 1:] != IGNORED).sum()
 
-        def share(rows: torch.Tensor) -> torch.Tensor:
+        def _share(rows: torch.Tensor) -> torch.Tensor:
             with mixed(self.device):
                 loss = cross_entropy(self.model, rows, depth)
             return loss * ((rows[:, 1:] != IGNORED).sum() / counted)
 
-        loss = self.workers.backward(share, batch, list(self.model.parameters()), PIECE)
+        loss = self.workers.backward(_share, batch, list(self.model.parameters()), PIECE)
         self.muon.step(self.config.muon_lr * factor)
         self.adam.step()
         return loss

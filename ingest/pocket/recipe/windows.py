@@ -1,18 +1,28 @@
-"""Training windows: BOS and the context that follows it, cut from one document each."""
+"""Windows of text: those that are trained on, and the documents that a release is evaluated on.
+
+A window is BOS and the context that follows it, cut from one document; of a document that is evaluated, the words of
+its first window are known too.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt16
+from jaxtyping import Bool, Int, UInt16
 from torch import Tensor
 
-from ingest.pocket.recipe.tokenizer import BOS_ID
+from ingest.pocket.recipe.corpus import BOS_ID, TrainingDocument, load_tokenizer
 
 IGNORED = BOS_ID
 """The target of a padded position. BOS is no text token, so it never is a target that counts."""
+
+WORD = re.compile(r"\w+")
 
 
 def document_windows(ids: list[int], context_size: int) -> UInt16[np.ndarray, "window position"]:
@@ -69,3 +79,67 @@ def shuffled_batches(
         for i in range(start, per_epoch):
             yield torch.from_numpy(windows[order[i * batch : (i + 1) * batch]].astype(np.int64))
         number = (epoch + 1) * per_epoch
+
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Text:
+    """The evaluated documents, their windows, and the words of each document's first window."""
+
+    documents: list[TrainingDocument]
+    windows: UInt16[np.ndarray, "window position"]
+    first: Bool[np.ndarray, " window"]
+    words: list[str]
+
+    @property
+    def text_bytes(self) -> int:
+        """UTF-8 bytes of all documents."""
+        return sum(len(document.text.encode()) for document in self.documents)
+
+    @property
+    def domains(self) -> list[str]:
+        """The domain of each document."""
+        return [document.domain for document in self.documents]
+
+    @property
+    def parents(self) -> dict[str, int]:
+        """How many parents each domain has."""
+        pairs = {(document.domain, document.parent) for document in self.documents}
+        return dict(sorted(Counter(domain for domain, _ in pairs).items()))
+
+
+def read_text(documents: list[TrainingDocument], tokenizer_folder: Path, context_size: int) -> Text:
+    """Tokenize the documents into windows that do not overlap."""
+    tokenizer = load_tokenizer(tokenizer_folder)
+    windows: list[UInt16[np.ndarray, "window position"]] = []
+    first: list[bool] = []
+    words: list[str] = []
+    for document in documents:
+        encoding = tokenizer.encode(document.text, add_special_tokens=False)
+        cut = evaluation_windows(encoding.ids, context_size)
+        windows.append(cut)
+        first.extend(i == 0 for i in range(len(cut)))
+        words.extend(word_at(document.text, *span) for span in encoding.offsets[: context_size - 1])
+    return Text(documents, np.concatenate(windows), np.array(first), words)
+
+
+def batches(
+    windows: UInt16[np.ndarray, "window position"], first: Bool[np.ndarray, " window"]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The windows in their order, in batches."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for start in range(0, len(windows), BATCH):
+        ids = torch.from_numpy(windows[start : start + BATCH].astype(np.int64)).to(device)
+        yield ids, torch.from_numpy(first[start : start + BATCH]).to(device)
+
+
+def word_at(text: str, start: int, end: int) -> str:
+    """The whole word, in lower case, that the token at these characters lies in; the token itself outside words."""
+    first = start + len(text[start:end]) - len(text[start:end].lstrip())
+    begin = first
+    while begin > 0 and WORD.match(text[begin - 1]):
+        begin -= 1
+    match = WORD.match(text, begin)
+    return match.group().lower() if match and match.end() > first else text[start:end].strip()

@@ -3,27 +3,40 @@
 -- Source: Chan, Golub & LeVeque 1979; Pébay 2008, section 3: the mean moves by `stored_moves` and `fresh_moves`.
 INSERT INTO feature_corpus BY NAME
 WITH centre AS (
-  SELECT feature, FAVG(activation) AS mean_active
+  SELECT corpus, feature, FAVG(activation) AS mean_active
   FROM fresh
-  GROUP BY feature
+  GROUP BY corpus, feature
 ),
 deviation AS (
-  SELECT feature, document, activation, mean_active, CAST(activation AS DOUBLE) - mean_active AS d
+  SELECT corpus, feature, mean_active, CAST(activation AS DOUBLE) - mean_active AS d
   FROM fresh
-  JOIN centre USING (feature)
+  JOIN centre USING (corpus, feature)
 ),
-added AS (
+powers AS (
   SELECT
+    corpus,
     feature,
-    COUNT(DISTINCT document) AS documents,
-    COUNT(*) AS active_tokens,
-    MAX(activation) AS max_activation,
     ANY_VALUE(mean_active) AS mean_active,
     SUM(d * d) AS m2,
     SUM(d * d * d) AS m3,
     SUM(d * d * d * d) AS m4
   FROM deviation
-  GROUP BY feature
+  GROUP BY corpus, feature
+),
+added AS (
+  SELECT
+    corpus,
+    feature,
+    COUNT(*) AS documents,
+    CAST(SUM(active_tokens) AS BIGINT) AS active_tokens,
+    MAX(max_activation) AS max_activation,
+    ANY_VALUE(mean_active) AS mean_active,
+    ANY_VALUE(m2) AS m2,
+    ANY_VALUE(m3) AS m3,
+    ANY_VALUE(m4) AS m4
+  FROM fresh_document
+  JOIN powers USING (corpus, feature)
+  GROUP BY corpus, feature
 ),
 met AS (
   SELECT
@@ -38,11 +51,14 @@ met AS (
     (stored_mean - added.mean_active) * stored_tokens / (stored_tokens + added.active_tokens) AS fresh_moves,
     (added.mean_active - stored_mean) * added.active_tokens / (stored_tokens + added.active_tokens) AS stored_moves
   FROM added
-  LEFT JOIN feature_corpus AS stored ON stored.sae = $sae AND stored.corpus = $corpus AND stored.feature = added.feature
+  LEFT JOIN feature_corpus AS stored
+    ON stored.sae = $sae
+    AND stored.corpus = added.corpus
+    AND stored.feature = added.feature
 )
 SELECT
   $sae AS sae,
-  $corpus AS corpus,
+  corpus,
   feature,
   stored_documents + documents AS documents,
   stored_tokens + active_tokens AS active_tokens,
@@ -55,7 +71,7 @@ SELECT
     + stored_m4 - 4 * stored_moves * stored_m3 + 6 * POWER(stored_moves, 2) * stored_m2
     + stored_tokens * POWER(stored_moves, 4) AS m4_active
 FROM met
-ORDER BY feature
+ORDER BY corpus, feature
 ON CONFLICT (sae, corpus, feature) DO UPDATE SET
   documents = excluded.documents,
   active_tokens = excluded.active_tokens,

@@ -1,6 +1,6 @@
-INSERT INTO feature_document BY NAME
+CREATE TEMP TABLE fresh_document AS
 SELECT
-  $sae AS sae,
+  corpus,
   feature,
   document,
   MAX(activation) AS max_activation,
@@ -8,5 +8,9 @@ SELECT
   COUNT(*) AS active_tokens,
   COALESCE(MAX(activation) FILTER (WHERE sampled), 0) AS window_max
 FROM fresh
-GROUP BY feature, document
+GROUP BY corpus, feature, document;
+
+INSERT INTO feature_document BY NAME
+SELECT $sae AS sae, feature, document, max_activation, sum_activation, active_tokens, window_max
+FROM fresh_document
 ORDER BY document, feature;

@@ -1,62 +1,81 @@
--- Each window stands for a feature by its maximum. The top windows and, for each octave of that maximum,
--- those with the smallest content hash: both merge, since a window that is not among the first of a part
--- is not among the first of the whole.
+-- The top windows of a feature and, for each octave of a window's maximum, those with the smallest content hash: both
+-- merge, since a window that is not among the first of a part is not among the first of the whole.
 CREATE TEMP TABLE candidate AS
-WITH maximum AS (
-  SELECT
-    feature,
-    context,
-    ANY_VALUE(content_hash) AS content_hash,
-    MAX(activation) AS activation,
-    CAST(ARG_MIN(position, (-activation, position)) AS SMALLINT) AS position
-  FROM fresh
-  GROUP BY feature, context
-),
-every AS (
-  SELECT feature, context, content_hash, activation, position
-  FROM maximum
+SELECT *, CAST(FLOOR(LOG2(CAST(activation AS DOUBLE))) AS SMALLINT) AS octave
+FROM (
+  FROM part_example
   UNION
-  SELECT feature, context, content_hash, activation, position
+  SELECT corpus, feature, context, content_hash, activation, position
   FROM feature_example
   JOIN context USING (context)
   WHERE sae = $sae
-    AND corpus = $corpus
-)
-SELECT *, CAST(FLOOR(LOG2(CAST(activation AS DOUBLE))) AS SMALLINT) AS octave
-FROM every;
+    AND corpus IN (SELECT corpus FROM unsummed)
+);
 
 DELETE FROM feature_example
 WHERE sae = $sae
-  AND corpus = $corpus;
+  AND corpus IN (SELECT corpus FROM unsummed);
+
+-- Rows are numbered in their order and ranked by the first number of their group: to rank them by a window function
+-- holds a block of memory for each of hundreds of partitions.
+CREATE TEMP TABLE strongest AS
+SELECT *, ROW_NUMBER() OVER () AS place
+FROM (
+  FROM candidate
+  ORDER BY corpus, feature, activation DESC, content_hash
+);
 
 INSERT INTO feature_example BY NAME
+WITH first AS (
+  SELECT corpus, feature, MIN(place) AS place
+  FROM strongest
+  GROUP BY corpus, feature
+)
 SELECT
   $sae AS sae,
-  $corpus AS corpus,
+  corpus,
   feature,
   'top' AS sampling,
   octave,
-  ROW_NUMBER() OVER (PARTITION BY feature ORDER BY activation DESC, content_hash) AS rank,
+  strongest.place - first.place + 1 AS rank,
   context,
   position,
   activation
-FROM candidate
-QUALIFY rank <= $top_examples
-ORDER BY feature, rank;
+FROM strongest
+JOIN first USING (corpus, feature)
+WHERE strongest.place - first.place < $top_examples
+ORDER BY corpus, feature, rank;
+
+DROP TABLE strongest;
+
+CREATE TEMP TABLE drawn AS
+SELECT *, ROW_NUMBER() OVER () AS place
+FROM (
+  FROM candidate
+  ORDER BY corpus, feature, octave, content_hash
+);
 
 INSERT INTO feature_example BY NAME
+WITH first AS (
+  SELECT corpus, feature, octave, MIN(place) AS place
+  FROM drawn
+  GROUP BY corpus, feature, octave
+)
 SELECT
   $sae AS sae,
-  $corpus AS corpus,
+  corpus,
   feature,
   'octave' AS sampling,
   octave,
-  ROW_NUMBER() OVER (PARTITION BY feature, octave ORDER BY content_hash) AS rank,
+  drawn.place - first.place + 1 AS rank,
   context,
   position,
   activation
-FROM candidate
-QUALIFY rank <= $octave_examples
-ORDER BY feature, octave, rank;
+FROM drawn
+JOIN first USING (corpus, feature, octave)
+WHERE drawn.place - first.place < $octave_examples
+ORDER BY corpus, feature, octave, rank;
+
+DROP TABLE drawn;
 
 DROP TABLE candidate;

@@ -1,24 +1,22 @@
 CREATE TEMP TABLE merged AS
-SELECT sae, corpus, feature, bin, CAST(SUM(tokens) AS BIGINT) AS tokens
+SELECT corpus, feature, bin, CAST(SUM(tokens) AS BIGINT) AS tokens
 FROM (
-  SELECT sae, corpus, feature, bin, tokens
+  SELECT corpus, feature, bin, tokens
   FROM feature_histogram
   WHERE sae = $sae
-    AND corpus = $corpus
+    AND corpus IN (SELECT corpus FROM unsummed)
   UNION ALL
-  SELECT $sae, $corpus, feature, CAST(FLOOR(8 * LOG2(CAST(activation AS DOUBLE))) AS SMALLINT), COUNT(*)
-  FROM fresh
-  GROUP BY ALL
+  FROM part_histogram
 )
-GROUP BY ALL;
+GROUP BY corpus, feature, bin;
 
 DELETE FROM feature_histogram
 WHERE sae = $sae
-  AND corpus = $corpus;
+  AND corpus IN (SELECT corpus FROM unsummed);
 
 INSERT INTO feature_histogram BY NAME
-SELECT *
+SELECT $sae AS sae, *
 FROM merged
-ORDER BY feature, bin;
+ORDER BY corpus, feature, bin;
 
 DROP TABLE merged;

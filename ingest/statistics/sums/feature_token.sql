@@ -1,31 +1,31 @@
 CREATE TEMP TABLE merged AS
 SELECT
-  sae,
   corpus,
   feature,
   token_id,
   CAST(SUM(active_tokens) AS BIGINT) AS active_tokens,
   SUM(sum_activation) AS sum_activation
 FROM (
-  SELECT sae, corpus, feature, token_id, active_tokens, sum_activation
+  SELECT corpus, feature, token_id, active_tokens, sum_activation
   FROM feature_token
   WHERE sae = $sae
-    AND corpus = $corpus
+    AND corpus IN (SELECT corpus FROM unsummed)
   UNION ALL
-  SELECT $sae, $corpus, feature, token_id, COUNT(*), SUM(CAST(activation AS DOUBLE))
-  FROM fresh
-  JOIN token USING (context, position)
-  GROUP BY feature, token_id
+  FROM part_token
 )
-GROUP BY ALL;
+GROUP BY corpus, feature, token_id;
 
 DELETE FROM feature_token
 WHERE sae = $sae
-  AND corpus = $corpus;
+  AND corpus IN (SELECT corpus FROM unsummed);
 
 INSERT INTO feature_token BY NAME
-SELECT *
+SELECT $sae AS sae, *
 FROM merged
-ORDER BY feature, token_id;
+ORDER BY corpus, feature, token_id;
 
 DROP TABLE merged;
+
+CREATE TEMP TABLE touched AS
+SELECT DISTINCT feature
+FROM part_histogram;

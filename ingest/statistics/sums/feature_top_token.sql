@@ -3,14 +3,8 @@ DELETE FROM feature_top_token
 WHERE sae = $sae
   AND feature IN (FROM touched);
 
-INSERT INTO feature_top_token BY NAME
-SELECT
-  $sae AS sae,
-  feature,
-  ROW_NUMBER() OVER (PARTITION BY feature ORDER BY active_tokens DESC, sum_activation DESC, token_id) AS rank,
-  token_id,
-  active_tokens,
-  sum_activation
+CREATE TEMP TABLE counted AS
+SELECT *, ROW_NUMBER() OVER () AS place
 FROM (
   SELECT
     feature,
@@ -21,6 +15,25 @@ FROM (
   WHERE sae = $sae
     AND feature IN (FROM touched)
   GROUP BY feature, token_id
+  ORDER BY feature, active_tokens DESC, sum_activation DESC, token_id
+);
+
+INSERT INTO feature_top_token BY NAME
+WITH first AS (
+  SELECT feature, MIN(place) AS place
+  FROM counted
+  GROUP BY feature
 )
-QUALIFY rank <= $top_tokens
+SELECT
+  $sae AS sae,
+  feature,
+  counted.place - first.place + 1 AS rank,
+  token_id,
+  active_tokens,
+  sum_activation
+FROM counted
+JOIN first USING (feature)
+WHERE counted.place - first.place < $top_tokens
 ORDER BY feature, rank;
+
+DROP TABLE counted;

@@ -11,6 +11,7 @@ SET
   std_active = SQRT(m2_active / active_tokens)
 FROM (
   SELECT
+    corpus,
     feature,
     n,
     above,
@@ -28,9 +29,9 @@ FROM (
     FROM feature_corpus AS stored
     JOIN sae_corpus USING (sae, corpus)
     WHERE sae = $sae
-      AND corpus = $corpus
+      AND corpus IN (SELECT corpus FROM unsummed)
   )
 ) AS merged
 WHERE feature_corpus.sae = $sae
-  AND feature_corpus.corpus = $corpus
+  AND feature_corpus.corpus = merged.corpus
   AND feature_corpus.feature = merged.feature;

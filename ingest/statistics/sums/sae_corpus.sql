@@ -1,12 +1,18 @@
 INSERT INTO sae_corpus BY NAME
 SELECT
   $sae AS sae,
-  $corpus AS corpus,
+  corpus,
   COUNT(*) AS documents,
   COALESCE(SUM(contexts), 0) AS contexts,
   COALESCE(SUM(tokens), 0) AS tokens,
-  (SELECT COUNT(*) FROM fresh) AS activations
+  COALESCE(ANY_VALUE(active), 0) AS activations
 FROM unsummed
+LEFT JOIN (
+  SELECT corpus, SUM(tokens) AS active
+  FROM part_histogram
+  GROUP BY corpus
+) USING (corpus)
+GROUP BY corpus
 ON CONFLICT (sae, corpus) DO UPDATE SET
   documents = documents + excluded.documents,
   contexts = contexts + excluded.contexts,

@@ -1,31 +1,28 @@
--- The next documents of a corpus that an SAE has encoded but whose activations are in no sum,
--- in order, within a number of tokens (always at least one); their activations, and the features that fire.
+-- The next documents that an SAE has encoded but whose activations are in no sum, in order, in parts of a number of
+-- tokens (always at least one document); the tables that collect what each part gives until all is merged at once.
 CREATE TEMP TABLE unsummed AS
 WITH ordered AS (
-  SELECT document, coverage.contexts, coverage.tokens, SUM(coverage.tokens) OVER (ORDER BY document) - coverage.tokens AS before
+  SELECT
+    document,
+    corpus,
+    coverage.contexts,
+    coverage.tokens,
+    SUM(coverage.tokens) OVER (ORDER BY document) - coverage.tokens AS before
   FROM coverage
   JOIN document USING (document)
   WHERE sae = $sae
-    AND corpus = $corpus
     AND NOT summed
 )
-SELECT document, contexts, tokens
+SELECT document, corpus, contexts, tokens, CAST(before // $part_tokens AS INTEGER) AS part
 FROM ordered
-WHERE before < $sum_tokens;
+WHERE before < CAST($parts AS HUGEINT) * $part_tokens;
 
-CREATE TEMP TABLE fresh AS
-WITH wanted AS (
-  SELECT context, document, sampled, content_hash
-  FROM context
-  JOIN sae ON sae.sae = $sae AND sae.tokenization = context.tokenization
-  WHERE document IN (SELECT document FROM unsummed)
-)
-SELECT feature, document, context, sampled, content_hash, position, activation
-FROM activation
-JOIN wanted USING (context)
-WHERE sae = $sae
-  AND context BETWEEN (SELECT MIN(context) FROM wanted) AND (SELECT MAX(context) FROM wanted);
+CREATE TEMP TABLE part_histogram (corpus INTEGER, feature INTEGER, bin SMALLINT, tokens BIGINT);
 
-CREATE TEMP TABLE touched AS
-SELECT DISTINCT feature
-FROM fresh;
+CREATE TEMP TABLE part_token (
+  corpus INTEGER, feature INTEGER, token_id INTEGER, active_tokens BIGINT, sum_activation DOUBLE
+);
+
+CREATE TEMP TABLE part_example (
+  corpus INTEGER, feature INTEGER, context INTEGER, content_hash BIGINT, activation REAL, position SMALLINT
+);

@@ -19,17 +19,14 @@ from atlas.cli.main import cli
 from ingest.contrasts.stale import STALE
 from queries import saved_queries
 from schema import AtlasMissingError, QueryError, SelectionError, open_atlas
-from tests.made.tiny_atlas import build_tiny_atlas
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tiny atlas' file."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return str(path)
+def tiny(tiny: Path) -> str:
+    """The tiny atlas' file, as an argument."""
+    return str(tiny)
 
 
 def query(*arguments: str) -> Result:
@@ -40,9 +37,8 @@ def query(*arguments: str) -> Result:
     return result
 
 
-def test_figures_that_are_to_be_computed_again_are_told(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.duckdb"
-    build_tiny_atlas(path)
+def test_figures_that_are_to_be_computed_again_are_told(tiny_copy: Path) -> None:
+    path = tiny_copy
     assert query(str(path), "candidates").stderr == ""
     with open_atlas(path) as atlas:
         atlas.rows("UPDATE sae_contrast SET documents_hash = ?", [STALE])

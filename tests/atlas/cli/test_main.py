@@ -71,6 +71,17 @@ def test_streams_that_are_full_or_closed(atlas_copy: Path, command: str, code: i
     assert contents(atlas_copy) == before
 
 
+def test_a_limit_of_memory_is_a_size_that_is_enough(atlas_copy: Path) -> None:
+    assert run(f"--memory 2 verify {atlas_copy}").returncode == 2
+    refused = run(f"--memory 100MB verify {atlas_copy}")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("atlas: a memory limit of 100MB is too small: ")
+    enough = refused.stderr.split("atlas --memory ")[1].split()[0]
+    done = run(f"--memory {enough} verify {atlas_copy}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in atlas_copy.parent.iterdir()] == [atlas_copy.name]
+
+
 def test_an_unset_corpus_is_wrong_usage(tmp_path: Path) -> None:
     done = run(f"ingest {tmp_path / 'a.duckdb'} bundled:medical --corpus ''")
     assert done.returncode == 2
@@ -90,7 +101,7 @@ def test_a_full_disk_is_one_line_and_harms_nothing(tmp_path: Path) -> None:
 ENDLESS = """
 from atlas.cli.main import main
 import schema.verify
-from ingest.jobs.runs import RunRecord
+from ingest.jobs.run_record import RunRecord
 
 def endless(atlas):
     with RunRecord(atlas, "verify", {}, "cpu"):
@@ -209,3 +220,13 @@ def test_json_logs_name_the_error(atlas_copy: Path, command: str, code: int, mes
     assert done.returncode == code
     assert (last["level"], last["exit_code"]) == ("ERROR", code)
     assert last["message"].startswith(message.format(atlas=atlas_copy))
+
+
+def test_a_traceback_is_all_that_is_shown_of_a_fault(tmp_path: Path) -> None:
+    """The teardown of DuckDB's binding beside torch would report a hundred "leaks"."""
+    (tmp_path / "d.txt").write_text("A fever.\n")
+    done = run(f"--debug ingest {tmp_path}/a.duckdb {tmp_path}/d.txt --sae pocket --model {tmp_path}")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "no Hugging Face folder" in done.stderr.splitlines()[-1]
+    assert "nanobind" not in done.stderr

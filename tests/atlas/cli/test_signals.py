@@ -12,7 +12,7 @@ PROGRAM = """
 import os, signal, sys, threading
 import duckdb
 from atlas.cli.schedule import _stoppable
-from atlas.cli.signals import Terminated, catch_signals
+from atlas.cli.failures import Terminated, catch_signals
 from schema import open_atlas
 
 LONG = "SELECT SUM(hash(a.range + b.range)) FROM range(12_000) AS a, range(12_000) AS b"

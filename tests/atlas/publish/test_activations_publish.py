@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from atlas.publish import publish
+from atlas.publish.activations import ACTIVATIONS_FILE, DESCRIPTION, read_description
 from atlas.publish.canned import published_name
 from atlas.publish.tables import every_table
-from atlas.site.duckdb.shadow import DESCRIPTION, FILE, read_description
 from queries import saved_queries
 from schema import AtlasError, open_atlas
 from schema.tables import metadata
@@ -36,7 +36,7 @@ def folder(tiny: Path) -> Path:
 @pytest.fixture(scope="module")
 def both(tiny: Path, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The snapshot's file, and the atlas beside it."""
-    with duckdb.connect(str(folder / FILE), read_only=True) as connection:
+    with duckdb.connect(str(folder / ACTIVATIONS_FILE), read_only=True) as connection:
         connection.execute(f"ATTACH '{tiny}' AS atlas (READ_ONLY)")
         yield connection
 
@@ -104,7 +104,10 @@ def test_the_description_is_that_of_the_file(folder: Path, both: duckdb.DuckDBPy
 
 
 def test_it_is_one_whole_file(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir() if path.name.startswith("activations")} == {FILE, DESCRIPTION}
+    assert {path.name for path in folder.iterdir() if path.name.startswith("activations")} == {
+        ACTIVATIONS_FILE,
+        DESCRIPTION,
+    }
 
 
 def test_publishing_leaves_the_atlas_alone(tiny: Path, folder: Path) -> None:
@@ -116,10 +119,10 @@ def test_publishing_leaves_the_atlas_alone(tiny: Path, folder: Path) -> None:
 
 def test_datasette_is_told_of_it(folder: Path) -> None:
     inspected = json.loads((folder / "inspect-data.json").read_text())["activations"]
-    assert inspected["size"] == (folder / FILE).stat().st_size
+    assert inspected["size"] == (folder / ACTIVATIONS_FILE).stat().st_size
     assert inspected["tables"]["token"]["count"] == 121
     metadata_json = json.loads((folder / "metadata.json").read_text())
-    assert metadata_json["plugins"]["feature-atlas-activations"] == {"file": FILE}
+    assert metadata_json["plugins"]["feature-atlas-activations"] == {"file": ACTIVATIONS_FILE}
     assert set(metadata_json["databases"]["activations"]["tables"]) == set(TABLES)
     for query in metadata_json["databases"]["activations"]["queries"].values():
         assert query["title"]

@@ -7,29 +7,31 @@ import pytest
 import torch
 
 from ingest.attribution.feature_game import FeatureGame, activation_gradient, integrated_gradients, take_apart
-from ingest.attribution.library import load_shap, partition_values, text_measure
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
+from ingest.attribution.shap_library import load_shap, partition_values, run_sequences, text_measure
 from ingest.attribution.shapley import every_coalition, exact_values, permutation_values
 from ingest.attribution.study_filter import study_rule, study_values, term_rank, value_ranks
 from ingest.attribution.token_game import BASELINES, Baseline, TokenGame
-from ingest.models.gpt2 import GPT2, causal_attention
+from ingest.models.arithmetic import causal_attention
+from ingest.models.gpt2 import GPT2
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
 from schema import SelectionError
+from tests.made.tiny_models import loaded, tiny_sae
 
 TOKENS = np.array([33, 319, 6159, 948, 5, 712])
 BOS = 0
-Subject = tuple[GPT2, LoadedSAE]
+Subject = tuple[GPT2, SAE]
 
 
 @pytest.fixture(scope="module")
-def subject(pocket: tuple[LanguageModel, list[LoadedSAE]]) -> Subject:
+def subject(pocket: tuple[LanguageModel, list[SAE]]) -> Subject:
     """The embedded model in float64, and its deeper SAE."""
     model, saes = pocket
-    return GPT2.of(model.bridge).double(), saes[1]
+    return GPT2.of(model.bridge, model.end_of_text).double(), saes[1]
 
 
-def readouts(gpt2: GPT2, sae: LoadedSAE) -> dict[str, Readout]:
+def readouts(gpt2: GPT2, sae: SAE) -> dict[str, Readout]:
     """One of each kind."""
     return {
         "logit": token_readout(gpt2, [5, 99], "logit"),
@@ -74,7 +76,7 @@ def test_chunks_of_the_trie_change_nothing(subject: Subject) -> None:
 
 
 def test_tokens_equal_shaps_exact_values_and_float32_is_near(
-    subject: Subject, pocket: tuple[LanguageModel, list[LoadedSAE]]
+    subject: Subject, pocket: tuple[LanguageModel, list[SAE]]
 ) -> None:
     gpt2, sae = subject
     readout = readouts(gpt2, sae)["logit"]
@@ -85,7 +87,7 @@ def test_tokens_equal_shaps_exact_values_and_float32_is_near(
 
     theirs = load_shap().ExactExplainer(of_rows, load_shap().maskers.Independent(np.zeros((1, 6))))(np.ones((1, 6)))
     np.testing.assert_allclose(ours, theirs.values[0], atol=1e-8)
-    narrow = replace(GPT2.of(pocket[0].bridge), fused=True)
+    narrow = replace(GPT2.of(pocket[0].bridge, BOS), fused=True)
     single = exact_values(TokenGame(narrow, token_readout(narrow, [5], "logit"), TOKENS, BOS, "end_of_text"), 6).values
     assert np.abs(single[:, 0] - ours).max() < 1e-4 * np.abs(ours).max()
 
@@ -136,6 +138,21 @@ def test_features_give_what_a_patched_pass_gives(subject: Subject, every_positio
             assert value[0] == pytest.approx(float(game.readout.measure(run[0, -1])), abs=1e-9)
 
 
+def test_features_of_the_last_stream_are_read_by_the_final_norm_alone(subject: Subject) -> None:
+    gpt2, _ = subject
+    sae = loaded(tiny_sae("topk", 256, 64, k=5, hook_name=gpt2.last_hook))
+    tokens = torch.from_numpy(np.concatenate([[BOS], TOKENS]))
+    with torch.no_grad():
+        resid = gpt2.value_at(gpt2.last_hook, gpt2.embed(tokens[None]), causal_attention)[0]
+    parts, readout = take_apart(sae, resid, None), token_readout(gpt2, [5], "logit")
+    coalitions = np.array([[True] * 6, [True, False] * 3])
+    for every_position in (False, True):
+        game = FeatureGame(gpt2, readout, parts, len(gpt2.blocks), every_position=every_position)
+        taken = (game.contributions[1::2, -1]).sum(0)
+        expected = [float(readout.measure(stream)) for stream in (resid[-1], resid[-1] - taken)]
+        np.testing.assert_allclose(game(coalitions)[:, 0], expected, atol=1e-9)
+
+
 def test_no_feature_at_all_is_the_decoders_bias(subject: Subject) -> None:
     game = feature_game(subject, every_position=False)
     nothing = game.stream(torch.zeros(1, len(game.contributions), dtype=torch.float64))
@@ -164,15 +181,17 @@ def test_sampled_values_of_trained_weights_are_near_the_exact_ones(subject: Subj
     assert np.abs(sampled - exact).max() < 0.1 * np.abs(exact).max()
 
 
-def test_shaps_partition_explainer_runs_in_batches(pocket: tuple[LanguageModel, list[LoadedSAE]]) -> None:
+def test_shaps_partition_explainer_runs_in_batches(pocket: tuple[LanguageModel, list[SAE]]) -> None:
     model, _ = pocket
-    gpt2 = GPT2.of(model.bridge)
+    gpt2 = GPT2.of(model.bridge, model.end_of_text)
     measure = text_measure(gpt2, token_readout(gpt2, [5], "logit"), model.tokenizer, BOS)
     text = "Asthma causes a"
     tokens = len(model.tokenizer(text)["input_ids"])
     found = partition_values(model.tokenizer, measure, text, tokens)
     assert found.residual == pytest.approx([0], abs=1e-4)
     assert found.base == pytest.approx(measure(["..."])[0], abs=1e-4)
+    with pytest.raises(SelectionError, match="a masked text has 129 tokens, and the model 128 positions"):
+        run_sequences(gpt2, token_readout(gpt2, [5], "logit"), [[0] * 128, [0] * 129], 1)
     with pytest.raises(SelectionError, match="shap splits"):
         partition_values(model.tokenizer, measure, text, tokens + 1)
 
@@ -182,6 +201,7 @@ def test_study_rule_reads_generated_tokens_as_input_tokens() -> None:
     tokens = ["A", "sth", " causes", " pain", "."]
     assert study_rule(values, tokens, "pain causes harm") == (["sth", " causes", "sth"], True)
     assert study_rule(values, tokens, "nothing here")[1] is False
+    assert study_rule(values, tokens, "nothing CAUSES it") == (["sth", " causes", "sth"], True)
 
 
 def test_rank_of_a_term_is_its_best_tokens() -> None:
@@ -197,7 +217,10 @@ def test_study_values_equal_shaps_own_wrapper() -> None:
     """shap.Explainer(model, tokenizer), on a random model small enough for it."""
     model, tokenizer, gpt2 = tiny_writer()
     text = "a b c d"
-    ours, tokens = study_values(gpt2, tokenizer, text)
+    found = study_values(gpt2, tokenizer, text)
+    assert found is not None
+    ours, tokens = found
+    assert study_values(gpt2, tokenizer, " ".join("abcde" * 10)) is None, "fifty tokens leave nothing to generate"
     theirs = load_shap().Explainer(model, tokenizer)([text], silent=True)
     assert tokens == list(theirs.data[0])
     assert ours.shape == theirs.values[0].shape
@@ -224,7 +247,7 @@ def tiny_writer() -> tuple[torch.nn.Module, object, GPT2]:
         weights.data *= 8
     model.config.task_specific_params = {"text-generation": {"do_sample": False, "max_length": 50}}
     bridge = build_bridge_from_module(model, "GPT2LMHeadModel", hf_config=config, model_name="writer")
-    return model, tokenizer, GPT2.of(bridge)
+    return model, tokenizer, GPT2.of(bridge, 0)
 
 
 def test_standard_errors_of_features_of_pocket_cover_their_values(subject: Subject) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +11,20 @@ import torch
 from click.testing import CliRunner
 
 from atlas.cli.explain import command
-from ingest.attribution.explanations import read_explanation, shap_explanation, shap_explanations
-from ingest.attribution.request import ExplainRequest, Method, Target
-from ingest.jobs.explain import explain
-from ingest.jobs.remove import remove_corpus
+from ingest.attribution.questions import FeatureQuestion, LogitQuestion, TokenQuestion
+from ingest.attribution.shap_library import read_explanation, shap_explanation, shap_explanations
+from ingest.attribution.shapley import Estimator, Method
+from ingest.jobs.explain import ExplainRequest, explain, explain_into
+from ingest.jobs.ingest import IngestRequest, ingest_into
+from ingest.jobs.progress import Progress
+from ingest.jobs.reader import Reader
+from ingest.jobs.remove import RemoveRequest, remove_into
 from queries import run_query
 from schema import AtlasError, open_atlas
 from schema.verify import verify
+from tests.made.tiny_models import save_sae, tiny_sae
 
-TOKENS = Method("end_of_text", pairs=2)
-FEATURES = Method("zero", pairs=2)
-SILENT = Target(features=(-1,))
+TWO_PAIRS = Method(pairs=2)
 """Stands for a feature that does not fire; which one that is depends on the embedded model."""
 TABLES = ("explanation", "token_attribution", "feature_attribution", "prompt_filter", "ingest_run")
 
@@ -37,12 +40,12 @@ def explained(bundled_atlas: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The bundled atlas with a few explanations of each question."""
     path = tmp_path_factory.mktemp("explained") / "atlas.duckdb"
     path.write_bytes(bundled_atlas.read_bytes())
-    explain(ExplainRequest(path, "token", TOKENS, documents=("medical",), limit=3))
+    explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3))
     with open_atlas(path, read_only=True) as atlas:
         sql = "SELECT feature FROM feature_document GROUP BY feature ORDER BY COUNT(*) DESC, feature LIMIT 2"
-        features = Target(features=tuple(feature for (feature,) in atlas.rows(sql)))
-    explain(ExplainRequest(path, "feature", TOKENS, features, documents=("medical",), limit=3))
-    explain(ExplainRequest(path, "logit", FEATURES, features, documents=("medical",), limit=3))
+        features = tuple(feature for (feature,) in atlas.rows(sql))
+    explain(ExplainRequest(path, FeatureQuestion(features), TWO_PAIRS, documents=("medical",), limit=3))
+    explain(ExplainRequest(path, LogitQuestion(features=features), TWO_PAIRS, documents=("medical",), limit=3))
     return path
 
 
@@ -78,9 +81,36 @@ def test_full_value_of_a_feature_is_the_stored_maximum(explained: Path) -> None:
         assert ours == pytest.approx(stored, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [("gated", {}), ("topk", {"k": 6}), ("standard", {"normalize_activations": "layer_norm"})],
+)
+def test_a_feature_of_heads_is_explained_whatever_ran_before(
+    tmp_path: Path, architecture: str, options: dict[str, Any]
+) -> None:
+    """With the model and SAE that an ingest has used, and with ones that nothing has."""
+    hook: dict[str, Any] = {"hook_name": "blocks.2.attn.hook_z", "reshape_activations": "hook_z"}
+    name = save_sae(tiny_sae(architecture, 256, 48, **hook, **options), tmp_path / "sae", context_size=16)
+    path, reader = tmp_path / "atlas.duckdb", Reader((name,), "pocket")
+    (tmp_path / "notes.txt").write_text("Asthma causes a wheeze.\n")
+    used = reader.load()
+    with open_atlas(path, create=True) as atlas:
+        ingest_into(atlas, IngestRequest(path, (str(tmp_path / "notes.txt"),), reader=reader), used)
+    shutil.copy(path, tmp_path / "other.duckdb")
+    values = []
+    for file, loaded in ((path, used), (tmp_path / "other.duckdb", reader.load())):
+        with open_atlas(file) as atlas:
+            feature, most = atlas.rows("SELECT feature, activation FROM activation ORDER BY 2 DESC, 1 LIMIT 1")[0]
+            asked = ExplainRequest(file, FeatureQuestion((feature,)), TWO_PAIRS, documents=("notes",), reader=reader)
+            assert len(explain_into(atlas, asked, loaded).new) == 1
+            assert atlas.rows("SELECT full_value FROM explanation") == [(pytest.approx(most, rel=1e-4),)]
+            values.append(atlas.rows("SELECT position, value FROM token_attribution ORDER BY position"))
+    assert values[0] == values[1]
+
+
 def test_what_is_stored_is_not_computed_again(explained: Path) -> None:
     before = counts(explained)
-    again = explain(ExplainRequest(explained, "token", TOKENS, documents=("medical",), limit=3))
+    again = explain(ExplainRequest(explained, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3))
     assert (again.new, len(again.known), again.evaluations) == ([], 3, 0)
     assert counts(explained) == before
 
@@ -93,7 +123,7 @@ def test_errors_that_a_migration_forgot_are_computed_again(explained: Path, tmp_
         before = atlas.rows(sql)
         assert before
         atlas.rows("UPDATE token_attribution SET standard_error = NULL")
-    request = ExplainRequest(path, "token", TOKENS, documents=("medical",), limit=3)
+    request = ExplainRequest(path, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3)
     result = explain(request)
     assert set(result.new) == {row[0] for row in before}
     with open_atlas(path, read_only=True) as atlas:
@@ -110,7 +140,9 @@ def test_prompts_shared_between_threads_give_the_same_rows(bundled_atlas: Path, 
     for number in (1, 3):
         path = Path(shutil.copy(bundled_atlas, tmp_path / f"{number}.duckdb"))
         torch.set_num_threads(number)
-        request = ExplainRequest(path, "token", TOKENS, documents=("control",), texts=("Asthma causes",) * 2, limit=5)
+        request = ExplainRequest(
+            path, TokenQuestion(), TWO_PAIRS, documents=("control",), texts=("Asthma causes",) * 2, limit=5
+        )
         result = explain(request)
         assert torch.get_num_threads() == number
         assert (len(result.new), len(result.known)) == (6, 1)
@@ -122,15 +154,15 @@ def test_prompts_shared_between_threads_give_the_same_rows(bundled_atlas: Path, 
 
 
 def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
-    def stop(done: int, prompts: int) -> None:
-        if done == 2:
+    def stop(progress: Progress) -> None:
+        if progress.done == 2:
             raise KeyboardInterrupt
 
     found = []
     for name in ("whole", "broken"):
         path = tmp_path / f"{name}.duckdb"
         path.write_bytes(bundled_atlas.read_bytes())
-        request = ExplainRequest(path, "logit", FEATURES, documents=("control",), limit=4)
+        request = ExplainRequest(path, LogitQuestion(), TWO_PAIRS, documents=("control",), limit=4)
         if name == "broken":
             with pytest.raises(KeyboardInterrupt):
                 explain(request, stop)
@@ -147,41 +179,61 @@ def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: P
 
 
 @pytest.mark.parametrize(
-    ("question", "texts", "target", "message"),
+    ("question", "texts", "message"),
     [
-        ("token", ("the",), Target(), "has 1 token"),
-        ("token", ("",), Target(), "has 0 tokens"),
-        ("token", ("Asthma causes", "pain " * 5000), Target(), "a window holds 127"),
-        ("token", ("Asthma causes pain",), Target("xyzzyq"), "'xyzzyq' is not one token"),
-        ("feature", ("London is a city",), SILENT, "never fires on the prompt"),
-        ("feature", ("London is a city",), Target(features=(4096,)), "features are 0 to 4095"),
-        ("logit", ("London is a city",), Target(position=90), "position 90 is not in the prompt"),
-        ("logit", ("London is a city",), Target(position=0), "position 0 is not in the prompt"),
+        (TokenQuestion(), ("the",), "has 1 token"),
+        (TokenQuestion(), ("",), "has 0 tokens"),
+        (TokenQuestion(), ("Asthma causes", "pain " * 5000), "a window holds 127"),
+        (TokenQuestion("xyzzyq"), ("Asthma causes pain",), "'xyzzyq' is not one token"),
+        (None, ("London is a city",), "never fires on the prompt"),
+        (FeatureQuestion((4096,)), ("London is a city",), "features are 0 to 4095"),
+        (LogitQuestion(position=90), ("London is a city",), "position 90 is not in the prompt"),
+        (LogitQuestion(position=0), ("London is a city",), "position 0 is not in the prompt"),
     ],
 )
 def test_bad_input_is_named_and_changes_nothing(
-    bundled_atlas: Path, question: str, texts: tuple[str, ...], target: Target, message: str
+    bundled_atlas: Path, question: Any, texts: tuple[str, ...], message: str
 ) -> None:
     before = bundled_atlas.read_bytes()
-    if target is SILENT:
+    if question is None:
         with open_atlas(bundled_atlas, read_only=True) as atlas:
             rarest = atlas.rows("SELECT feature FROM feature ORDER BY log_sparsity, feature LIMIT 1")[0]
-        target = Target(features=rarest)
+        question = FeatureQuestion(rarest)
     with pytest.raises(AtlasError, match=message):
-        explain(ExplainRequest(bundled_atlas, question, TOKENS, target, texts=texts))  # type: ignore[arg-type]
+        explain(ExplainRequest(bundled_atlas, question, TWO_PAIRS, texts=texts))
     assert bundled_atlas.read_bytes() == before
 
 
 def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path) -> None:
-    for estimator in ("exact", "permutation", "partition"):
-        method = Method("removal", estimator=estimator, pairs=2)
-        explain(ExplainRequest(atlas_copy, "token", method, Target(" a"), texts=("Asthma causes",)))
+    estimators: tuple[Estimator, ...] = ("exact", "permutation", "partition")
+    for estimator in estimators:
+        question = TokenQuestion(" a", baseline="removal")
+        explain(ExplainRequest(atlas_copy, question, Method(estimator, 2), texts=("Asthma causes",)))
     with open_atlas(atlas_copy, read_only=True) as atlas:
         rows = atlas.rows("SELECT estimator, baseline, target, document FROM explanation ORDER BY explanation")
     assert rows == [
         ("exact", "removal", " a", None),
         ("permutation", "removal", " a", None),
         ("partition", "ellipsis", " a", None),
+    ]
+
+
+def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_copy: Path) -> None:
+    """Else an atlas made before would be explained once more."""
+    text = "Asthma causes pain"
+    asked = (
+        (TokenQuestion(" pain", "log_probability", "removal"), Method("exact"), (), (text,)),
+        (FeatureQuestion((3621,), position=3), Method(), ("medical",), ()),
+        (LogitQuestion(position=2, every_position=True), TWO_PAIRS, (), (text,)),
+    )
+    for question, method, documents, texts in asked:
+        explain(ExplainRequest(atlas_copy, question, method, documents, texts, limit=2))
+    with open_atlas(atlas_copy, read_only=True) as atlas:
+        rows = atlas.rows("SELECT identity FROM explanation ORDER BY explanation")
+    assert [identity for (identity,) in rows] == [
+        "00ed86152c44f42dc76e88e7ee3284c3ddceb896a3514814cf294c4088dce461",
+        "48b95233cc0c4981bd8f59feaa4e90b7b56d49e7f6981654ef3f1376ac00b706",
+        "e3055a1cb86cc92128d44bed4375d83a81a6814dc7e174c532a0f93728c92fa2",
     ]
 
 
@@ -195,7 +247,7 @@ def test_filter_ranks_the_term(explained: Path) -> None:
 def test_the_studys_rule_can_be_run_later_and_once(explained: Path, tmp_path: Path) -> None:
     path = tmp_path / "atlas.duckdb"
     path.write_bytes(explained.read_bytes())
-    asked = ExplainRequest(path, "token", replace(TOKENS, study=True), documents=("medical",), limit=3)
+    asked = ExplainRequest(path, TokenQuestion(study=True), TWO_PAIRS, documents=("medical",), limit=3)
     first, second = explain(asked), explain(asked)
     assert (first.new, first.studied) == ([], 3)
     assert (second.new, second.studied) == ([], 0)
@@ -268,17 +320,17 @@ def test_run_is_recorded(explained: Path) -> None:
 def test_removed_documents_take_their_explanations_along(explained: Path, tmp_path: Path) -> None:
     """What is explained of a text given by hand, and of the other corpora, stays."""
     path = Path(shutil.copy(explained, tmp_path / "atlas.duckdb"))
-    explain(ExplainRequest(path, "token", TOKENS, texts=("Asthma causes",)))
-    control = explain(ExplainRequest(path, "logit", FEATURES, documents=("control",), limit=1)).new
+    explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, texts=("Asthma causes",)))
+    control = explain(ExplainRequest(path, LogitQuestion(), TWO_PAIRS, documents=("control",), limit=1)).new
     with open_atlas(path) as atlas:
         doomed = atlas.rows("SELECT COUNT(*) FROM explanation WHERE document IS NOT NULL")[0][0] - len(control)
         assert doomed > 3
-        remove_corpus(atlas, "medical")
+        remove_into(atlas, RemoveRequest(atlas.path, "medical"))
         kept = atlas.rows("SELECT explanation, document IS NULL FROM explanation ORDER BY explanation")
         assert [by_hand for _, by_hand in kept] == [True, False]
         for table in ("token_attribution", "feature_attribution", "prompt_filter"):
             orphans = f"SELECT COUNT(*) FROM {table} ANTI JOIN explanation USING (explanation)"
             assert atlas.rows(orphans) == [(0,)]
         assert [finding for finding in verify(atlas) if finding.violations] == []
-    again = explain(ExplainRequest(path, "token", TOKENS, texts=("Asthma causes",)))
+    again = explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, texts=("Asthma causes",)))
     assert (again.new, len(again.known)) == ([], 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.attribution.library import load_shap
+from ingest.attribution.shap_library import load_shap
 from ingest.attribution.shapley import Coalitions, Game, every_coalition, exact_values, permutation_values
 
 

@@ -8,10 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ingest.attribution import trie_attention
 from ingest.attribution.shapley import Coalitions, every_coalition
-from ingest.attribution.trie import BOS, Trie, build_trie, chunks
-from ingest.attribution.trie_attention import NO_NODE, TrieAttention, read_by_following, read_by_gathering
+from ingest.attribution.trie import (
+    BOS,
+    NO_NODE,
+    Reader,
+    Trie,
+    TrieAttention,
+    build_trie,
+    chunks,
+    read_by_following,
+    read_by_gathering,
+)
 
 ROWS = st.tuples(st.integers(1, 40), st.integers(1, 9)).flatmap(lambda shape: arrays(np.bool_, shape))
 HEADS, D_HEAD = 3, 4
@@ -69,15 +77,11 @@ def test_chunks_hold_every_row_once_and_have_room(rows: Coalitions, most_rows: i
 @pytest.mark.parametrize("read", [read_by_following, read_by_gathering])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("removal", [False, True])
-def test_a_node_reads_what_its_prefix_reads(
-    read: object, dtype: torch.dtype, removal: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trie_attention, "read_by_following", read)
-    monkeypatch.setattr(trie_attention, "GATHERED_BYTES", 2000)  # so that it is done in parts
+def test_a_node_reads_what_its_prefix_reads(read: Reader, dtype: torch.dtype, removal: bool) -> None:
     trie = build_trie(every_coalition(5), bos=True, removal=removal)
     generator = torch.Generator().manual_seed(0)
     q, k, v = torch.randn(3, len(trie.before), HEADS, D_HEAD, generator=generator, dtype=dtype)
-    attention = TrieAttention(torch.from_numpy(trie.before), trie.depth)
+    attention = TrieAttention(torch.from_numpy(trie.before), trie.depth, read, gathered_bytes=2000)  # in parts
     z = attention(0, q, k, v)
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     for node in range(len(q)):

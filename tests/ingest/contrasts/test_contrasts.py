@@ -10,12 +10,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ingest.contrasts.figures import MIN_DOCUMENTS
-from ingest.contrasts.storing import OF_CONTRAST
-from ingest.jobs.contrast import compute_contrast
+from ingest.contrasts.feature_columns import MIN_DOCUMENTS
+from ingest.contrasts.stored_contrasts import contrast_tables
 from ingest.models.names import parse_sae_name
 from schema import Atlas, SelectionError, open_atlas, tables
-from tests.made.tiny_atlas import build_tiny_atlas
+from tests.made.jobs import compute_contrast
 
 POCKET = str(parse_sae_name("pocket"))
 STORED = ("contrast", "sae_contrast", "feature_contrast", "ingest_run")
@@ -28,11 +27,10 @@ def atlas(atlas_copy: Path) -> Any:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Any:
+def tiny(tiny_copy: Path) -> Any:
     """Two SAEs, three corpora; one document has two windows."""
-    build_tiny_atlas(tmp_path / "tiny.duckdb")
-    with open_atlas(tmp_path / "tiny.duckdb") as opened:
-        for table in (*OF_CONTRAST, tables.contrast):
+    with open_atlas(tiny_copy) as opened:
+        for table in (*contrast_tables("contrast"), tables.contrast):
             opened.rows(f"DELETE FROM {table.name}")
         yield opened
 
@@ -121,6 +119,7 @@ def test_figures_equal_scipy_on_the_raw_rows(tiny: Atlas, unit: Any, score: str)
             }
             assert dict(row[list(expected)]) == pytest.approx(expected, rel=1e-9, abs=1e-12)
             assert row["p"] == pytest.approx(exact_p(column, positive, pairs), rel=0.05)
+            assert row["fisher_p"] == pytest.approx(exact_p(column > 0, positive, pairs), rel=0.05)
         tested = found["fires_positive"] + found["fires_control"] >= MIN_DOCUMENTS
         assert (found["q"].notna() == tested).all()
         uncalibrated = stats.false_discovery_control(found[tested]["p"])

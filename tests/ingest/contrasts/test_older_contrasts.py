@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest.contrasts.refresh import refresh_contrasts
 from ingest.contrasts.stale import STALE
-from ingest.jobs.contrast import compute_contrast
+from ingest.jobs.contrast import refresh_contrasts
 from queries import run_query
 from schema import open_atlas
-from schema.migrations import m007_false_discoveries
+from schema.migrations import Migration
 from schema.verify import verify
+from tests.made.jobs import compute_contrast
 
 SIDES = ["medical"], ["control"]
 FIGURES = "SELECT feature, p, q, family_p FROM feature_contrast ORDER BY feature"
@@ -24,7 +24,7 @@ def older(atlas_copy: Path) -> Path:
         atlas.rows("ALTER TABLE feature_contrast DROP COLUMN family_p")
         atlas.rows("ALTER TABLE contrast_null DROP COLUMN min_q")
         with atlas.transaction():
-            m007_false_discoveries.apply(atlas.connection)
+            Migration("m007_false_discoveries").apply(atlas.connection)
     return atlas_copy
 
 

@@ -22,11 +22,10 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from ingest.contrasts import scores as contrast_scores
-from ingest.jobs.contrast import compute_contrast
 from queries import run_query
 from schema import Atlas, open_atlas
 from schema.verify import verify
+from tests.made.jobs import compute_contrast
 from tests.made.synthetic_atlas import Sentence, build_atlas
 
 D_SAE = 60
@@ -78,9 +77,9 @@ def planted_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("planted") / "atlas.duckdb"
     sentences, activations = planted()
     build_atlas(path, sentences, D_SAE, activations)
-    with pytest.MonkeyPatch.context() as patch, open_atlas(path) as opened:
-        patch.setattr(contrast_scores, "CHUNK_ROWS", 1000)
-        compute_contrast(opened, "medical", ["domain=medicine"], [f"domain={d}" for d in CONTROLS], shuffles=40)
+    with open_atlas(path) as opened:
+        sides = ["domain=medicine"], [f"domain={d}" for d in CONTROLS]
+        compute_contrast(opened, "medical", *sides, shuffles=40, chunk_rows=1000)
     return path
 
 

@@ -1,19 +1,19 @@
 """A batch encoded: the same rows however documents are put together, and what each row says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from ingest.encode import batch
 from ingest.encode.batch import BatchEncoder, EncodedBatch
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
 from tests.made.tiny_models import loaded, tiny_sae
 
-Pocket = tuple[LanguageModel, list[LoadedSAE]]
+Pocket = tuple[LanguageModel, list[SAE]]
 TEXTS = (
     "Asthma narrows the airways.",
     "A much longer text: the committee met on Tuesday, and then on Thursday, and nobody could say why it had to.",
@@ -27,13 +27,11 @@ HASHES = tuple(f"{place:032x}" for place in range(len(TEXTS)))
 @pytest.fixture(scope="module")
 def encoder(pocket: Pocket) -> BatchEncoder:
     """Both SAEs, over windows of 12 tokens."""
-    import dataclasses
-
-    return BatchEncoder.of(pocket[0], [dataclasses.replace(sae, context_size=12) for sae in pocket[1]])
+    return BatchEncoder.of(pocket[0], [replace(sae, context_size=12) for sae in pocket[1]])
 
 
 def encode(encoder: BatchEncoder, places: Sequence[int]) -> EncodedBatch:
-    wanted = [[True] * len(places)] * len(encoder.encoders)
+    wanted = [[True] * len(places)] * len(encoder.saes)
     return encoder.encode([TEXTS[i] for i in places], [HASHES[i] for i in places], wanted)
 
 
@@ -70,12 +68,10 @@ def test_the_order_of_documents_does_not_matter(encoder: BatchEncoder) -> None:
 
 
 @pytest.mark.parametrize("tokens", [1, 13, 40, 100_000])
-def test_the_size_of_a_forward_pass_does_not_matter(
-    encoder: BatchEncoder, tokens: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_size_of_a_forward_pass_does_not_matter(encoder: BatchEncoder, tokens: int) -> None:
     expected = encode(encoder, range(5))
-    monkeypatch.setattr(batch, "FORWARD_TOKENS", tokens)
-    assert_same(rows(encode(encoder, range(5)), 1, range(5)), rows(expected, 1, range(5)))
+    found = encode(replace(encoder, forward_tokens=tokens), range(5))
+    assert_same(rows(found, 1, range(5)), rows(expected, 1, range(5)))
 
 
 def test_only_what_is_wanted_is_encoded(encoder: BatchEncoder) -> None:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.encode.windows import Tokenization, Window, sampled_ordinal, vocabulary, window_hash
+from ingest.encode.windows import Tokenization, Window, sampled_ordinal, window_hash
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
+from ingest.models.spelling import vocabulary
 
-Pocket = tuple[LanguageModel, list[LoadedSAE]]
+Pocket = tuple[LanguageModel, list[SAE]]
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=120)
 
 

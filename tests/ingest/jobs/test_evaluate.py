@@ -1,5 +1,6 @@
 """`atlas evaluate`: the figures of an SAE equal an independent computation, and are stored once."""
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,18 +17,20 @@ from hypothesis import strategies as st
 from atlas.cli.main import cli
 from ingest.encode.windows import Tokenization, Window
 from ingest.jobs.evaluate import Evaluated, EvaluateRequest, evaluate_into
-from ingest.jobs.ingest import IngestRequest, ingest_with
+from ingest.jobs.ingest import IngestRequest
+from ingest.jobs.progress import Progress
+from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel
 from ingest.models.names import pocket_folder
-from ingest.models.sae import LoadedSAE
-from ingest.quality import measuring
+from ingest.models.sae import SAE
 from ingest.quality.measuring import Meter
 from ingest.quality.sums import Losses, Quality, Reconstruction, quality
 from schema import AtlasError, ModelError, SelectionError, open_atlas
 from schema.verify import verify
+from tests.made.jobs import ingest_with
 from tests.made.tiny_models import loaded, tiny_sae
 
-Pocket = tuple[LanguageModel, list[LoadedSAE]]
+Pocket = tuple[LanguageModel, list[SAE]]
 D_MODEL, WINDOW = 256, 12
 TEXTS = {
     "sea": ["The tide goes out at noon.", "Waves.", "A harbour keeps its boats from the storm and the long swell."],
@@ -36,7 +39,7 @@ TEXTS = {
 LONG = " ".join(TEXTS["sea"] + TEXTS["law"])
 
 
-def sae_at(hook_name: str, architecture: str = "standard", **options: Any) -> LoadedSAE:
+def sae_at(hook_name: str, architecture: str = "standard", **options: Any) -> SAE:
     """A small SAE with random weights, some of whose features never fire."""
     d_in = 4 * D_MODEL if hook_name.endswith("mlp.hook_post") else D_MODEL
     module = tiny_sae(architecture, d_in, 48, hook_name=hook_name, **options)
@@ -46,14 +49,18 @@ def sae_at(hook_name: str, architecture: str = "standard", **options: Any) -> Lo
     return loaded(module, context_size=WINDOW)
 
 
-def windows_of(model: LanguageModel, sae: LoadedSAE, texts: list[str]) -> list[Window]:
+def windows_of(model: LanguageModel, sae: SAE, texts: list[str]) -> list[Window]:
     tokenization = Tokenization(model.tokenizer, sae.context_size, sae.prepend_bos)
     return [window for parts in tokenization.windows(texts, texts) for window in parts]
 
 
-def measured(model: LanguageModel, sae: LoadedSAE, texts: list[str]) -> Quality:
+def measured(model: LanguageModel, sae: SAE, texts: list[str]) -> Quality:
     """The figures of some texts, without an atlas."""
-    sums = list(Meter(model, sae).measure(windows_of(model, sae, texts)))
+    return figures(Meter(model, sae), model, sae, texts)
+
+
+def figures(meter: Meter, model: LanguageModel, sae: SAE, texts: list[str]) -> Quality:
+    sums = list(meter.measure(windows_of(model, sae, texts)))
     reconstruction, losses = sums[0]
     for one, other in sums[1:]:
         reconstruction, losses = reconstruction + one, losses + other
@@ -116,21 +123,22 @@ def _change_mid(block: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> l
     return [block.ln_2.register_forward_pre_hook(before_mlp), block.register_forward_hook(after_block)]
 
 
-def independent(plain: Any, model: LanguageModel, sae: LoadedSAE, texts: list[str]) -> Quality:
+def independent(plain: Any, model: LanguageModel, sae: SAE, texts: list[str]) -> Quality:
     """The same figures from whole matrices, window by window."""
-    first = int(sae.prepend_bos)
+    first, own = int(sae.prepend_bos), copy.deepcopy(sae.module)
+    own.turn_off_forward_pass_hook_z_reshaping()  # here heads come side by side
     x, x_hat, acts, nats = [], [], [], {"clean": [], "sae": [], "zero": []}  # type: ignore[var-annotated]
     for window in windows_of(model, sae, texts):
         ids = [model.bos_token_id] * first + window.token_ids.tolist()
 
         def look(value: torch.Tensor) -> torch.Tensor:
             x.append(value[0, first:].double().numpy())
-            acts.append(sae.module.encode(value)[0, first:].numpy())
-            x_hat.append(sae.module.decode(sae.module.encode(value))[0, first:].double().numpy())
+            acts.append(own.encode(value)[0, first:].numpy())
+            x_hat.append(own.decode(own.encode(value))[0, first:].double().numpy())
             return value
 
         def reconstructed(value: torch.Tensor) -> torch.Tensor:
-            return torch.cat([value[:, :first], sae.module.decode(sae.module.encode(value))[:, first:]], 1)
+            return torch.cat([value[:, :first], own.decode(own.encode(value))[:, first:]], 1)
 
         def zeroed(value: torch.Tensor) -> torch.Tensor:
             return torch.cat([value[:, :first], torch.zeros_like(value[:, first:])], 1)
@@ -170,7 +178,11 @@ def test_figures_equal_an_independent_computation(pocket: Pocket, plain: Any, ca
     hook_name, options = CASES[case]
     sae = sae_at(hook_name, **options)
     ours = measured(pocket[0], sae, [*TEXTS["sea"], LONG])
-    theirs = independent(plain, pocket[0], sae, [*TEXTS["sea"], LONG])
+    alike(ours, independent(plain, pocket[0], sae, [*TEXTS["sea"], LONG]), plain)
+
+
+def alike(ours: Quality, theirs: Quality, plain: Any) -> None:
+    """The figures are those of an independent computation."""
     assert (ours.tokens, ours.predicted_tokens) == (theirs.tokens, theirs.predicted_tokens)
     assert ours.l0 == pytest.approx(theirs.l0, rel=2e-3)
     assert ours.dead_share == theirs.dead_share
@@ -184,6 +196,30 @@ def test_figures_equal_an_independent_computation(pocket: Pocket, plain: Any, ca
     guess = np.log(plain.config.vocab_size)
     recovered = (guess - theirs.ce_sae) / (guess - theirs.ce_clean)
     assert ours.ce_recovered_uniform == pytest.approx(recovered, rel=2e-3, abs=2e-3)
+
+
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "jumprelu": {},
+    "topk": {"k": 7},
+    "topk of unit rows": {"k": 7, "rescale_acts_by_decoder_norm": True},
+    "gated": {},
+    "matching_pursuit": {"residual_threshold": 1e-2, "max_iterations": 8},
+}
+SCALINGS = ("none", "layer_norm", "constant_norm_rescale", "expected_average_only_in")
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("case", ARCHITECTURES)
+def test_every_architecture_and_scaling_has_the_figures_of_a_computation_by_hand(
+    pocket: Pocket, plain: Any, case: str, scaling: str
+) -> None:
+    """In forward passes of 1, 8 and 64 tokens and more."""
+    options = ARCHITECTURES[case] | {"normalize_activations": scaling}
+    sae, texts = sae_at("blocks.2.hook_resid_pre", case.partition(" ")[0], **options), [*TEXTS["sea"], *TEXTS["law"]]
+    theirs = independent(plain, pocket[0], sae, texts)
+    for tokens in (1, 8, 64):
+        alike(figures(Meter(pocket[0], sae, forward_tokens=tokens), pocket[0], sae, texts), theirs, plain)
 
 
 def test_windows_without_bos_are_replaced_whole(pocket: Pocket, plain: Any) -> None:
@@ -234,14 +270,10 @@ def test_an_sae_that_gives_zeros_recovers_nothing_and_one_that_gives_the_mean_ex
 
 
 @pytest.mark.parametrize("tokens", [1, 30, 100_000])
-def test_the_size_of_a_forward_pass_does_not_matter(
-    pocket: Pocket, tokens: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_size_of_a_forward_pass_does_not_matter(pocket: Pocket, tokens: int) -> None:
     sae, texts = sae_at("blocks.3.hook_resid_pre"), [*TEXTS["sea"], LONG, *TEXTS["law"]]
     whole = measured(pocket[0], sae, texts)
-    monkeypatch.setattr(measuring, "FORWARD_TOKENS", tokens)
-    monkeypatch.setattr(measuring, "CHUNK_ROWS", 5)
-    parts = measured(pocket[0], sae, texts)
+    parts = figures(Meter(pocket[0], sae, forward_tokens=tokens, chunk_rows=5), pocket[0], sae, texts)
     for name in Quality.__dataclass_fields__:
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-4)
 
@@ -280,16 +312,14 @@ def test_a_transcoder_is_refused(pocket: Pocket) -> None:
         Meter(pocket[0], loaded(module))
 
 
-def test_the_stream_inside_a_block_cannot_be_replaced_through_the_bridge(pocket: Pocket) -> None:
-    """There the hook is the MLP's input alone: what is replaced would stay in the stream."""
+def test_the_stream_inside_a_block_is_replaced_through_the_bridge_as_in_gpt2(pocket: Pocket) -> None:
+    """There the hook is the MLP's input alone: what is replaced is added to the stream as well."""
     model, sae = pocket[0], sae_at("blocks.3.hook_resid_mid")
-    config = model.bridge.original_model.config
-    config.scale_attn_by_inverse_layer_idx = True
-    try:
-        with pytest.raises(ModelError, match="hook_resid_mid can be replaced in GPT-2 alone"):
-            Meter(model, sae)
-    finally:
-        config.scale_attn_by_inverse_layer_idx = False
+    through_bridge = Meter(model, sae)
+    through_bridge.model = HookedBridge(model)
+    ours, theirs = measured(model, sae, [LONG]), figures(through_bridge, model, sae, [LONG])
+    for name in Quality.__dataclass_fields__:
+        assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-4), name
 
 
 def test_a_hook_that_the_model_does_not_have_is_refused(pocket: Pocket) -> None:
@@ -298,7 +328,7 @@ def test_a_hook_that_the_model_does_not_have_is_refused(pocket: Pocket) -> None:
         measured(pocket[0], sae, [LONG])
 
 
-SAE = "blocks.3.hook_resid_pre"
+HOOK_NAME = "blocks.3.hook_resid_pre"
 
 
 def write(path: Path, texts: dict[str, list[str]]) -> str:
@@ -315,15 +345,15 @@ def write(path: Path, texts: dict[str, list[str]]) -> str:
 def atlas(tmp_path: Path, pocket: Pocket) -> Path:
     """An atlas of two corpora, read by a small SAE."""
     path = tmp_path / "atlas.duckdb"
-    ingest_with(IngestRequest(path, (write(tmp_path / "notes.jsonl", TEXTS),)), pocket[0], [sae_at(SAE)])
+    ingest_with(IngestRequest(path, (write(tmp_path / "notes.jsonl", TEXTS),)), pocket[0], [sae_at(HOOK_NAME)])
     return path
 
 
 def evaluated(
-    path: Path, pocket: Pocket, corpus: str = "notes", sae: LoadedSAE | None = None, **rest: Any
+    path: Path, pocket: Pocket, corpus: str = "notes", sae: SAE | None = None, **rest: Any
 ) -> list[Evaluated]:
     with open_atlas(path) as opened:
-        return evaluate_into(opened, EvaluateRequest(path, corpus, **rest), (pocket[0], sae or sae_at(SAE)))
+        return evaluate_into(opened, EvaluateRequest(path, corpus, **rest), (pocket[0], [sae or sae_at(HOOK_NAME)]))
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -340,7 +370,7 @@ def test_every_corpus_of_a_source_has_a_row_that_agrees_with_the_ingest(atlas: P
         ("notes/law", 2, False),
         ("notes/sea", 3, False),
     ]
-    assert found[0].quality == measured(pocket[0], sae_at(SAE), TEXTS["law"])
+    assert found[0].quality == measured(pocket[0], sae_at(HOOK_NAME), TEXTS["law"])
     for l0, ingested, tokens, read in rows(
         atlas,
         """
@@ -371,7 +401,7 @@ def test_what_is_stored_of_the_same_documents_is_not_computed_again(
     assert rows(atlas, HELD) == held
     assert [one.known for one in evaluated(atlas, pocket, limit=2)] == [True, False]
     more = TEXTS | {"law": [*TEXTS["law"], "A new law came into force."]}
-    ingest_with(IngestRequest(atlas, (write(tmp_path / "notes.jsonl", more),)), pocket[0], [sae_at(SAE)])
+    ingest_with(IngestRequest(atlas, (write(tmp_path / "notes.jsonl", more),)), pocket[0], [sae_at(HOOK_NAME)])
     assert [one.known for one in evaluated(atlas, pocket)] == [False, False]
     assert rows(atlas, "SELECT name, documents FROM sae_quality JOIN corpus USING (corpus) ORDER BY name") == [
         ("notes/law", 3),
@@ -384,7 +414,7 @@ def test_a_removed_or_replaced_document_takes_the_figures_of_its_corpus_along(
 ) -> None:
     evaluated(atlas, pocket)
     changed = TEXTS | {"sea": [*TEXTS["sea"][:2], "The harbour is empty tonight."]}
-    ingest_with(IngestRequest(atlas, (write(tmp_path / "notes.jsonl", changed),)), pocket[0], [sae_at(SAE)])
+    ingest_with(IngestRequest(atlas, (write(tmp_path / "notes.jsonl", changed),)), pocket[0], [sae_at(HOOK_NAME)])
     assert [row[0] for row in rows(atlas, HELD)] == ["notes/law"]
     assert CliRunner().invoke(cli, ["remove", str(atlas), "--corpus", "notes/law"]).exit_code == 0
     assert rows(atlas, "SELECT COUNT(*) FROM sae_quality") == [(0,)]
@@ -400,12 +430,12 @@ def test_an_sae_that_the_atlas_does_not_know_is_registered(atlas: Path, pocket: 
 
 
 def test_a_stopped_job_keeps_whole_corpora_and_goes_on_from_there(atlas: Path, pocket: Pocket) -> None:
-    def stop(done: int, documents: int) -> None:
-        if done > 2:
+    def stop(progress: Progress) -> None:
+        if progress.done > 2:
             raise KeyboardInterrupt
 
     with open_atlas(atlas) as opened, pytest.raises(KeyboardInterrupt):
-        evaluate_into(opened, EvaluateRequest(atlas, "notes"), (pocket[0], sae_at(SAE)), stop)
+        evaluate_into(opened, EvaluateRequest(atlas, "notes"), (pocket[0], [sae_at(HOOK_NAME)]), stop)
     assert [row[0] for row in rows(atlas, HELD)] == ["notes/law"]
     assert rows(atlas, "SELECT status FROM ingest_run ORDER BY ingest_run DESC LIMIT 1") == [("failed",)]
     assert [one.known for one in evaluated(atlas, pocket)] == [True, False]
@@ -434,7 +464,7 @@ def test_what_is_no_corpus_is_named_and_changes_nothing(atlas_copy: Path, corpus
 
 
 def test_a_corpus_with_nothing_to_predict_is_refused(tmp_path: Path, pocket: Pocket) -> None:
-    path, sae = tmp_path / "a.duckdb", replace(sae_at(SAE), prepend_bos=False)
+    path, sae = tmp_path / "a.duckdb", replace(sae_at(HOOK_NAME), prepend_bos=False)
     ingest_with(IngestRequest(path, (write(tmp_path / "one.jsonl", {"x": ["a"]}),)), pocket[0], [sae])
     with pytest.raises(SelectionError, match="no token that could be predicted"):
         evaluated(path, pocket, "one", sae)

@@ -13,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atlas.cli.main import cli
-from ingest.jobs.contrast import compute_contrast
-from ingest.jobs.ingest import IngestRequest, IngestResult, ingest_into, ingest_with
-from ingest.rows.intake import Intake
+from ingest.jobs.ingest import IngestRequest, IngestResult, ingest_into
 from schema import Atlas, SourceError, open_atlas
 from schema.verify import verify
 from tests.made.identity_model import Entry, Model
+from tests.made.jobs import compute_contrast, ingest_with
 from tests.made.scheduling import HOOK_NAME, select
 from tests.made.tiny_models import loaded, tiny_sae
 
@@ -37,7 +36,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory, reader: Loaded) -> Path:
     """An atlas that knows the SAE, and holds no document."""
     path = tmp_path_factory.mktemp("blank") / "atlas.duckdb"
     with open_atlas(path, create=True) as atlas:
-        ingest_into(atlas, IngestRequest(path, ()), (Intake(path, ()), iter(())), reader)
+        ingest_into(atlas, IngestRequest(path, ()), reader)
     return path
 
 
@@ -49,9 +48,8 @@ def write(path: Path, entries: Sequence[Entry]) -> str:
 
 def take_in(atlas: Atlas, source: str, reader: Loaded, batch: int, *, drop: bool) -> IngestResult:
     """An ingest into the corpora `notes/DOMAIN`, as a schedule would do it."""
-    intake = Intake(atlas.path, (source,), corpus="notes", on_error="skip", drop=drop)
-    request = IngestRequest(atlas.path, (source,), batch_documents=batch)
-    return ingest_into(atlas, request, (intake, intake.records()), reader)
+    request = IngestRequest(atlas.path, (source,), stem="notes", on_error="skip", drop=drop, batch_documents=batch)
+    return ingest_into(atlas, request, reader)
 
 
 def holds(atlas: Atlas) -> bool:
@@ -232,3 +230,31 @@ def test_the_last_line_counts_every_change(tmp_path: Path) -> None:
     assert changed.endswith("5 documents were already in it, 1 replaced, 1 brought up to date, 1 repeated")
     again = CliRunner().invoke(cli, arguments).output.splitlines()[-1]
     assert again == f"{path}: nothing new; all 6 documents are already in it, 1 repeated"
+
+
+def test_numbers_are_kept_by_the_names_of_their_fields_and_brought_up_to_date(
+    tmp_path: Path, blank: Path, reader: Loaded
+) -> None:
+    path, source = tmp_path / "atlas.duckdb", tmp_path / "notes.jsonl"
+    shutil.copy(blank, path)
+
+    def read(lines: Sequence[dict[str, object]], *fields: str) -> tuple[IngestResult, list[tuple[Any, ...]]]:
+        source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        result = ingest_with(IngestRequest(path, (str(source),), corpus="notes", fields=fields), *reader)
+        with open_atlas(path) as atlas:
+            assert holds(atlas)
+            sql = "SELECT text, name, value FROM document_field JOIN document USING (document) ORDER BY ALL"
+            return result, atlas.rows(sql)
+
+    lines: list[dict[str, object]] = [{"text": "One cat.", "year": 1999}, {"text": "Two cats.", "year": "2.5e3"}]
+    assert read(lines)[1] == []
+    result, held = read(lines, "year")
+    assert held == [("One cat.", "year", 1999.0), ("Two cats.", "year", 2500.0)]
+    assert result.counts.updated == 2
+    lines[0]["year"], lines[1]["year"] = 2001, None
+    assert read(lines)[1] == held
+    assert read(lines, "year")[1] == [("One cat.", "year", 2001.0)]
+    assert read(lines, "yaer")[0].notes == ["no document has a field 'yaer' that is a number"]
+    lines[0]["year"] = "soon"
+    with pytest.raises(SourceError, match=r"notes.jsonl:1: field 'year' is 'soon', not a number"):
+        read(lines, "year")

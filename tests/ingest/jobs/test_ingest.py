@@ -13,6 +13,7 @@ import torch
 
 from atlas.cli.main import cli
 from ingest.jobs.ingest import IngestRequest, IngestResult, ingest
+from ingest.jobs.reader import Reader
 from ingest.models.matching import load_together
 from schema import AtlasDamagedError, AtlasError, AtlasFileError, ModelError, SourceError, open_atlas
 from schema.tables import metadata
@@ -127,10 +128,10 @@ def test_a_second_run_changes_no_row_but_the_log_of_runs(atlas_copy: Path) -> No
 
 def test_several_saes_from_one_pass_equal_one_after_the_other(tmp_path: Path, source: str) -> None:
     one_pass, apart = tmp_path / "one.duckdb", tmp_path / "apart.duckdb"
-    run(one_pass, source, saes=POCKET_SAES)
-    run(apart, source, saes=POCKET_SAES[:1])
+    run(one_pass, source, reader=Reader(POCKET_SAES))
+    run(apart, source, reader=Reader(POCKET_SAES[:1]))
     first = tables(apart)
-    result = run(apart, source, saes=POCKET_SAES[1:])
+    result = run(apart, source, reader=Reader(POCKET_SAES[1:]))
     second = tables(apart)
     assert_same_activations(activations(one_pass), activations(apart))
     assert (result.counts.documents, result.counts.known) == (6, 0)
@@ -221,10 +222,10 @@ def test_bad_input_is_one_line_and_harms_nothing(atlas_copy: Path, name: str, co
 def test_bad_input_makes_no_file_where_there_was_none(tmp_path: Path) -> None:
     for problem in (
         {"sources": (str(tmp_path / "missing.txt"),)},
-        {"sources": ("bundled:medical",), "saes": ("poket",)},
+        {"sources": ("bundled:medical",), "reader": Reader(("poket",))},
     ):
         with pytest.raises(AtlasError):
-            ingest(IngestRequest(tmp_path / "atlas.duckdb", **problem))  # type: ignore[arg-type]
+            ingest(IngestRequest(tmp_path / "atlas.duckdb", **problem))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -258,6 +259,9 @@ def test_a_command_that_skips_everything_fails_in_one_line(tmp_path: Path, on_er
         cli.main(["ingest", atlas, f"{tmp_path}/drop/", str(tmp_path / "notes.txt")], standalone_mode=False)
 
 
+UTF8_OPTIONS = ("--corpus", "--domain", "--sae", "--model", "--device", "--field")
+
+
 def test_sources_may_bear_any_name_and_all_else_is_utf8(tmp_path: Path) -> None:
     folder, atlas = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p")), tmp_path / "atlas.duckdb"
     folder.mkdir()
@@ -273,24 +277,25 @@ def test_sources_may_bear_any_name_and_all_else_is_utf8(tmp_path: Path) -> None:
     with pytest.raises(AtlasFileError, match=r"d\\xe9p/atlas.duckdb: its name is not UTF-8"):
         run(folder / "atlas.duckdb", "bundled:medical")
     for arguments in (
-        ["ingest", str(atlas), "bundled:medical", "--corpus", "caf\udce9"],
+        *(["ingest", str(atlas), "bundled:medical", option, "caf\udce9"] for option in UTF8_OPTIONS),
         ["query", f"{folder}/atlas.duckdb"],
         ["publish", str(atlas), f"{folder}/site"],
         ["contrast", str(atlas), "caf\udce9", "--positive", "a", "--control", "b"],
     ):
         with pytest.raises(click.UsageError, match="not UTF-8"):
             cli.main(arguments, standalone_mode=False)
+    with pytest.raises(ModelError):
+        ingest(IngestRequest(atlas, ("bundled:medical",), reader=Reader((f"{folder}/caf\udce9",))))
+    ((saes, status),) = select(atlas, "SELECT arguments ->> 'saes', status FROM ingest_run WHERE ingest_run = 1")
+    assert (json.loads(saes), status) == ([f"{tmp_path}/d\\xe9p/caf\\xe9"], "failed")
 
 
-def test_what_was_stored_before_an_error_stays_and_the_run_is_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.rows.batches.BATCH_DOCUMENTS", 2)
+def test_what_was_stored_before_an_error_stays_and_the_run_is_failed(tmp_path: Path) -> None:
     source = tmp_path / "notes.txt"
     source.write_bytes(b"One.\nTwo.\nThree.\nFo\0ur.\n")
     path = tmp_path / "atlas.duckdb"
     with pytest.raises(SourceError):
-        run(path, str(source))
+        run(path, str(source), batch_documents=2)
     assert select(path, "SELECT COUNT(*) FROM document") == [(2,)]
     ((status, error),) = select(path, "SELECT status, error FROM ingest_run")
     assert status == "failed"
@@ -304,20 +309,20 @@ def test_a_file_that_is_no_atlas_is_refused_before_the_model_is_loaded(tmp_path:
     path = tmp_path / "notes.duckdb"
     path.write_text("not an atlas")
     with pytest.raises(AtlasDamagedError):
-        run(path, source, saes=("no-such-release/x",))
+        run(path, source, reader=Reader(("no-such-release/x",)))
     assert path.read_text() == "not an atlas"
 
 
 def test_a_missing_folder_is_refused_before_the_model_is_loaded(tmp_path: Path, source: str) -> None:
     with pytest.raises(AtlasFileError, match="make the folder first"):
-        run(tmp_path / "nowhere" / "atlas.duckdb", source, saes=("no-such-release/x",))
+        run(tmp_path / "nowhere" / "atlas.duckdb", source, reader=Reader(("no-such-release/x",)))
 
 
 def test_an_empty_file_is_taken_for_a_new_atlas(tmp_path: Path, source: str) -> None:
     path = tmp_path / "atlas.duckdb"
     path.touch()
     with pytest.raises(ModelError):
-        run(path, source, saes=("no-such-release/x",))
+        run(path, source, reader=Reader(("no-such-release/x",)))
     assert path.read_bytes() == b""
     assert run(path, source, limit=1).counts.documents == 1
 
@@ -325,26 +330,26 @@ def test_an_empty_file_is_taken_for_a_new_atlas(tmp_path: Path, source: str) -> 
 def test_a_model_that_cannot_be_had_harms_nothing(atlas_copy: Path, source: str) -> None:
     before = unlogged(atlas_copy)
     with pytest.raises(ModelError) as caught:
-        run(atlas_copy, source, saes=("gpt2-small-res-jb/blocks.8.hook_resid_pre",))
+        run(atlas_copy, source, reader=Reader(("gpt2-small-res-jb/blocks.8.hook_resid_pre",)))
     assert unlogged(atlas_copy) == before
     assert last_run(atlas_copy) == ("ingest", "failed", f"ModelError: {caught.value}")
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings(r"ignore:\s*This SAE has non-empty model_from_pretrained_kwargs:UserWarning")
 @pytest.mark.skipif(not VOCABULARY.is_dir(), reason="GPT-2's own tokenizer is not beside the repository")
 def test_gpt2_small_and_its_sae_from_local_folders(tmp_path: Path, source: str) -> None:
-    folder = save_gpt2_small(tmp_path / "gpt2-small")
-    sae_folder = save_gpt2_small_sae(tmp_path / "gpt2-small-res-jb" / HOOK_NAME, folder)
+    """Their layers, tokens and files; narrower, since `make bench` runs them at their full size."""
+    folder = save_gpt2_small(tmp_path / "gpt2-small", d_model=96)
+    sae_folder = save_gpt2_small_sae(tmp_path / "gpt2-small-res-jb" / HOOK_NAME, folder, d_sae=1536)
     path = tmp_path / "atlas.duckdb"
-    run(path, source, saes=(sae_folder,), model=folder)
+    run(path, source, reader=Reader((sae_folder,), folder))
     identity = ("gpt2-small-res-jb", HOOK_NAME)
     columns = "release, sae_id, sae.architecture, d_in, d_sae, neuronpedia_id, context_size, prepend_bos, n_layers"
     joined = "sae JOIN tokenization USING (tokenization) JOIN model USING (model)"
     assert select(path, f"SELECT {columns}, center_writing_weights FROM {joined}") == [
-        (*identity, "standard", 768, 24576, "gpt2-small/8-res-jb", 128, True, 12, True)
+        (*identity, "standard", 96, 1536, "gpt2-small/8-res-jb", 128, True, 12, True)
     ]
-    assert select(path, "SELECT COUNT(*) FROM feature") == [(24576,)]
+    assert select(path, "SELECT COUNT(*) FROM feature") == [(1536,)]
     model, (sae,) = load_together([sae_folder], folder)
     text = SENTENCES[1]["text"]
     tokens = [model.bos_token_id, *model.tokenizer(text)["input_ids"]]

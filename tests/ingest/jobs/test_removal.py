@@ -10,13 +10,14 @@ from click.testing import CliRunner
 
 from atlas.cli.main import cli
 from ingest.contrasts.selection import select_documents
-from ingest.jobs.contrast import compute_contrast
-from ingest.jobs.ingest import IngestRequest, ingest_with
-from ingest.jobs.remove import remove_corpus, remove_documents
+from ingest.jobs.ingest import IngestRequest
+from ingest.jobs.remove import RemoveRequest, remove_into
 from ingest.models.language_model import LanguageModel
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
+from ingest.rows.removal import remove_documents
 from schema import Atlas, SelectionError, SourceError, open_atlas
 from schema.verify import verify
+from tests.made.jobs import compute_contrast, ingest_with
 
 KEYLESS = {
     "document": "SELECT corpus.name, document.* EXCLUDE (document, corpus) FROM document JOIN corpus USING (corpus)",
@@ -62,18 +63,22 @@ def said(path: Path) -> dict[str, list[tuple[object, ...]]]:
         return {name: atlas.rows(f"FROM ({sql}) ORDER BY ALL") for name, sql in KEYLESS.items()}
 
 
-def alike(one: dict[str, list[tuple[object, ...]]], other: dict[str, list[tuple[object, ...]]]) -> bool:
-    """The same, up to what the company of a batch does to the last digits of an activation."""
+def alike(
+    one: dict[str, list[tuple[object, ...]]], other: dict[str, list[tuple[object, ...]]], digits: float = 1e-3
+) -> bool:
+    """The same, up to what the company of a batch does to the last digits of an activation, or less."""
     return one.keys() == other.keys() and all(
         len(one[name]) == len(other[name])
-        and all(close(a, b) for rows in zip(one[name], other[name], strict=True) for a, b in zip(*rows, strict=True))
+        and all(
+            close(a, b, digits) for rows in zip(one[name], other[name], strict=True) for a, b in zip(*rows, strict=True)
+        )
         for name in one
     )
 
 
-def close(one: object, other: object) -> bool:
+def close(one: object, other: object, digits: float) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-3)
+        return math.isclose(one, other, rel_tol=digits)
     return one == other
 
 
@@ -82,7 +87,7 @@ def holds(atlas: Atlas) -> bool:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, pocket: tuple[LanguageModel, list[LoadedSAE]]) -> tuple[Path, Path]:
+def both(tmp_path_factory: pytest.TempPathFactory, pocket: tuple[LanguageModel, list[SAE]]) -> tuple[Path, Path]:
     """An atlas of two sources with a contrast, and one of the first source only; the same batches in both."""
     folder = tmp_path_factory.mktemp("removal")
     model, saes = pocket
@@ -95,12 +100,18 @@ def both(tmp_path_factory: pytest.TempPathFactory, pocket: tuple[LanguageModel, 
     return whole, part
 
 
+def test_the_contrasts_that_are_computed_again_are_named(tiny_copy: Path) -> None:
+    done = CliRunner().invoke(cli, ["remove", str(tiny_copy), "--corpus", "travel"])
+    assert done.exit_code == 0, done.output
+    assert "documents of travel removed; computed again, or dropped: years, domains\n" in done.output
+
+
 def test_what_remains_is_what_an_ingest_without_it_gives(both: tuple[Path, Path], tmp_path: Path) -> None:
     path = shutil.copy(both[0], tmp_path / "a.duckdb")
     done = CliRunner().invoke(cli, ["remove", str(path), "--corpus", "medical"])
     assert done.exit_code == 0, done.output
-    assert "40 documents of medical removed" in done.output
-    assert said(Path(path)) == said(both[1])
+    assert "40 documents of medical removed; computed again, or dropped: medical\n" in done.output
+    assert alike(said(Path(path)), said(both[1]), 1e-9)  # sums of numbers in another order
     with open_atlas(path) as atlas:
         assert holds(atlas)
         assert atlas.rows("SELECT count(*) FROM contrast") == [(0,)]
@@ -126,7 +137,7 @@ def test_an_unknown_corpus_changes_nothing(both: tuple[Path, Path], tmp_path: Pa
     path = shutil.copy(both[0], tmp_path / "a.duckdb")
     before = said(Path(path))
     with open_atlas(path) as atlas, pytest.raises(SelectionError, match="near it: control"):
-        remove_corpus(atlas, "contro")
+        remove_into(atlas, RemoveRequest(atlas.path, "contro"))
     assert said(Path(path)) == before
 
 
@@ -141,7 +152,7 @@ TEXTS = {
 
 
 def test_a_changed_document_replaces_its_rows_and_statistics(
-    tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+    tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
 ) -> None:
     """The same id with another text: the atlas says what an ingest of the new texts alone says."""
     changed = TEXTS | {"case-2": "Case 2: the hen has found a worm, and sings."}
@@ -158,7 +169,7 @@ def test_a_changed_document_replaces_its_rows_and_statistics(
     assert ingest_with(IngestRequest(atlas, (source,)), *pocket).counts.documents == 0
 
 
-def test_lines_that_move_replace_nothing(tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]) -> None:
+def test_lines_that_move_replace_nothing(tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]) -> None:
     """An id that the source does not give is a place in a file, not the document's own."""
     atlas, source = tmp_path / "a.duckdb", tmp_path / "notes.txt"
     source.write_text("\n".join(TEXTS.values()))
@@ -170,7 +181,7 @@ def test_lines_that_move_replace_nothing(tmp_path: Path, pocket: tuple[LanguageM
 
 
 def test_an_id_that_names_two_texts_is_refused_or_passed_over(
-    tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+    tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
 ) -> None:
     source = tmp_path / "twice.jsonl"
     source.write_text('{"id": "a", "text": "One text."}\n{"id": "a", "text": "Another text."}\n')
@@ -212,7 +223,7 @@ def test_a_removal_cut_short_is_finished_by_the_same_command(both: tuple[Path, P
 
 
 def test_the_next_ingest_finishes_a_removal(
-    both: tuple[Path, Path], tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+    both: tuple[Path, Path], tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
 ) -> None:
     path = Path(shutil.copy(both[0], tmp_path / "a.duckdb"))
     removed_and_killed(path, "medical")
@@ -221,7 +232,7 @@ def test_the_next_ingest_finishes_a_removal(
 
 
 def test_a_replaced_document_changes_the_contrasts_that_read_it(
-    tmp_path: Path, pocket: tuple[LanguageModel, list[LoadedSAE]]
+    tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
 ) -> None:
     path, source = tmp_path / "a.duckdb", write(tmp_path / "cases.jsonl", TEXTS)
     ingest_with(IngestRequest(path, (source,), corpus="cases"), *pocket)

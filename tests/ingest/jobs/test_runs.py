@@ -1,18 +1,18 @@
 """The row of a run: what it says in the end, also where its closing does not go as it should."""
 
+import resource
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.jobs.runs import RunRecord
+from ingest.jobs.run_record import RunRecord
 from schema import Atlas, AtlasFileError, open_atlas
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    open_atlas(tmp_path / "atlas.duckdb", create=True).close()
-    return tmp_path / "atlas.duckdb"
+def path(empty_atlas: Path) -> Path:
+    return empty_atlas
 
 
 def runs(path: Path) -> list[tuple[Any, ...]]:
@@ -25,34 +25,35 @@ def begin(atlas: Atlas, record: RunRecord) -> None:
         record.start()
 
 
-def refuse_once(record: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is full when the run is closed, and has room again before the file is."""
-    finish = record._finish
-
-    def refused(status: str, error: str | None) -> None:
-        monkeypatch.setattr(record, "_finish", finish)
-        raise AtlasFileError("the disk is full")
-
-    monkeypatch.setattr(record, "_finish", refused)
+def fill_disk(atlas: Atlas) -> None:
+    """From now on no file of this process grows, until the atlas is about to be closed."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    atlas.before_close.append(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
 
 
-def test_a_run_that_could_not_be_closed_as_failed_keeps_its_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_could_not_be_closed_as_failed_keeps_its_error(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with (
         pytest.raises(ValueError, match="true"),
         open_atlas(path) as atlas,
         RunRecord(atlas, "ingest", {}, "cpu") as record,
     ):
         begin(atlas, record)
-        refuse_once(record, monkeypatch)
+        fill_disk(atlas)
         raise ValueError("the true cause")
+    assert "that ingest failed could not be recorded" in caplog.text
     assert runs(path) == [("failed", "ValueError: the true cause")]
 
 
-def test_a_run_that_could_not_be_closed_as_done_says_why(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AtlasFileError), open_atlas(path) as atlas, RunRecord(atlas, "ingest", {}, "cpu") as record:
+def test_a_run_that_could_not_be_closed_as_done_says_why(path: Path) -> None:
+    with (
+        pytest.raises(AtlasFileError, match="make room") as caught,
+        open_atlas(path) as atlas,
+        RunRecord(atlas, "ingest", {}, "cpu") as record,
+    ):
         begin(atlas, record)
-        refuse_once(record, monkeypatch)
-    assert runs(path) == [("failed", "AtlasFileError: the disk is full")]
+        fill_disk(atlas)
+    assert runs(path) == [("failed", f"AtlasFileError: {caught.value}")]
 
 
 def test_a_run_that_nobody_closed_is_closed_with_the_file(path: Path) -> None:

@@ -1,21 +1,29 @@
 """Language models by name and folder, the hub out of reach, and how weights are processed."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from ingest.models.device import choose_device
+from ingest.jobs.ingest import IngestRequest, ingest
+from ingest.jobs.reader import Reader
+from ingest.models.gpt2 import departure
+from ingest.models.hooked_model import HookedBridge, hooked_model
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
 from ingest.models.matching import load_together
 from ingest.models.names import pocket_folder
-from ingest.models.sae import LoadedSAE
-from schema import ModelError
+from ingest.models.sae import SAE
+from ingest.models.weights import choose_device
+from schema import ModelError, open_atlas
+from tests.made.tiny_models import save_sae, tiny_sae
 
-Pocket = tuple[LanguageModel, list[LoadedSAE]]
+Pocket = tuple[LanguageModel, list[SAE]]
 CENTRED = Processing(center_writing_weights=True)
 
 
@@ -113,6 +121,29 @@ def test_a_folder_of_another_kind_is_said_to_be_one(tmp_path: Path) -> None:
         load_language_model(str(tmp_path), Processing())
 
 
+def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
+    for file in folder.glob("tokeni*"):
+        file.unlink()
+    with pytest.raises(ModelError, match="holds no tokenizer"):
+        load_language_model(str(folder), Processing())
+
+
+@pytest.mark.parametrize("eos_token_id", [300, None, [0, 5], "not said"])
+def test_the_tokenizer_says_what_ends_a_text(folder: Path, eos_token_id: object) -> None:
+    """config.json may say another token, none, several, or leave it to a default beyond the vocabulary."""
+    config = json.loads((folder / "config.json").read_text())
+    config["eos_token_id"] = eos_token_id
+    if eos_token_id == "not said":
+        del config["eos_token_id"]
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    model = load_language_model(str(folder), Processing())
+    assert model.end_of_text == model.tokenizer.convert_tokens_to_ids("<|endoftext|>") == 0
+    hooked = hooked_model(model)
+    assert hooked.end_of_text == 0
+    assert hooked.generate(torch.tensor([[0, 17, 300]]), 2).shape == (1, 2)
+
+
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text()) | {"n_embd": 128}
     (folder / "config.json").write_text(json.dumps(config))
@@ -120,12 +151,83 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
         load_language_model(str(folder), Processing())
 
 
-def test_a_tokenizer_without_bos_is_refused(folder: Path) -> None:
+def without_bos(folder: Path) -> None:
     config = json.loads((folder / "tokenizer_config.json").read_text())
     kept = {name: value for name, value in config.items() if not name.endswith("_token")}
     (folder / "tokenizer_config.json").write_text(json.dumps(kept | {"tokenizer_class": "PreTrainedTokenizerFast"}))
+
+
+def test_a_tokenizer_without_bos_is_refused_where_windows_begin_with_it(folder: Path) -> None:
+    without_bos(folder)
     with pytest.raises(ModelError, match="no BOS token"):
-        load_language_model(str(folder), Processing())
+        load_together(["pocket"], str(folder))
+
+
+def test_a_tokenizer_without_bos_reads_windows_that_begin_with_text(folder: Path, tmp_path: Path) -> None:
+    without_bos(folder)
+    module = tiny_sae("standard", d_in=256, d_sae=16, hook_name="blocks.1.hook_resid_pre")
+    name = save_sae(module, tmp_path / "sae", prepend_bos=False, context_size=16)
+    path, source = tmp_path / "atlas.duckdb", tmp_path / "d.txt"
+    source.write_text("A fever.\nA heart and two lungs, and more of it.\n")
+    ingest(IngestRequest(path, (str(source),), reader=Reader((name,), str(folder))))
+    with open_atlas(path, read_only=True) as atlas:
+        assert atlas.rows("SELECT MIN(position) FROM token") == [(0,)]
+        assert atlas.rows("SELECT COUNT(*) > 0 FROM activation WHERE position = 0") == [(True,)]
+        assert atlas.rows("SELECT COUNT(*) FROM bos_activation") == [(0,)]
+
+
+@pytest.mark.parametrize("architectures", [None, [], ["GPT2Model"], ["Nonsense"]])
+def test_a_config_that_names_no_causal_model_is_the_one_that_is_loaded(
+    folder: Path, pocket: Pocket, architectures: list[str] | None
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["architectures"] = architectures
+    if architectures is None:
+        del config["architectures"]
+    (folder / "config.json").write_text(json.dumps(config))
+    model = load_language_model(str(folder), Processing())
+    assert (model.architecture, model.weights_sha256) == ("GPT2LMHeadModel", pocket[0].weights_sha256)
+    assert torch.equal(logits(model, torch.tensor([[0, 17]])), logits(pocket[0], torch.tensor([[0, 17]])))
+
+
+def test_a_model_saved_without_its_head_is_the_same(folder: Path, pocket: Pocket, tmp_path: Path) -> None:
+    """GPT-2's unembedding is its embedding, so nothing is missing."""
+    from transformers import GPT2Model
+
+    GPT2Model.from_pretrained(folder).save_pretrained(tmp_path / "headless")
+    for file in folder.glob("tokeni*"):
+        shutil.copy(file, tmp_path / "headless")
+    model = load_language_model(str(tmp_path / "headless"), Processing())
+    assert model.architecture == "GPT2LMHeadModel"
+    assert torch.equal(model.W_U, pocket[0].W_U)
+
+
+def test_another_name_of_the_same_gelu_is_a_plain_gpt2(folder: Path, pocket: Pocket) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    for name, expected in (("gelu_pytorch_tanh", None), ("relu", "a GPT-2 with the activation function relu")):
+        (folder / "config.json").write_text(json.dumps(config | {"activation_function": name}))
+        model = load_language_model(str(folder), Processing())
+        assert departure(model) == expected
+        tokens, point = torch.tensor([[0, 17, 300]]), "blocks.5.hook_resid_post"
+        ours = hooked_model(model).run(tokens, [point]).values[point]
+        torch.testing.assert_close(ours, HookedBridge(model).run(tokens, [point]).values[point], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cached_as", ["gpt2", "openai-community/gpt2"])
+def test_gpt2_small_is_found_under_the_names_it_is_cached_by(tmp_path: Path, cached_as: str) -> None:
+    """A cache as huggingface_hub lays it out, in a process that sees no other."""
+    snapshot = tmp_path / f"models--{cached_as.replace('/', '--')}" / "snapshots" / ("0" * 40)
+    shutil.copytree(pocket_folder() / "gpt2", snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
+    code = (
+        "from ingest.models.language_model import Processing, load_language_model\n"
+        "model = load_language_model('gpt2-small', Processing())\n"
+        "print(model.name, model.config.n_layers)"
+    )
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert run.stdout.split() == ["gpt2-small", "6"], run.stderr[-2000:]
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

@@ -7,19 +7,24 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import CliRunner
+from sae_lens.registry import get_sae_training_class
+from sae_lens.saes.sae import SAEMetadata
 
 from atlas.cli.main import cli
-from ingest.jobs.ingest import IngestRequest, IngestResult, ingest_with
-from ingest.models.language_model import LanguageModel
+from ingest.jobs.ingest import IngestRequest, IngestResult
+from ingest.models.language_model import LanguageModel, Processing, load_language_model
 from ingest.models.names import parse_sae_name
-from ingest.models.sae import LoadedSAE
+from ingest.models.sae import SAE
+from ingest.models.sae_files import load_sae
 from ingest.rows.sae_keys import known_keys
 from schema import ModelError, open_atlas
 from schema.verify import verify
+from tests.made.architectures import save_model
+from tests.made.jobs import ingest_with
 from tests.made.older_atlas import build_older_atlas
 from tests.made.tiny_models import loaded, tiny_sae
 
-Pocket = tuple[LanguageModel, list[LoadedSAE]]
+Pocket = tuple[LanguageModel, list[SAE]]
 
 TEXTS = (
     "A fever of 39 degrees, a cough and a cold, and nothing else that day.",
@@ -34,7 +39,7 @@ def model(pocket: Pocket) -> LanguageModel:
     return pocket[0]
 
 
-def reader(architecture: str = "topk", context_size: int = 16, **options: Any) -> LoadedSAE:
+def reader(architecture: str = "topk", context_size: int = 16, **options: Any) -> SAE:
     """An SAE that reads pocket: of the same name and weights, whatever its settings."""
     settings = {"k": 5} if architecture == "topk" else {}
     module = tiny_sae(architecture, d_in=256, **(settings | options))
@@ -42,7 +47,7 @@ def reader(architecture: str = "topk", context_size: int = 16, **options: Any) -
     return dataclasses.replace(sae, name=dataclasses.replace(sae.name, sae_id="output"))
 
 
-def read(path: Path, model: LanguageModel, sae: LoadedSAE, texts: tuple[str, ...] = TEXTS) -> IngestResult:
+def read(path: Path, model: LanguageModel, sae: SAE, texts: tuple[str, ...] = TEXTS) -> IngestResult:
     """Ingest texts, a line each."""
     source = path.with_name("texts.txt")
     source.write_text("\n".join(texts) + "\n")
@@ -167,3 +172,56 @@ def test_what_version_2_stored_is_taken_up_if_it_is_given_again(
         keys = known_keys(atlas, model, reader(**settings))
     assert keys is not None
     assert keys.sae == len(known) - 1
+
+
+def test_what_an_sae_was_saved_from_is_kept_and_entered_in_older_rows(model: LanguageModel, tmp_path: Path) -> None:
+    """A BatchTopK of SAELens, saved as it saves one for use."""
+    sae_class, config_class = get_sae_training_class("batchtopk")
+    metadata = SAEMetadata(hook_name="blocks.1.hook_resid_pre", model_name="pocket", context_size=16)
+    trained = sae_class(config_class(d_in=256, d_sae=40, k=6, metadata=metadata))
+    trained.save_inference_model(tmp_path / "sae")
+    sae, path = load_sae(str(tmp_path / "sae")), tmp_path / "atlas.duckdb"
+    assert (sae.architecture, sae.trained_as) == ("jumprelu", "batchtopk")
+    assert reader().trained_as is None
+    read(path, model, sae)
+    assert rows(path, "SELECT architecture, trained_as FROM sae") == [("jumprelu", "batchtopk")]
+    older = tmp_path / "older.duckdb"
+    build_older_atlas(path, older, version=17)
+    assert read(older, model, sae).counts.documents == 0
+    assert rows(older, "SELECT trained_as FROM sae") == [("batchtopk",)]
+
+
+WITHOUT_GAIN = dict.fromkeys(("logit_mean", "logit_std", "logit_skewness", "logit_kurtosis"), "1.0")
+LOGITS = f"SELECT {', '.join(WITHOUT_GAIN)}, top_logits, bottom_logits FROM feature JOIN sae USING (sae)"
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "gemma2", "gemma3"])
+def test_logit_weights_of_before_the_gain_of_a_norm_are_taken_out_and_made_again(
+    tmp_path: Path, architecture: str
+) -> None:
+    """Those off the stream of Gemma 2 and 3 alone: others stay as they were, and a rerun gives what is missing."""
+    save_model(architecture, tmp_path / "model")
+    model = load_language_model(str(tmp_path / "model"), Processing())
+    width = 4 * (16 if architecture.startswith("gemma") else 8)
+    hooks = {"attn.hook_z": width, "mlp.hook_post": 64 if width == 64 else 128, "hook_resid_pre": 32}
+    saes = [
+        loaded(tiny_sae("standard", d_in, hook_name=f"blocks.1.{kind}"), context_size=16)
+        for kind, d_in in hooks.items()
+    ]
+    today, older, of_stream = tmp_path / "today.duckdb", tmp_path / "older.duckdb", " WHERE logit_weights = 'plain'"
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS) + "\n")
+    source = (str(tmp_path / "texts.txt"),)
+    ingest_with(IngestRequest(today, source), model, saes)
+    build_older_atlas(today, older, 18, {"feature": WITHOUT_GAIN})
+    open_atlas(older).close()
+    gone = rows(older, f"SELECT COUNT(*) FROM ({LOGITS}) WHERE logit_mean IS NULL AND top_logits = '[]'")
+    assert gone == [(80 if architecture.startswith("gemma") else 0,)]
+    assert {row[:4] for row in rows(older, LOGITS + of_stream)} == {(1.0,) * 4}
+    assert rows(older, "SELECT logit_weights FROM sae ORDER BY sae") == [("W_O",), ("W_out",), ("plain",)]
+    assert ingest_with(IngestRequest(older, source), model, saes).counts.documents == 0
+    off_stream = f"{LOGITS} WHERE logit_weights <> 'plain' ORDER BY sae, feature"
+    if architecture.startswith("gemma"):
+        assert rows(older, off_stream) == rows(today, off_stream)
+    assert {row[:4] for row in rows(older, LOGITS + of_stream)} == {(1.0,) * 4}
+    with open_atlas(older, read_only=True) as atlas:
+        assert not [finding for finding in verify(atlas) if finding.violations]

@@ -21,9 +21,9 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 import ingest.pocket
 from ingest.pocket.recipe.__main__ import main
-from ingest.pocket.recipe.bigram import Bigram
 from ingest.pocket.recipe.card import sources_table
 from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike, two_parts
+from ingest.pocket.recipe.evaluate import Bigram
 from ingest.pocket.recipe.language_model import (
     continue_from,
     cross_entropy,
@@ -32,15 +32,20 @@ from ingest.pocket.recipe.language_model import (
     residual_stream,
     token_nats,
 )
-from ingest.pocket.recipe.meaning import auroc, auroc_interval, domain_features, word_at
+from ingest.pocket.recipe.meaning import auroc, auroc_interval, domain_features
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
+from ingest.pocket.recipe.run import Budget, Workers, depth_at, warmdown
 from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
-from ingest.pocket.recipe.schedule import Budget, depth_at, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
-from ingest.pocket.recipe.windows import document_windows, evaluation_windows, shuffled_batches, training_windows
-from ingest.pocket.recipe.workers import Workers
+from ingest.pocket.recipe.windows import (
+    document_windows,
+    evaluation_windows,
+    shuffled_batches,
+    training_windows,
+    word_at,
+)
 
 WORDS = {
     "medical": ["patient", "disease", "fever", "insulin", "artery", "vaccine", "tumour", "nurse", "dose", "liver"],

@@ -17,13 +17,13 @@ import pytest
 import time_machine
 
 from atlas.cli.main import cli
-from ingest.models.matching import load_together
-from ingest.schedule.clock import SystemClock
-from ingest.schedule.config import Reader, Schedule
+from ingest.jobs.progress import Progress, Report
+from ingest.jobs.reader import KeptReader, Reader
+from ingest.rows.batches import BATCH_DOCUMENTS
+from ingest.schedule.config import Schedule
 from ingest.schedule.history import read_pasts
-from ingest.schedule.loaded import LoadedReader
-from ingest.schedule.loop import only_one, run_forever, run_once
-from ingest.schedule.running import Runner
+from ingest.schedule.job_runner import Runner
+from ingest.schedule.loop import SystemClock, only_one, run_forever, run_once
 from queries import run_query
 from schema import Atlas, open_atlas
 from schema.verify import verify
@@ -33,10 +33,12 @@ from tests.made.tiny_models import save_sae, tiny_sae
 
 NOON = utc("2026-10-05 12:00")
 TEXTS = ("Asthma narrows the airways.", "Bread rises slowly.", "Gout swells the joints.", "Frost cracks the road.")
+BATCHES = [f"{number}." for number in range(BATCH_DOCUMENTS + 2)]
+"""One batch, and the beginning of another."""
 
 
 @pytest.fixture(scope="module")
-def reader(pocket: Any) -> LoadedReader:
+def reader(pocket: Any) -> KeptReader:
     """The embedded model under a tiny SAE."""
     return tiny_reader(pocket)
 
@@ -96,7 +98,7 @@ NEWS = '[corpus.news]\nsources = ["*.jsonl"]\ndomain = "news"\n'
 
 
 def test_documents_that_are_gone_are_dropped_exactly(
-    folder: Path, blank: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, blank: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, NEWS + 'gone = "drop"')
     runner = runner_of(schedule, reader, clock)
@@ -116,7 +118,7 @@ def test_documents_that_are_gone_are_dropped_exactly(
 
 
 def test_documents_that_are_gone_stay_unless_they_are_to_be_dropped(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, NEWS)
     write(folder / "a.jsonl", *TEXTS)
@@ -144,7 +146,7 @@ def empty_one(folder: Path) -> None:
     ("spoil", "on_error"), [(spoil_line, "stop"), (spoil_line, "skip"), (spoil_second, "skip"), (empty_one, "skip")]
 )
 def test_a_source_that_is_not_wholly_read_drops_nothing(
-    folder: Path, reader: LoadedReader, clock: MovedClock, spoil: Callable[[Path], None], on_error: str
+    folder: Path, reader: KeptReader, clock: MovedClock, spoil: Callable[[Path], None], on_error: str
 ) -> None:
     text = '[corpus.news]\nsources = ["a.jsonl", "b*.jsonl"]\ndomain = "news"\ngone = "drop"\n'
     schedule = schedule_of(folder, text + f'on_error = "{on_error}"')
@@ -161,7 +163,7 @@ def test_a_source_that_is_not_wholly_read_drops_nothing(
         assert (status, reason.partition(":")[0]) == ("done", "no document is dropped as gone")
 
 
-def test_a_file_that_is_being_copied_anew_is_not_gone(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
+def test_a_file_that_is_being_copied_anew_is_not_gone(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
     schedule = schedule_of(folder, '[corpus.news]\nsources = ["drop/"]\ndomain = "news"\ngone = "drop"')
     write(folder / "drop" / "a.jsonl", *TEXTS[:2])
     write(folder / "drop" / "b.jsonl", *TEXTS[2:])
@@ -174,7 +176,7 @@ def test_a_file_that_is_being_copied_anew_is_not_gone(folder: Path, reader: Load
 
 @pytest.mark.parametrize("source", ["drop/", "drop/**/*.jsonl", "hf:./drop"])
 def test_a_folder_that_became_a_link_is_not_gone(
-    folder: Path, reader: LoadedReader, clock: MovedClock, source: str
+    folder: Path, reader: KeptReader, clock: MovedClock, source: str
 ) -> None:
     schedule = schedule_of(folder, f'[corpus.news]\nsources = ["{source}"]\ndomain = "news"\ngone = "drop"')
     write(folder / "drop" / "a.jsonl", *TEXTS[:2])
@@ -190,7 +192,7 @@ def test_a_folder_that_became_a_link_is_not_gone(
 
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
 def test_nothing_is_gone_that_lies_where_a_pattern_cannot_look(
-    open_folder: Path, blank: Path, reader: LoadedReader, clock: MovedClock, on_error: str
+    open_folder: Path, blank: Path, reader: KeptReader, clock: MovedClock, on_error: str
 ) -> None:
     Path(shutil.copy(blank, open_folder / "atlas.duckdb")).chmod(0o666)
     text = '[corpus.news]\nsources = ["**/*.jsonl"]\ndomain = "news"\ngone = "drop"\n'
@@ -211,7 +213,7 @@ def test_nothing_is_gone_that_lies_where_a_pattern_cannot_look(
 
 
 def test_an_empty_drop_folder_is_no_failure_and_drops_nothing(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, '[corpus.news]\nsources = ["drop/"]\ndomain = "news"\ngone = "drop"')
     write(folder / "drop" / "a.jsonl", *TEXTS)
@@ -222,7 +224,7 @@ def test_an_empty_drop_folder_is_no_failure_and_drops_nothing(
     assert runs(schedule, "reason")[1] == (f"no document is dropped as gone: {folder}/drop/ gave no document",)
 
 
-def test_reordering_and_renaming_cost_nothing(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
+def test_reordering_and_renaming_cost_nothing(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
     schedule = schedule_of(folder, NEWS + 'gone = "drop"')
     write(folder / "a.jsonl", *TEXTS[:2], one="With an id.")
     write(folder / "b.jsonl", *TEXTS[2:])
@@ -241,7 +243,7 @@ def test_reordering_and_renaming_cost_nothing(folder: Path, reader: LoadedReader
 
 
 def test_without_a_domain_each_domain_is_a_corpus_and_gone_is_by_corpus(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, '[corpus.notes]\nsources = "notes.jsonl"\ngone = "drop"')
     records = [{"text": TEXTS[0], "domain": "medicine"}, {"text": TEXTS[1], "domain": "food"}]
@@ -267,16 +269,16 @@ def test_changed_weights_are_another_sae_and_unchanged_ones_are_loaded_once(
     save_tiny_sae(folder / "saes" / "layer-2", pocket)
     write(folder / "a.jsonl", *TEXTS)
     schedule = schedule_of(folder, 'saes = ["saes/layer-2"]\n' + NEWS)
-    reader = LoadedReader(Reader(schedule.reader.saes, device="cpu"), load_together)
+    reader = KeptReader(Reader(schedule.reader.saes))
     run_once(runner_of(schedule, reader, clock))
-    assert reader.get() is reader.get()
-    first = reader.get()
+    assert reader.load() is reader.load()
+    first = reader.load()
     save_tiny_sae(folder / "saes" / "layer-2", pocket, seed=2)
     run_once(runner_of(schedule, reader, clock))
-    assert reader.get() is not first
+    assert reader.load() is not first
     identities = select(schedule.atlas, "SELECT release, sae_id, weights_sha256 FROM sae ORDER BY sae")
     assert [found[:2] for found in identities] == [("saes", "layer-2")] * 2
-    assert [found[2] for found in identities] == [first[1][0].weights_sha256, reader.get()[1][0].weights_sha256]
+    assert [found[2] for found in identities] == [first[1][0].weights_sha256, reader.load()[1][0].weights_sha256]
     assert select(schedule.atlas, "SELECT sae, COUNT(*) FROM coverage GROUP BY sae ORDER BY sae") == [(0, 4), (1, 4)]
     apart = "SELECT COUNT(*) FROM (SELECT feature, context, position FROM activation GROUP BY ALL HAVING COUNT(*) > 2)"
     assert select(schedule.atlas, apart) == [(0,)]
@@ -302,7 +304,7 @@ limit = 6
 
 
 def test_contrasts_wait_for_both_sides_and_their_best_features_are_explained_once(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, ILLNESS)
     runner = runner_of(schedule, reader, clock)
@@ -322,7 +324,38 @@ def test_contrasts_wait_for_both_sides_and_their_best_features_are_explained_onc
     assert commands == [("contrast", 1), ("explain", 1), ("ingest", 4)]
 
 
-def test_a_lock_is_waited_for_and_its_holder_named(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
+ASKED = """
+[contrast.years]
+target = "year"
+[contrast.kinds]
+classes = ["notes", "news"]
+[corpus.notes]
+sources = "notes.jsonl"
+domain = "notes"
+contrasts = ["years"]
+[corpus.news]
+sources = "news.jsonl"
+domain = "news"
+fields = "year"
+contrasts = ["years", "kinds"]
+"""
+
+
+def test_numbers_and_classes_are_kept_up_to_date(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
+    for name in ("notes", "news"):
+        lines = [json.dumps({"text": f"{name} of {year}.", "year": year}) for year in range(1990, 1996)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines))
+    schedule = schedule_of(folder, ASKED)
+    assert run_once(runner_of(schedule, reader, clock)) == (2, 0)
+    waits, done = runs(schedule, "job, reason")
+    assert waits[1].startswith("contrast years waits: no document has a field 'year'")
+    assert done == ("news", None)
+    compared = "SELECT name, kind, documents_compared FROM sae_association JOIN association USING (association)"
+    assert select(schedule.atlas, f"{compared} ORDER BY name") == [("kinds", "classes", 12), ("years", "target", 6)]
+    assert holds(schedule.atlas)
+
+
+def test_a_lock_is_waited_for_and_its_holder_named(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
     write(folder / "a.jsonl", *TEXTS)
     schedule = schedule_of(folder, 'patience = "10m"\n' + NEWS + 'every = "1h"\nbackoff = "5m"')
     other: list[Atlas] = []
@@ -342,7 +375,7 @@ def test_a_lock_is_waited_for_and_its_holder_named(folder: Path, reader: LoadedR
 
 
 def test_a_stop_ends_the_wait_for_a_lock_before_the_first_job(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, NEWS + 'every = "1h"')
 
@@ -365,14 +398,14 @@ class Seized:
     path: Path
     hands: list[Atlas]
 
-    def begin(self, job: Any, check: Any) -> Any:
+    def begin(self, job: Any, report: Any) -> Any:
         """The work itself."""
         self.hands.append(open_atlas(self.path))
-        return self.work.begin(job, check)
+        return self.work.begin(job, report)
 
 
 def test_a_lock_that_lasts_is_waited_for_once_and_told_and_the_row_is_not_lost_in_silence(
-    folder: Path, reader: LoadedReader, clock: MovedClock, caplog: Any
+    folder: Path, reader: KeptReader, clock: MovedClock, caplog: Any
 ) -> None:
     write(folder / "a.jsonl", *TEXTS)
     command = json.dumps([sys.executable, "-c", TELL, str(folder / "told.txt")])
@@ -394,13 +427,13 @@ class Broken:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def begin(self, job: Any, check: Any) -> Any:
+    def begin(self, job: Any, report: Any) -> Any:
         """It goes wrong at once."""
         raise self.error
 
 
 def test_a_fault_of_the_program_is_a_failed_run_and_the_schedule_goes_on(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     schedule = schedule_of(folder, NEWS + 'every = "6h"\nretries = 0')
     clock.end = NOON + timedelta(hours=7)
@@ -415,7 +448,7 @@ class SlowlyBroken:
     clock: MovedClock
     minutes: list[int]
 
-    def begin(self, job: Any, check: Any) -> Any:
+    def begin(self, job: Any, report: Any) -> Any:
         """It fails at its end."""
         self.clock.wait(self.clock.now() + timedelta(minutes=self.minutes.pop(0)))
         raise ZeroDivisionError
@@ -433,7 +466,7 @@ def test_times_that_overlap_are_one_row_however_often_a_run_is_tried_again(folde
     ]
 
 
-def test_a_killed_run_is_closed_and_tried_again(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
+def test_a_killed_run_is_closed_and_tried_again(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
     write(folder / "a.jsonl", *TEXTS)
     schedule = schedule_of(folder, NEWS + 'cron = "0 3 * * *"\nbackoff = "5m"')
     with pytest.raises(KeyboardInterrupt):
@@ -452,7 +485,7 @@ def test_a_killed_run_is_closed_and_tried_again(folder: Path, reader: LoadedRead
 class Killed:
     """Work whose process goes away while the atlas is open."""
 
-    def begin(self, job: Any, check: Any) -> Any:
+    def begin(self, job: Any, report: Any) -> Any:
         """The second part is what is cut off."""
 
         def fill(atlas: Any) -> Any:
@@ -462,7 +495,7 @@ class Killed:
 
 
 def test_a_run_that_is_killed_while_it_publishes_is_tried_again(
-    folder: Path, reader: LoadedReader, clock: MovedClock
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
     write(folder / "a.jsonl", *TEXTS)
     text = 'publish = { site = "site" }\n' + NEWS + 'cron = "0 3 * * *"\nbackoff = "5m"\npublish = true'
@@ -496,37 +529,36 @@ class StoppedLater:
     clock: MovedClock
     looks: int = 0
 
-    def begin(self, job: Any, check: Callable[[], None]) -> Any:
+    def begin(self, job: Any, report: Report) -> Any:
         """The work itself."""
 
-        def look() -> None:
+        def look(progress: Progress) -> None:
             self.looks += 1
             self.clock.halted = self.looks >= 3
-            check()
+            report(progress)
 
         return self.work.begin(job, look)
 
 
 def test_a_stop_ends_a_job_at_its_next_batch_and_the_next_start_takes_it_up(
-    folder: Path, reader: LoadedReader, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    folder: Path, reader: KeptReader, clock: MovedClock
 ) -> None:
-    monkeypatch.setattr("ingest.rows.batches.BATCH_DOCUMENTS", 2)
-    write(folder / "a.jsonl", *TEXTS)
+    write(folder / "a.jsonl", *BATCHES)
     schedule = schedule_of(folder, NEWS + 'every = "1d"')
     runner = runner_of(schedule, reader, clock)
     runner.work = StoppedLater(runner.work, clock)
     assert not run_forever(runner, seed="")
-    assert stored(schedule) == sorted(TEXTS[:2])
+    assert stored(schedule) == sorted(BATCHES[:BATCH_DOCUMENTS])
     assert runs(schedule, "status") == [("stopped",)]
-    assert select(schedule.atlas, "SELECT status, documents FROM ingest_run") == [("failed", 2)]
+    assert select(schedule.atlas, "SELECT status, documents FROM ingest_run") == [("failed", BATCH_DOCUMENTS)]
     clock.halted, clock.end = False, NOON + timedelta(minutes=1)
     assert run_forever(runner_of(schedule, reader, clock), seed="")
-    assert stored(schedule) == sorted(TEXTS)
+    assert stored(schedule) == sorted(BATCHES)
     assert runs(schedule, "status, attempt") == [("stopped", 1), ("done", 1)]
     assert holds(schedule.atlas)
 
 
-def test_what_is_too_late_is_skipped_and_recorded(folder: Path, reader: LoadedReader, clock: MovedClock) -> None:
+def test_what_is_too_late_is_skipped_and_recorded(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
     write(folder / "a.jsonl", *TEXTS)
     schedule = schedule_of(folder, NEWS + 'cron = "0 3 * * *"\ngrace = "2h"')
     run_once(runner_of(schedule, reader, clock))
@@ -541,7 +573,7 @@ def test_what_is_too_late_is_skipped_and_recorded(folder: Path, reader: LoadedRe
 
 @pytest.mark.parametrize(("names", "ran", "status"), [([], 0, "skipped"), (["news"], 1, "done")])
 def test_what_is_too_late_is_run_where_it_is_named(
-    folder: Path, reader: LoadedReader, clock: MovedClock, names: list[str], ran: int, status: str
+    folder: Path, reader: KeptReader, clock: MovedClock, names: list[str], ran: int, status: str
 ) -> None:
     write(folder / "a.jsonl", *TEXTS)
     schedule = schedule_of(folder, NEWS + 'cron = "0 3 * * *"\ngrace = "2h"')
@@ -557,7 +589,7 @@ TELL = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 
 @pytest.mark.parametrize(("attempts", "told"), [("every", [1, 2]), ("last", [2])])
 def test_failures_are_told_as_json(
-    folder: Path, reader: LoadedReader, clock: MovedClock, attempts: str, told: list[int]
+    folder: Path, reader: KeptReader, clock: MovedClock, attempts: str, told: list[int]
 ) -> None:
     command = json.dumps([sys.executable, "-c", TELL, str(folder / "told $(x) 'y'.txt")])
     text = f'[notify]\ncommand = {command}\nattempts = "{attempts}"\n' + NEWS
@@ -586,7 +618,7 @@ def test_failures_are_told_as_json(
     ],
 )
 def test_that_nobody_could_be_told_harms_nothing(
-    folder: Path, reader: LoadedReader, clock: MovedClock, caplog: Any, command: list[str], said: str
+    folder: Path, reader: KeptReader, clock: MovedClock, caplog: Any, command: list[str], said: str
 ) -> None:
     text = f'[notify]\ncommand = {json.dumps(command)}\ntimeout = "1s"\n' + NEWS
     assert run_once(runner_of(schedule_of(folder, text), reader, clock)) == (1, 1)
@@ -663,10 +695,7 @@ def test_once_runs_publishes_and_says_what_failed(folder: Path, pocket: Any, cap
     assert printed[1].split()[3] == "02:30"
 
 
-def test_a_signal_ends_a_job_at_its_next_batch_with_its_exit_code(
-    folder: Path, pocket: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.rows.batches.BATCH_DOCUMENTS", 1)
+def test_a_signal_ends_a_job_at_its_next_batch_with_its_exit_code(folder: Path, pocket: Any) -> None:
     save_tiny_sae(folder / "saes" / "tiny", pocket)
     fifo = folder / "texts.txt"
     os.mkfifo(fifo)
@@ -675,7 +704,7 @@ def test_a_signal_ends_a_job_at_its_next_batch_with_its_exit_code(
 
     def write_and_stop() -> None:
         with fifo.open("w") as file:
-            file.write("".join(f"{text}\n" for text in TEXTS))
+            file.write("".join(f"{text}\n" for text in BATCHES))
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
@@ -685,7 +714,7 @@ def test_a_signal_ends_a_job_at_its_next_batch_with_its_exit_code(
     writer.join()
     assert signal.getsignal(signal.SIGTERM) is before
     assert runs(schedule, "status") == [("stopped",)]
-    assert len(stored(schedule)) < len(TEXTS)
+    assert len(stored(schedule)) < len(BATCHES)
 
 
 def test_a_signal_ends_the_wait_for_a_lock_also_where_the_command_waits(folder: Path) -> None:

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.schedule.checking import absences
-from ingest.schedule.config import Contrast, Job, Notify, Reader, Retry, Site, When
+from ingest.jobs.reader import Reader
+from ingest.schedule.checks import absences
+from ingest.schedule.config import Contrast, Interval, Job, Notify, Retry, Site, When
 from ingest.schedule.cron import Cron
-from ingest.schedule.parsing import read_schedule
-from ingest.schedule.timing import Interval
+from ingest.schedule.schedule_file import read_schedule
 from schema import ScheduleError
 from tests.made.scheduling import schedule_of
 
@@ -196,6 +196,18 @@ def test_all_mistakes_are_said_at_once_with_key_and_advice(tmp_path: Path) -> No
         (
             '[contrast.c]\npositive = "a"\ncontrol = ["a", "b"]\n[corpus.news]\nsources = "x.txt"',
             "contrast.c.control: 'a' is on both sides; take it out of one",
+        ),
+        (
+            '[contrast.c]\ntarget = "year"\nclasses = ["a", "b"]\n[corpus.news]\nsources = "x.txt"',
+            "contrast.c: it asks two things; keep positive and control, or target, or classes",
+        ),
+        (
+            '[contrast.c]\nclasses = ["a", "b"]\ncorpora = ["a"]\n[corpus.news]\nsources = "x.txt"',
+            "contrast.c.corpora: it says whose documents a target is asked of; add target, or take it out",
+        ),
+        (
+            '[contrast.c]\nclasses = ["a", "b"]\nexplain = { best = 2 }\n[corpus.news]\nsources = "x.txt"',
+            "contrast.c.explain: features are explained on the positive documents of two sides; take it out",
         ),
         (
             '[corpus.news]\nsources = "x.txt"\npublish = true',

@@ -14,9 +14,9 @@ from typing import Any
 import time_machine
 
 from ingest.schedule.config import Job
+from ingest.schedule.job_runner import Runner
 from ingest.schedule.loop import run_forever
-from ingest.schedule.running import Runner
-from ingest.schedule.working import Filler
+from ingest.schedule.upkeep import Upkeep
 from schema import open_atlas
 from schema.verify import verify
 from tests.made.scheduling import MovedClock, Slow, schedule_of, select, tiny_reader, utc
@@ -137,7 +137,7 @@ def test_a_month_goes_as_predicted(tmp_path: Path, pocket: Any) -> None:
             return LONG if job.name == "archive" and clock.now() == utc(LONG_BEGINS) else TEN_MINUTES
 
         schedule = schedule_of(tmp_path, SCHEDULE)
-        work = Slow(Filler(schedule, tiny_reader(pocket)), clock, takes)
+        work = Slow(Upkeep(schedule, tiny_reader(pocket)), clock, takes)
         assert run_forever(Runner(schedule, work, lambda job: None, clock))
     path = schedule.atlas
     columns = "job, planned_at, started_at, finished_at, attempt, missed, status"

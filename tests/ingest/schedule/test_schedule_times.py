@@ -10,10 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.schedule.config import LONGEST_BACKOFF, Job, Retry, When
+from ingest.schedule.config import LONGEST_BACKOFF, Interval, Job, Retry, Timing, When
 from ingest.schedule.cron import Cron
-from ingest.schedule.planning import Attempt, Due, Past, Situation, due_now, next_due, overlapped, retry_at
-from ingest.schedule.timing import MOST_FOLDED, Interval, Timing, fold, parse_duration, shortest_gap, spread
+from ingest.schedule.fields import parse_duration
+from ingest.schedule.plan import (
+    MOST_FOLDED,
+    Attempt,
+    Due,
+    Past,
+    Situation,
+    due_now,
+    fold,
+    next_due,
+    overlapped,
+    retry_at,
+    shortest_gap,
+    spread,
+)
 from tests.made.cron_reference import Line, Years, disagreements, some_line
 from tests.made.scheduling import utc
 

@@ -104,6 +104,14 @@ def test_a_json_line_gives_all_fields_and_others_are_ignored(tmp_path: Path) -> 
     ]
 
 
+def test_pieces_of_a_book_are_one_group_whatever_their_id_is_called(tmp_path: Path) -> None:
+    for name in ("external_id", "doc_id", "id"):
+        rows = [{name: f"books:A. Author/A Book#{piece}", "text": f"piece {piece}"} for piece in (1, 10)]
+        path = write(tmp_path / f"{name}.jsonl", "\n".join(map(json.dumps, rows)).encode())
+        groups = {document.group_name for document in read_documents(str(path)) if isinstance(document, Document)}
+        assert groups == {"books:A. Author/A Book"}
+
+
 def test_empty_fields_count_as_missing(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", b"external_id,text,domain,term,term_start\n,hello,,,\n")
     assert list(read_documents(str(path))) == [Document("a.csv:2", "hello", "general", "a.csv")]

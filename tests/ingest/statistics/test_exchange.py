@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ingest.statistics.exchange import Rows, Units, lifts_of, of_units, shuffled, units_of
 from ingest.statistics.permutation import observed_p, shuffled_tails
+from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffled, units_of
 from tests.made.sparse_cases import Case, cases
 
 

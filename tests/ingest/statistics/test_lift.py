@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ingest.statistics.lift import MIN_GROUPS, Rates, Sides, rates
+from ingest.statistics.groups import MIN_GROUPS
+from ingest.statistics.lift import Rates, Sides, rates
 from tests.made.sparse_cases import Case, cases
 
 

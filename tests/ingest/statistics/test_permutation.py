@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.exchange import Lifts, Rows, Units, lifts_of, shuffled, units_of
 from ingest.statistics.permutation import (
     LEVEL,
     Tails,
@@ -18,6 +17,7 @@ from ingest.statistics.permutation import (
     observed_p,
     shuffled_tails,
 )
+from ingest.statistics.shuffles import Lifts, Rows, Units, lifts_of, shuffled, units_of
 from tests.made.sparse_cases import Case, cases
 
 

@@ -1,14 +1,15 @@
-"""AUROC, the rank-sum test and q against scipy and scikit-learn, on sparse scores with ties."""
+"""AUROC, the rank-sum test, q and the AUROC against each control domain, against scipy and scikit-learn."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import false_discovery_control, mannwhitneyu
+from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.rank_sum import RankSum, benjamini_hochberg, rank_sum
+from ingest.statistics.rank_sum import RankSum, benjamini_hochberg, contrast_domains, rank_sum
+from tests.made.sparse_cases import Case, cases
 
 SCORES = st.sampled_from([0.0, 0.0, 0.0, 0.25, 0.5, 0.5, 1.0, 3.0, 1e-3, 1e6])
 
@@ -89,9 +90,32 @@ def test_an_empty_group_is_refused(groups: tuple[int, int]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(p=arrays(np.float64, st.integers(1, 50), elements=st.floats(0, 1)))
-def test_q_equals_scipy(p: np.ndarray) -> None:
-    np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p), rtol=1e-12, atol=0)
+def test_q_is_the_least_level_at_which_a_test_is_called(p: np.ndarray) -> None:
+    """The procedure's own words: the largest k such that the k-th smallest p is at most k / m of the level."""
+    levels = [min(1.0, *(len(p) * other / (p <= other).sum() for other in p if other >= one)) for one in p]
+    np.testing.assert_allclose(benjamini_hochberg(p), levels, rtol=1e-12, atol=0)
 
 
 def test_no_tests_have_no_q() -> None:
     assert benjamini_hochberg(np.array([])).shape == (0,)
+
+
+DOMAINS = 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases())
+def test_it_equals_scikit_learn(case: Case) -> None:
+    feature, document, score = case.rows
+    domain = np.where(case.positive, -1, case.group % DOMAINS)
+    members = np.bincount(domain[domain >= 0], minlength=DOMAINS)
+    found = contrast_domains(feature, score, domain[document], members, (case.sizes[0], case.n_features))
+    for number, scores in enumerate(case.dense):
+        for place in range(DOMAINS):
+            inside = case.positive | (domain == place)
+            assert found.fires[number, place] == (scores[domain == place] > 0).sum()
+            if members[place]:
+                expected = roc_auc_score(case.positive[inside], scores[inside])
+                assert found.auroc[number, place] == pytest.approx(expected, abs=1e-12)
+            else:
+                assert np.isnan(found.auroc[number, place])

@@ -5,8 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.lengths import difference_p, length_classes, lengths_of
-from ingest.statistics.stratified import stratified_rank_sum
+from ingest.statistics.stratified import difference_p, length_classes, length_quartiles, stratified_rank_sum
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -58,11 +57,28 @@ def test_classes_of_length() -> None:
     classes = length_classes(length)
     assert np.bincount(classes).min() > 80
     assert all(length[classes == low].max() < length[classes == low + 1].min() for low in range(4))
-    assert lengths_of(np.array([1, 2, 3, 4])) == (1.75, 2.5, 3.25)
+    assert length_quartiles(np.array([1, 2, 3, 4])) == (1.75, 2.5, 3.25)
 
 
-def test_lengths_that_differ_have_a_small_p() -> None:
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_lengths_that_differ_have_a_small_p(pieces: int) -> None:
+    """scipy enumerates the 126 ways to label nine groups; lengths are of groups, and of their pieces."""
+    length = np.repeat([3, 4, 12, 7, 9, 4, 12, 15, 30], pieces)
+    positive, group = np.arange(9 * pieces) < 4 * pieces, np.arange(9 * pieces) // pieces
+    rank = stats.rankdata(length[::pieces])
+    sides, apart = (rank[:4], rank[4:]), lambda x, _: abs(x.sum() - 20)
+    expected = stats.permutation_test(sides, apart, n_resamples=np.inf, alternative="greater").pvalue
+    assert 0.05 < expected < 0.5
+    assert difference_p(length, positive, group) == pytest.approx(expected, rel=1e-9)
+
+
+def test_pieces_of_few_books_do_not_make_a_difference_in_length_surer() -> None:
     rng = np.random.default_rng(2)
-    positive, length = np.arange(60) < 25, rng.integers(5, 40, 60)
-    expected = stats.mannwhitneyu(length[positive], length[~positive], method="asymptotic").pvalue
-    assert difference_p(length, positive) == pytest.approx(expected, rel=1e-9)
+    book = np.arange(240) // 20
+    length = (50 + 20 * rng.normal(size=12)[book] + 3 * rng.normal(size=240)).astype(int)
+    small = [difference_p(length, np.isin(book, rng.choice(12, 4, replace=False)), book) <= 0.05 for _ in range(200)]
+    alone = [
+        difference_p(length, np.isin(book, rng.choice(12, 4, replace=False)), np.arange(240)) <= 0.05 for _ in range(20)
+    ]
+    assert np.mean(small) <= 0.1
+    assert np.mean(alone) >= 0.4

@@ -6,6 +6,7 @@ settings of its own for the whole process, so charts are drawn one at a time.
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.site.pages.charts.labels import Box
-from atlas.site.pages.charts.style import Style
 
 PIXEL = 1 / 96
 """A CSS pixel in inches, as browsers have it."""
@@ -29,6 +29,51 @@ PAGE_FONT = '<style type="text/css">text{font-family:system-ui,sans-serif!import
 """The page's own font in place of the one that matplotlib measured, which is wider: nothing comes to overlap."""
 
 Margins = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a chart on a page's own background, which shows through; the same as the stylesheet's."""
+
+    ink: str
+    muted: str
+    line: str
+    accent: str
+    warm: str
+    failed: str
+    colormap: str
+
+
+LIGHT = Theme("#16212c", "#51606f", "#d7dee6", "#1f6290", "#b35f00", "#b3261e", "viridis_r")
+DARK = Theme("#eef3f8", "#a5b3c1", "#2f3b47", "#7cc0ef", "#f0a03c", "#ff8a80", "viridis")
+THEMES = {"light": LIGHT, "dark": DARK}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A chart's width and height in CSS pixels."""
+
+    width: int
+    height: int
+
+
+WIDE = Size(720, 430)
+NARROW = Size(360, 340)
+SMALL = Size(360, 270)
+"""Narrow charts are drawn anew, not shrunk: their text stays as large as the page's."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a chart is drawn in, as its address says."""
+
+    theme: Theme = LIGHT
+    size: Size = WIDE
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is for a phone, where fewer labels fit."""
+        return self.size.width < 500
 
 
 def new_axes(style: Style, margins: Margins = (58, 16, 48, 16)) -> Any:

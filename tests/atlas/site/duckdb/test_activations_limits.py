@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from atlas.publish import publish
 from atlas.site.duckdb.child import FailedQueryError, InterruptedQueryError
 from atlas.site.duckdb.pool import Answer, Limits, Pool
 from atlas.site.duckdb.translate import Statement
 from tests.made.activation_pages import NEXT, SQL_PAGE, Served, serving
-from tests.made.tiny_atlas import build_tiny_atlas
 
 ROOT = Path(__file__).resolve().parents[4]
 MARK = "the secret that nobody may read"
@@ -119,10 +117,8 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("limits") / "tiny.duckdb"
-    build_tiny_atlas(path)
-    return publish(path, path.parent / "site").folder
+def folder(tiny_snapshot: Path) -> Path:
+    return tiny_snapshot
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,16 +15,16 @@ import pytest
 from datasette.filters import Filters
 
 from atlas.publish import publish
-from atlas.publish.browsing import browsing_in_full
+from atlas.publish.browsing import OF_THE_FILE, browsing_in_full
 from atlas.publish.canned import published_name
 from queries import SavedQuery, run_query, saved_queries
 from schema import open_atlas
 from schema.tables import metadata
 from tests.made.activation_pages import NEXT, SQL_PAGE, Served, serving
+from tests.made.required import REQUIRED
 
 TABLES = sorted(map(str, metadata.tables))
 QUERIES = list(saved_queries().values())
-REQUIRED = {"feature": "1", "other_feature": "5", "number": "2", "explanation": "0", "word": "causes"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,8 @@ def shown(value: Any) -> Any:
         return int(value)
     if isinstance(value, datetime):
         return re.sub(r"(\.\d*?)0+$", r"\1", str(value))
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     return pytest.approx(value, rel=1e-6) if isinstance(value, float) else value
 
 
@@ -69,7 +72,7 @@ def expected(source: duckdb.DuckDBPyConnection, sql: str, *parameters: Any) -> l
 def test_the_database_page_lists_tables_and_queries(served: Served) -> None:
     page = served.get("/activations").text
     for table in TABLES:
-        assert table == "migration" or f"/activations/{table}" in page
+        assert table in OF_THE_FILE or f"/activations/{table}" in page
     for query in QUERIES:
         assert f"/activations/{published_name(query)}" in page or f'"activations/{published_name(query)}"' in page
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.duckdb.shadow import Description, Reference, TableDescription, shadow
-from atlas.site.duckdb.tokens import Kind, tokens
+from atlas.publish.activations import Description, Reference, TableDescription
+from atlas.site.duckdb.database import shadow
 from atlas.site.duckdb.translate import LONGEST_SQL, Translator, in_type
+from queries.tokens import Kind, tokens
 
 ACTIVATION = {"sae": "SMALLINT", "feature": "INTEGER", "position": "SMALLINT", "activation": "FLOAT"}
 RUN = {"run": "INTEGER", "group": "VARCHAR", "text": "VARCHAR", "started_at": "TIMESTAMP", "kept": "BOOLEAN"}

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.duckdb.rows import make_rows
-from atlas.site.duckdb.values import convert, converter
+from atlas.site.duckdb.values import convert, converter, make_rows
 
 CASES = [
     ("NULL", None),

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.processes.child import Child, ChildLostError, LateAnswerError
-from atlas.site.processes.frames import HEADER, pack, read_frame
+from atlas.site.processes import HEADER, Child, ChildLostError, LateAnswerError, pack, read_frame
 
 ECHO = """
-from atlas.site.processes.frames import pack, read_frame
+from atlas.site.processes import pack, read_frame
 import os
 while (message := read_frame(0)) is not None:
     os.write(1, pack(message))
@@ -35,6 +34,7 @@ def child_of(program: str) -> Iterator[Child]:
         child.kill()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=4))
 def test_a_frame_carries_any_message(message: dict[str, object]) -> None:
     reading, writing = os.pipe()

@@ -22,7 +22,6 @@ from atlas.site.guard.bombs import BOUNDED, FORMATS, bound_functions
 from atlas.site.guard.sql import ANSWER, HEAP, guard_connection, within_budget
 from atlas.site.serve import datasette_of
 from schema import open_atlas
-from tests.made.tiny_atlas import build_tiny_atlas
 
 SCRIPT = "</script><script>alert('x')</script><img src=x onerror=alert(1)><|endoftext|> {{ 7 * 7 }} ⟦\u202e"
 SECRET = "root:x:0:0"
@@ -263,10 +262,8 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("attacked")
-    build_tiny_atlas(folder / "a.duckdb")
-    with open_atlas(folder / "a.duckdb") as atlas, atlas.transaction():
+def site(tiny: Path) -> Iterator[Site]:
+    with open_atlas(tiny) as atlas, atlas.transaction():
         for table, column in (
             ("document", "text"),
             ("document", "external_id"),
@@ -276,7 +273,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ):
             atlas.duckdb.execute(f"UPDATE {table} SET {column} = ?", [SCRIPT])
         atlas.duckdb.execute("UPDATE contrast SET name = ?", [SCRIPT])
-    site = Site(publish(folder / "a.duckdb", folder / "site").folder)
+    site = Site(publish(tiny, tiny.parent / "site").folder)
     yield site
     assert site.contents() == site.before
     site.datasette.executor.shutdown()

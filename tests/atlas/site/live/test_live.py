@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -10,17 +11,18 @@ from urllib.parse import urlencode
 import pytest
 
 from atlas.publish import publish
-from atlas.site.live.firing import (
+from atlas.site.live.model import MOST_DOSE, LiveModel
+from atlas.site.live.model_process import LONGEST_TEXT, LiveError
+from atlas.site.live.plugin import switch_on
+from atlas.site.pages.live.firing import (
     Strengths,
     activations_of,
+    by_particularity,
     by_rarity,
-    by_surprise,
     features_by_token,
     strongest_features,
     tokens_of,
 )
-from atlas.site.live.model import LONGEST_TEXT, LiveError, LiveModel
-from atlas.site.live.switch import switch_on
 from atlas.site.serve import current_folder, datasette_of
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed import encode_typed
@@ -29,13 +31,14 @@ from schema import open_atlas
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
-    from ingest.models.sae import LoadedSAE
+    from ingest.models.sae import SAE
 
-SAE = str(parse_sae_name("pocket"))
+SAE_NAME = str(parse_sae_name("pocket"))
 TOKENS = [
     {"position": 1, "token_id": 7, "char_start": 0, "char_end": 3},
     {"position": 2, "token_id": 8, "char_start": 3, "char_end": 7},
 ]
+WORDS = ("fever", "song", "house", "letter", "winter", "stone", "market", "river", "window", "garden")
 FIRING = [
     {"position": 1, "feature": 5, "activation": 2.0},
     {"position": 1, "feature": 3, "activation": 1.0},
@@ -67,7 +70,7 @@ def test_what_is_particular_to_a_text_comes_first() -> None:
         {"feature": feature, "as_strong": as_strong, "activation": activation}
         for feature, as_strong, activation in [(1, 900, 90.0), (2, 0, 3.0), (3, None, 99.0), (4, 0, 5.0), (5, 7, 1.0)]
     ]
-    assert [each["feature"] for each in by_surprise(features)] == [4, 2, 5, 1, 3]
+    assert [each["feature"] for each in by_particularity(features)] == [4, 2, 5, 1, 3]
 
 
 def test_tokens_are_told_by_their_strongest_features() -> None:
@@ -85,9 +88,7 @@ def test_a_text_is_shaded_by_one_feature() -> None:
     assert [token["activation"] for token in activations_of(TOKENS, FIRING, None)] == [0.0, 0.0]
 
 
-def test_what_fires_is_what_an_ingest_stores(
-    bundled_atlas: Path, pocket: "tuple[LanguageModel, list[LoadedSAE]]"
-) -> None:
+def test_what_fires_is_what_an_ingest_stores(bundled_atlas: Path, pocket: "tuple[LanguageModel, list[SAE]]") -> None:
     model, saes = pocket
     encoder = BatchEncoder.of(model, saes[1:])
     with open_atlas(bundled_atlas, read_only=True) as atlas:
@@ -102,7 +103,7 @@ def test_what_fires_is_what_an_ingest_stores(
     assert "".join(text[token.char_start : token.char_end] for token in typed.tokens) == text
 
 
-def test_a_text_beyond_a_window_is_cut_there(pocket: "tuple[LanguageModel, list[LoadedSAE]]") -> None:
+def test_a_text_beyond_a_window_is_cut_there(pocket: "tuple[LanguageModel, list[SAE]]") -> None:
     model, saes = pocket
     encoder = BatchEncoder.of(model, saes)
     typed = encode_typed(encoder, "fever " * 300)
@@ -114,7 +115,7 @@ def test_a_text_beyond_a_window_is_cut_there(pocket: "tuple[LanguageModel, list[
 
 async def _conversation(folder: Path) -> None:
     """One process, asked everything; loading it is what takes time."""
-    model = LiveModel([SAE], waiting=2)
+    model = LiveModel([SAE_NAME], waiting=2)
     datasette = datasette_of(folder)
     switch_on(datasette, model)
 
@@ -137,7 +138,7 @@ async def _conversation(folder: Path) -> None:
         assert "".join(token["text"] for token in sae["tokens"]).startswith(hostile.partition("😀")[0])
         assert told["tokens"] > 20, "a special token in a text is text"
         first = sae["features"][0]
-        assert first["address"] == f"/feature/{SAE}/{first['feature']}"
+        assert first["address"] == f"/feature/{SAE_NAME}/{first['feature']}"
         await get(first["address"])
         other = sae["features"][3]
         assert (await get("/live.json", text=hostile, feature=str(other["feature"]))).json()["saes"][0][
@@ -150,11 +151,66 @@ async def _conversation(folder: Path) -> None:
         activations = [each["activation"] for each in strongest]
         assert activations == sorted(activations, reverse=True)
         assert f"at most {LONGEST_TEXT:,}" in (await get("/live", 400, text="x" * (LONGEST_TEXT + 1))).text
+        await _tells_boxes_apart(get)
+        await _steers(get, strongest[0])
         await _is_bounded(model)
     finally:
         model.close()
         for database in datasette.databases.values():
             database.close()
+
+
+async def _steers(get: Callable[..., Any], first: dict[str, Any]) -> None:
+    """A prompt by itself, steered, and pushed along another feature; the box stands on the feature's page."""
+    box = (await get(first["address"])).text
+    assert 'action="/steer"' in box
+    hostile = "<script>alert(1)</script> {{ 7 * 7 }} The doctor said that"
+    asked = {"sae": SAE_NAME, "feature": str(first["feature"]), "text": hostile}
+    told = (await get("/steer.json", **asked, dose="4")).json()
+    assert told["steered"]["feature"] == first["feature"] != told["random"]["feature"]
+    assert told["steered"]["kl"] > 0.001
+    assert told["continuation"] != told["steered"]["continuation"]
+    nothing = (await get("/steer.json", **asked, dose="0")).json()
+    assert nothing["steered"]["kl"] == pytest.approx(0, abs=1e-6)
+    assert nothing["steered"]["continuation"] == nothing["continuation"] == nothing["random"]["continuation"]
+    page = (await get("/steer", **asked, dose="nan")).text
+    assert "<script" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert (await get("/steer.json", **asked, dose="1e9")).json()["dose"] == MOST_DOSE
+    assert "at most 500" in (await get("/steer", 400, **asked | {"text": "x" * 501})).text
+    assert "do not fit the model" in (await get("/steer", 400, **asked | {"text": "7 " * 120})).text
+    dead = (await get("/atlas/dead_features.json", sae=SAE_NAME, _shape="array")).json()
+    asked |= {"feature": str(dead[0]["feature"])}
+    told = (await get("/steer.json", **asked, dose="4")).json()
+    assert (told["unit"], told["fired"]) == (1.0, False)
+    beside = str(told["random"]["feature"])
+    assert beside != asked["feature"]
+    assert not (await get("/steer.json", **asked | {"feature": beside}, dose="4")).json()["fired"]
+    assert "It has never fired here; a dose is 1.0." in (await get("/steer", **asked, dose="4")).text
+    assert "give at least two" in (await get("/steer", 400, **asked | {"text": "."})).text
+    assert "there is no feature" in (await get("/steer", 404, **asked | {"feature": "99999999"})).text
+    assert "kept nowhere" in (await get("/steer", **asked | {"text": " "})).text
+
+
+async def _tells_boxes_apart(get: Callable[..., Any]) -> None:
+    """Two boxes of ten sentences each; turned round, each feature's AUROC is turned round too."""
+    sick = [f"The doctor treated the {word} of the patient." for word in WORDS]
+    well = [f"The orchestra played the {word} in the park." for word in WORDS]
+    boxes = {"positive": "\n".join(sick) + "\n\n", "negative": "\n".join(well)}
+    told = (await get("/boxes.json", **boxes)).json()
+    assert told["saes"] == [{"name": SAE_NAME, "address": f"/sae/{SAE_NAME}"}]
+    assert told["features"][0]["auroc"] == 1.0
+    assert (told["features"][0]["fires_positive"], told["features"][0]["fires_negative"]) == (10, 0)
+    assert all((each["density"] or 0) <= 0.05 for each in told["features"])
+    areas = {each["feature"]: each["auroc"] for each in told["features"]}
+    every = await get("/boxes.json", positive=boxes["negative"], negative=boxes["positive"], max_density="1")
+    for each in every.json()["features"]:
+        assert each["auroc"] == pytest.approx(1 - areas.get(each["feature"], 1 - each["auroc"]))
+    page = (await get("/boxes", positive="<b>one</b>", negative="two")).text
+    assert "1 positive and 1 negative sentences are too few to test" in page
+    assert "<b>one" not in page
+    assert "a box is empty" in (await get("/boxes", 400, positive="one")).text
+    assert "two boxes" in (await get("/live")).text
 
 
 async def _is_bounded(model: LiveModel) -> None:

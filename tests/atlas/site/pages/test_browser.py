@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from atlas.publish import publish
 from atlas.site.live.model import LiveModel
-from atlas.site.live.switch import switch_on
+from atlas.site.live.plugin import switch_on
 from atlas.site.serve import Front, datasette_of
 from schema import open_atlas
 from tests.made.serving import running
@@ -91,6 +91,23 @@ def test_from_the_start_to_a_candidate_its_sentences_its_contrast_and_back(addre
     visit.picture("contrast")
     page.get_by_role("link", name="home").first.click()
     expect(heading).to_contain_text("Feature atlas")
+    assert visit.faults == []
+
+
+@pytest.mark.parametrize("name", ["years", "domains"])
+def test_from_the_start_to_a_number_and_to_classes_with_their_charts(name: str, address: str, visit: Visit) -> None:
+    page = visit.page
+    page.goto(address)
+    page.locator("#associations").get_by_role("link", name=name).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Contrast {name}")
+    for chart in page.locator("figure.chart img").all():
+        chart.scroll_into_view_if_needed()
+        expect(chart).to_have_js_property("complete", True)
+        assert chart.evaluate("image => image.naturalWidth") > 300
+    visit.fits()
+    visit.picture(name)
+    page.locator("table.candidates tbody a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Feature #")
     assert visit.faults == []
 
 
@@ -213,3 +230,26 @@ def until_loaded(page: Page) -> None:
     """Ask again until the model's process is there; what it says meanwhile is an answer of its own."""
     while page.request.get(f"{page.url}?text=ready").status == 503:
         page.wait_for_timeout(500)
+
+
+def test_the_map_of_features_is_gone_through_by_links(address: str, visit: Visit) -> None:
+    page = visit.page
+    heading, part = page.get_by_role("heading", level=1), page.locator("#map-heading")
+    page.goto(f"{address}sae/tiny/blocks.1.hook_resid_pre")
+    page.get_by_role("link", name="their clusters and map").click()
+    expect(heading).to_contain_text("Map of")
+    expect(part).to_have_text("The whole map")
+    visit.fits()
+    visit.picture("map")
+    page.locator(".map .further a").nth(5).click()
+    expect(part).to_contain_text("A part of the map")
+    visit.fits()
+    page.get_by_role("link", name="the whole map").click()
+    expect(part).to_have_text("The whole map")
+    page.get_by_role("link", name="#4", exact=True).click()
+    expect(heading).to_contain_text("Feature #4")
+    expect(page.locator("#elsewhere ol.line li")).to_have_count(2)
+    visit.fits()
+    page.locator("#family").get_by_role("link", name="On the map").first.click()
+    expect(part).to_contain_text("A part of the map")
+    assert not visit.faults

@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.pages.chart import DRAWN
-from atlas.site.pages.charts.canvas import plain, shortened
+from atlas.site.pages.cache import Cache, snapshot_of
+from atlas.site.pages.charts.canvas import DARK, LIGHT, NARROW, SMALL, Size, Style, plain, shortened
+from atlas.site.pages.charts.chart import DRAWN
 from atlas.site.pages.charts.labels import LETTER, LINE, Box, Placed, place
-from atlas.site.pages.charts.means import Means, draw_means, tell_means
-from atlas.site.pages.charts.moments import Moments, draw_scatter, draw_spread, spreads, tell_scatter, tell_spread
-from atlas.site.pages.charts.null import Null, draw_null, tell_null
-from atlas.site.pages.charts.style import DARK, LIGHT, NARROW, SMALL, Size, Style
-from atlas.site.pages.charts.throughput import Encoding, draw_throughput, tell_throughput
-from atlas.site.pages.memory import Memory, snapshot_of
+from atlas.site.pages.contrast import means as means_chart
+from atlas.site.pages.contrast import null as null_chart
+from atlas.site.pages.contrast.means import Means
+from atlas.site.pages.contrast.null import Null
+from atlas.site.pages.runs import throughput
+from atlas.site.pages.runs.throughput import Encoding
+from atlas.site.pages.sae.moments import Moments, draw_scatter, draw_spread, scatter_alt_text, spread_alt_text, spreads
 from tests.made.activation_pages import Served, serving
 
 HOSTILE = '$\\frac{1}{2}$ <script>alert("x")</script> & \n\r\t\x00\x1b ᛒ 漢 \ud800'
@@ -56,10 +58,10 @@ def runs() -> list[Encoding]:
 
 NULL = Null(np.linspace(0.55, 0.7, 50), 0.84375, 1646)
 DRAWINGS: dict[str, Callable[[Style], bytes]] = {
-    "means": partial(draw_means, means()),
+    "means": partial(means_chart.draw, means()),
     "scatter": partial(draw_scatter, moments()),
-    "null": partial(draw_null, NULL),
-    "throughput": partial(draw_throughput, runs()),
+    "null": partial(null_chart.draw, NULL),
+    "throughput": partial(throughput.draw, runs()),
     **{name: partial(draw_spread, spread) for name, spread in spreads(moments()).items()},
 }
 
@@ -75,14 +77,14 @@ def test_a_chart_is_the_same_bytes_each_time_and_holds_no_script(drawing: Callab
 
 
 def test_a_chart_for_a_dark_page_has_light_ink() -> None:
-    svg = draw_null(NULL, Style(DARK, SMALL)).decode()
+    svg = null_chart.draw(NULL, Style(DARK, SMALL)).decode()
     assert DARK.ink in svg
     assert LIGHT.ink not in svg
-    assert LIGHT.ink in draw_null(NULL, Style(size=SMALL)).decode()
+    assert LIGHT.ink in null_chart.draw(NULL, Style(size=SMALL)).decode()
 
 
 def test_labels_are_read_neither_as_mathematics_nor_as_markup() -> None:
-    written = ElementTree.fromstring(draw_means(means(), Style())).iter(f"{SVG}text")
+    written = ElementTree.fromstring(means_chart.draw(means(), Style())).iter(f"{SVG}text")
     texts = ["".join(text.itertext()) for text in written]
     assert any('$\\frac{1}{2}$ <script>alert("x")</script> & ↵↵→□□' in text for text in texts)
     assert any("0 cancer" in text for text in texts)
@@ -104,7 +106,7 @@ def test_a_long_label_is_cut() -> None:
 @pytest.mark.parametrize("size", [Style().size, NARROW])
 def test_the_charts_of_a_full_sae_stay_small(size: Size) -> None:
     style = Style(size=size)
-    assert len(draw_means(means(24_576), style)) < 300_000
+    assert len(means_chart.draw(means(24_576), style)) < 300_000
     assert len(draw_scatter(moments(24_576), style)) < 300_000
 
 
@@ -129,7 +131,7 @@ def test_a_point_alone_is_labelled_beside_it() -> None:
 
 
 def test_words_say_what_the_means_are() -> None:
-    said = tell_means(means())
+    said = means_chart.alt_text(means())
     above = int((means().positive > means().control).sum())
     assert f"{above} lie above the diagonal, 2 fire on medical alone" in said
     assert "Rings mark the 3 that" in said
@@ -137,7 +139,7 @@ def test_words_say_what_the_means_are() -> None:
 
 
 def test_words_say_how_a_moment_is_spread() -> None:
-    told = {name: tell_spread(spread) for name, spread in spreads(moments()).items()}
+    told = {name: spread_alt_text(spread) for name, spread in spreads(moments()).items()}
     known = moments().skewness[np.isfinite(moments().skewness)]
     assert "of 299 features" in told["skewness"]
     assert f"half lie below {np.median(known):.3g}" in told["skewness"]
@@ -146,7 +148,7 @@ def test_words_say_how_a_moment_is_spread() -> None:
 
 
 def test_words_say_how_skewness_goes_with_kurtosis() -> None:
-    told = tell_scatter(moments())
+    told = scatter_alt_text(moments())
     first = int(np.nanargmax(moments().kurtosis))
     assert f"of feature {first}, with skewness {moments().skewness[first]:.3g}" in told
     assert "Scatter of 299 features" in told
@@ -155,26 +157,26 @@ def test_words_say_how_skewness_goes_with_kurtosis() -> None:
 def test_an_sae_without_moments_is_drawn_and_told_all_the_same() -> None:
     nothing = np.full(3, np.nan)
     empty = Moments(np.ones(3), nothing, nothing, nothing)
-    assert "not known" in tell_scatter(empty)
-    assert "not known" in tell_spread(spreads(empty)["skewness"])
+    assert "not known" in scatter_alt_text(empty)
+    assert "not known" in spread_alt_text(spreads(empty)["skewness"])
     assert ElementTree.fromstring(draw_scatter(empty, Style())) is not None
     assert ElementTree.fromstring(draw_spread(spreads(empty)["kurtosis"], Style())) is not None
 
 
 def test_words_say_what_chance_reaches() -> None:
-    assert "What" not in tell_null(NULL)
-    assert "found: 0.844, feature 1646; no shuffle reaches it." in tell_null(NULL)
-    assert "; 50 of the shuffles reach it." in tell_null(Null(NULL.shuffled, 0.5, 3))
+    assert "What" not in null_chart.alt_text(NULL)
+    assert "found: 0.844, feature 1646; no shuffle reaches it." in null_chart.alt_text(NULL)
+    assert "; 50 of the shuffles reach it." in null_chart.alt_text(Null(NULL.shuffled, 0.5, 3))
 
 
 def test_words_say_how_fast_and_what_failed() -> None:
-    told = tell_throughput(runs())
+    told = throughput.alt_text(runs())
     assert "5 runs that encode text, from 2026-01-06 to 2026-01-10" in told
     assert "the slowest 100, the fastest 500, the last 500. 1 failed" in told
 
 
 def test_a_memory_forgets_what_was_used_longest_ago() -> None:
-    memory: Memory[bytes] = Memory(10, len)
+    memory: Cache[bytes] = Cache(10, len)
     memory.put("a", b"12345")
     memory.put("b", b"12345")
     assert memory.get("a") == b"12345"

@@ -14,14 +14,13 @@ import pytest
 from atlas.publish import publish
 from atlas.site.pages.addresses import contrast_address, sae_path
 from atlas.site.pages.addresses import named as named_by
-from atlas.site.pages.charts.null import Null
-from atlas.site.pages.contrast_evidence import Evidence, speaks_against, speaks_for
-from atlas.site.pages.contrast_rows import named_sets
+from atlas.site.pages.contrast.chosen import named_sets
+from atlas.site.pages.contrast.evidence import Evidence, speaks_against, speaks_for
+from atlas.site.pages.contrast.null import Null
 from ingest.contrasts.stale import STALE
 from queries import run_query
 from schema import open_atlas
-from tests.made.activation_pages import Served, serving
-from tests.made.tiny_atlas import build_tiny_atlas
+from tests.made.activation_pages import Served, changed, serving
 
 FIRST, SECOND = "tiny/blocks.1.hook_resid_pre", "tiny/blocks.2.hook_resid_pre"
 NULL = Null(np.array([0.5, 0.6, 0.7]), 0.9, 1)
@@ -50,6 +49,36 @@ def test_the_best_features_are_those_of_the_saved_query(sae: str, served: Served
         assert found["top_tokens"][0] == row["top_tokens"].split(" | ")[0]
         assert found["address"] == f"/feature/{sae}/{row['feature']}"
         assert (found["fires_positive"], found["fires_control"]) == (row["fires_positive"], row["fires_control"])
+
+
+def test_heads_that_look_elsewhere_are_those_of_the_saved_query(served: Served, tiny_snapshot: Path) -> None:
+    expected = asked(tiny_snapshot, "attention_differences", sae=FIRST, limit="1000")
+    looks = served.get("/contrast/medical.json", sae=FIRST).json()["looks"]
+    assert (looks["compared"], looks["called"]) == (len(expected), sum(row["q"] <= 0.05 for row in expected))
+    for name in ("layer", "head", "auroc", "auroc_length", "p_length", "q"):
+        assert [row[name] for row in looks["first"]] == [row[name] for row in expected[:8]]
+    page = served.get("/contrast/medical", sae=FIRST).text
+    assert f"{looks['called']} of {looks['compared']} looks of heads differ between the sides" in page
+    assert "Which heads look elsewhere" not in served.get("/contrast/medical", sae=SECOND).text or asked(
+        tiny_snapshot, "attention_differences", sae=SECOND
+    )
+
+
+def test_a_snapshot_from_before_heads_were_compared_by_length_shows_all_but_them(
+    tmp_path: Path, tiny_snapshot: Path
+) -> None:
+    older = changed(tiny_snapshot, tmp_path / "older", "ALTER TABLE attention_contrast DROP COLUMN p_length")
+    with serving(older) as other:
+        assert other.get("/contrast/medical.json", sae=FIRST).json()["looks"] is None
+        assert "Which heads look elsewhere" not in other.get("/contrast/medical", sae=FIRST).text
+
+
+def test_candidates_bear_their_best_label_on_both_pages(served: Served) -> None:
+    held = served.get("/contrast/medical.json", sae=FIRST).json()["candidates"]
+    labels = {row["feature"]: row["label"] for row in held}
+    assert (labels[1], labels[7], labels[3]) == ("asthma, cancer, measles", "numbers", None)
+    assert "label: <bdi>asthma, cancer, measles</bdi>" in served.get("/contrast/medical", sae=FIRST).text
+    assert "label: <bdi>asthma, cancer, measles</bdi>; most on" in served.get("/").text
 
 
 @pytest.mark.parametrize("sae", [FIRST, SECOND])
@@ -184,13 +213,11 @@ def test_an_sae_of_any_name_is_found_by_its_path(sae: str) -> None:
     assert named_by(path) == sae
 
 
-def test_every_page_says_which_figures_are_to_be_computed_again(tmp_path: Path) -> None:
-    file = tmp_path / "tiny.duckdb"
-    build_tiny_atlas(file)
-    with open_atlas(file) as atlas:
+def test_every_page_says_which_figures_are_to_be_computed_again(tiny_copy: Path) -> None:
+    with open_atlas(tiny_copy) as atlas:
         atlas.rows("UPDATE sae_contrast SET documents_hash = ?", [STALE])
         atlas.rows("UPDATE feature_contrast SET q = NULL")
-    with serving(publish(file, tmp_path / "site").folder) as stale:
+    with serving(publish(tiny_copy, tiny_copy.parent / "site").folder) as stale:
         held = stale.get("/contrast/medical.json").json()
         assert held["survivors"] == held["funnel"] == []
         for address in ("/", "/contrast/medical", held["sae_address"], held["candidates"][0]["address"]):
@@ -198,6 +225,19 @@ def test_every_page_says_which_figures_are_to_be_computed_again(tmp_path: Path) 
             assert "to be computed again" in page
             assert "do not survive" not in page
             assert "too few documents to be tested" not in page
+
+
+def test_the_page_speaks_of_judging_only_where_groups_are_enough(served: Served, tiny_copy: Path) -> None:
+    few, enough = "a half of them has too few groups to choose, or to judge", "judged on the others"
+    page = served.get("/contrast/medical").text
+    assert few in page
+    assert enough not in page
+    with open_atlas(tiny_copy) as atlas:
+        atlas.rows("UPDATE sae_contrast SET groups_positive = 10, groups_control = 10")
+    with serving(publish(tiny_copy, tiny_copy.parent / "site").folder) as more:
+        page = more.get("/contrast/medical").text
+    assert enough in page
+    assert few not in page
 
 
 def test_sets_of_documents_in_words() -> None:
@@ -228,7 +268,7 @@ def evidence(**changed: Any) -> Evidence:
         },
         "names": ("medical", "control"),
         "found": {"favour_positive": 4},
-        "survivors": {"printed": 40, "at_q": 40},
+        "survivors": {"printed": 40, "printed_at_q": 40},
         "best": best,
         "weakest": {"domain": "law", "fires": 0, "documents": 5, "auroc": 0.9},
         "null": NULL,
@@ -250,7 +290,7 @@ def test_all_that_speaks_for_a_contrast_is_said() -> None:
     ("changed", "said"),
     [
         ({"found": {"favour_positive": 0}}, "No feature favours the positive documents"),
-        ({"survivors": {"at_q": 7}}, "Of the 40 features that the study's method prints, 33 do not survive"),
+        ({"survivors": {"printed_at_q": 7}}, "Of the 40 features that the study's method prints, 33 do not survive"),
         ({"best": {"top_token_share": 0.75}}, "75 % of the tokens on which feature 7 fires are one token ('cancer')"),
         ({"best": {"auroc_low": 0.4}}, "as low as 0.400"),
         ({"best": {"auroc_low": None}}, "fires in too few groups of the half kept for confirmation"),
@@ -260,7 +300,7 @@ def test_all_that_speaks_for_a_contrast_is_said() -> None:
         ({"weakest": {"fires": 2, "auroc": 0.625}}, "weakest against law (AUROC 0.625, firing in 2 of 5 documents)"),
         ({"contrast": {"stale": 1}}, "It is to be computed again"),
         (
-            {"contrast": {"stale": 1}, "found": {"favour_positive": 0}, "survivors": {"at_q": 0}, "null": None},
+            {"contrast": {"stale": 1}, "found": {"favour_positive": 0}, "survivors": {"printed_at_q": 0}, "null": None},
             "It is to be computed again",
         ),
         ({"contrast": {"pairs": 0}}, "may differ in length, syntax or punctuation"),
@@ -276,6 +316,8 @@ def test_each_weakness_is_said(changed: dict[str, Any], said: str) -> None:
 
 
 def test_a_contrast_in_which_nothing_fires_is_judged_all_the_same() -> None:
-    empty = evidence(best=None, weakest=None, found={"favour_positive": 0}, survivors={"printed": 0, "at_q": None})
+    empty = evidence(
+        best=None, weakest=None, found={"favour_positive": 0}, survivors={"printed": 0, "printed_at_q": None}
+    )
     assert speaks_for(empty) == speaks_for(evidence())[-1:]
     assert len(speaks_against(empty)) == 1

@@ -17,12 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.publish import publish
-from atlas.site.pages.feature import PARTS
-from atlas.site.pages.feature_evidence import weighed
+from atlas.site.pages.feature import SECTIONS
+from atlas.site.pages.feature.contrasts import weighed
+from atlas.site.pages.feature.histogram import HEIGHT, axis_of, drawn, outline
 from atlas.site.pages.figures import figure
-from atlas.site.pages.histogram import HEIGHT, axis_of, drawn, outline
-from atlas.site.pages.marks import painted
-from atlas.site.pages.shading import LEVELS, level_of, shaded
+from atlas.site.pages.shading import LEVELS, level_of, painted, shaded
 from schema import open_atlas
 from tests.made.activation_pages import Served, serving
 from tests.made.tiny_atlas import FEATURES
@@ -38,7 +37,11 @@ HOSTILE_COLUMNS = {
     "corpus": ("domain",),
     "contrast": ("name",),
     "explanation": ("text", "target"),
+    "direct_attribution": ("text",),
+    "patch_pair": ("clean_text", "corrupted_text"),
     "token_attribution": ("text",),
+    "steering": ("text", "continuation"),
+    "steering_effect": ("continuation",),
     "feature_domain": ("domain",),
 }
 
@@ -91,8 +94,8 @@ def test_the_heading_names_the_sae_and_the_index(pages: Served) -> None:
 
 
 def test_the_json_has_every_part(diseases: Any) -> None:
-    filled = {name for name in (*PARTS, "activity", "histogram", "tokens") if diseases[name]}
-    assert filled == {*PARTS, "activity", "histogram", "tokens"} - {"labels"}
+    names = {section.name for section in SECTIONS}
+    assert {name for name in names if diseases[name]} == names - {"lists"}  # which this server does not keep
     assert (diseases["feature"], diseases["sae"]["name"]) == (1, SAE)
     assert diseases["previous"] == f"/feature/{SAE}/0"
     assert diseases["next"] == f"/feature/{SAE}/2"
@@ -228,7 +231,7 @@ def test_neuronpedia_is_a_link_in_its_own_spelling(pages: Served) -> None:
 def test_a_feature_that_never_fires_says_so(pages: Served) -> None:
     page = pages.get(SILENT).text
     assert "It fires on none of the 121 tokens in 15 documents" in page
-    assert headings(page) == ["weights", "activity"]
+    assert headings(page) == ["weights", "activity", "family", "elsewhere"]
     assert "at 12.5" not in page
     assert "but on BOS, at 30" in pages.get(ON_BOS).text
 
@@ -321,12 +324,61 @@ def test_labels_are_shown_with_their_source(folder: Path, tmp_path: Path) -> Non
     copy = tmp_path / "labelled"
     shutil.copytree(folder, copy)
     with closing(sqlite3.connect(copy / "atlas.db")) as database, database:
-        database.execute("CREATE TABLE feature_label (sae, feature, label, source, author, score)")
-        database.execute("INSERT INTO feature_label VALUES (0, 1, 'names of <diseases>', 'people', NULL, 0.75)")
+        database.execute("UPDATE feature_label SET label = 'names of <diseases>' WHERE feature_label = 4")
     with serving(copy) as served:
         page = text_of(served.get(DISEASES).text)
-        assert served.get(f"/feature/{SAE}/2.json").json()["labels"] == []
-    assert "names of <diseases> label; source: people; score: 0.75" in page
+        found = served.get(f"{DISEASES}.json").json()["labels"]
+        assert served.get(f"/feature/{SAE}/3.json").json()["labels"] == []
+    assert [(label["label"], label["score"]) for label in found] == [
+        ("asthma, cancer, measles", 0.9375),
+        ("names of <diseases>", 0.5),
+    ]
+    assert (
+        "names of <diseases> label, a claim: oai_token-act-pair, by openai, worded by gpt-3.5-turbo, from batch-0"
+        in page
+    )
+    assert "with an AUROC of 0.9375 (0.8125 to 1); the best of 20 wrong labels 0.5625." in page
+    assert "firing in 3 groups of documents and silent in 0; 5 of each are needed" in page
+
+
+def test_what_a_language_model_tells_by_a_label_is_not_said_of_its_words(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "judged"
+    shutil.copytree(folder, copy)
+    with closing(sqlite3.connect(copy / "atlas.db")) as database, database:
+        database.executescript(
+            """
+            CREATE TEMP TABLE judged AS SELECT * FROM label_score WHERE feature_label = 0 AND negatives = 'random';
+            UPDATE judged SET judge = 'a reader', auroc = 0.25;
+            INSERT INTO label_score SELECT * FROM judged;
+            UPDATE label_score SET judge = 'reader', auroc = 1 WHERE feature_label = 4 AND negatives = 'random';
+            """
+        )
+    with serving(copy) as served:
+        page = text_of(served.get(DISEASES).text)
+        found = served.get(f"{DISEASES}.json").json()["labels"]
+    assert [(label["label"], label["score"], label["blind"]["judge"]) for label in found] == [
+        ("asthma, cancer, measles", 0.9375, "words"),
+        ("names of diseases", None, "reader"),
+    ]
+    assert "its words tell where the feature fires with an AUROC of 0.9375" in page
+    assert "reader, a language model, tells by it where the feature fires with an AUROC of 1 (" in page
+    assert page.count("its words tell where") == 1
+
+
+def test_a_snapshot_older_than_a_table_is_shown_without_its_section(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "older"
+    shutil.copytree(folder, copy)
+    with closing(sqlite3.connect(copy / "atlas.db")) as database, database:
+        database.execute("DROP TABLE feature_neighbour")
+    with serving(copy) as served:
+        assert served.get(f"{DISEASES}.json").json()["neighbours"] is None
+        assert "neighbours" not in headings(served.get(DISEASES).text)
+
+
+def test_a_folder_with_a_template_is_a_section_of_the_page() -> None:
+    with resources.as_file(resources.files("atlas.site.pages.feature")) as page:
+        folders = {template.parent.name for template in page.glob("*/section.html")}
+    assert folders == {section.name for section in SECTIONS}
 
 
 def test_the_stylesheet_may_be_kept_for_ever(pages: Served) -> None:
@@ -345,7 +397,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_can_be_read_on_every_shade(theme: int) -> None:
-    css = (resources.files("atlas.site.pages") / "static" / "pages.css").read_text(encoding="utf-8")
+    css = (resources.files("atlas.site.pages") / "pages.css").read_text(encoding="utf-8")
     variables = dict(
         re.findall(r"--([\w-]+): (#[0-9a-f]{6});", re.findall(r":root \{(.*?)\n *\}", css, re.DOTALL)[theme])
     )
@@ -464,3 +516,59 @@ def test_mistaken_domains_are_named(contrast: Any) -> None:
     ]
     evidence = weighed(contrast | {"precision": 0.9, "recall": 0.9}, domains)
     assert "It also calls 4 of 18 held-out control documents: music 3, sport 1." in evidence["against"]
+
+
+LATER = "/feature/tiny/blocks.2.hook_resid_pre/4"
+
+
+def test_where_a_feature_comes_from_is_a_map_with_words(pages: Served, folder: Path) -> None:
+    record = pages.get(f"{LATER}.json").json()["patching"]
+    with closing(sqlite3.connect(folder / "atlas.db")) as connection:
+        effects = connection.execute(
+            "SELECT layer, position, denoised_effect FROM patch_effect WHERE patch_pair = ? AND kind = 'resid_pre' "
+            "AND position IS NOT NULL",
+            [record["pair"]["patch_pair"]],
+        ).fetchall()
+    shown = {
+        (row["layer"], column["position"]): effect
+        for row in record["pair"]["layers"]
+        for column, effect in zip(record["pair"]["columns"], row["effects"], strict=True)
+    }
+    assert shown == {(layer, position): effect for layer, position, effect in effects}
+    assert [row["layer"] for row in record["pair"]["layers"]] == [2, 1, 0]
+    assert (record["pairs"], record["heads"][0]["layer"], record["heads"][0]["head"]) == (2, 0, 1)
+    assert [row["feature"] for row in record["upstream"]] == [1, 2, 10]
+    assert record["upstream"][0]["address"] == DISEASES
+    page = pages.get(LATER).text
+    assert "head 1 of block 0 brings most: alone it brings 50 % of the difference, and takes 50 %" in text_of(page)
+    assert page.count('<td class="w5">50</td>') == 3
+    assert "one that brings 0 % is not enough by itself, which does not say that it carries nothing" in text_of(page)
+    assert pages.get(f"{DISEASES}.json").json()["patching"]["downstream"][0]["address"] == LATER
+
+
+def test_what_writes_onto_a_feature_adds_up(pages: Served) -> None:
+    record = pages.get(f"{LATER}.json").json()["written"]
+    assert [(part["kind"], part["layer"], part["head"], part["mean_value"]) for part in record["parts"][:2]] == [
+        ("head", 1, 1, 3.0625),
+        ("encoder_bias", None, None, -3.0),
+    ]
+    assert record["sources"][0]["token"] is None
+    assert [look["value"] for look in record["looks"][:2]] == [-0.75, 0.5]
+    page = text_of(pages.get(LATER).text)
+    assert "Over 1 prompt, head 1.1 writes most, +3.06 on average" in page
+    assert pages.get(f"{SILENT}.json").json()["written"] is None
+    assert pages.get(f"{SILENT}.json").json()["patching"] is None
+
+
+def test_what_it_does_when_pushed_stands_beside_random_features(pages: Served) -> None:
+    record = pages.get(f"{DISEASES}.json").json()["steering"]
+    doses = {(row["kind"], row["dose"]): row for row in record["doses"]}
+    assert set(doses) == {("add", 0.0), ("add", 0.5), ("add", 1.0), ("clamp", 1.0)}
+    assert (doses["add", 1.0]["kl"], doses["add", 1.0]["kl_random"], doses["add", 1.0]["rank"]) == (0.5, 0.0625, 1.0)
+    assert [row["dose"] for row in record["prompts"]] == [1.0, 1.0, 1.0]
+    assert record["prompts"][0]["raised"][0] == [" cough", 0.25, 0.5]
+    assert (record["removed"][0]["positive"], record["removed"][0]["difference"]) == ("notes/medical", 0.2)
+    text = pages.get(DISEASES).text
+    assert "cough and fever." in text
+    assert "What it does when it is pushed" in text
+    assert pages.get(f"{SILENT}.json").json()["steering"] is None

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.site.live.switch import ATTRIBUTE
-from atlas.site.pages.find_rows import strongest_within
-from atlas.site.pages.find_words import MOST_WORDS, Named, matching, named_feature, parts_of, words_of
+from atlas.site.live.plugin import ATTRIBUTE
+from atlas.site.pages.find.found import features_spelled, strongest_within
+from atlas.site.pages.find.typed import MOST_WORDS, Named, matching, named_feature, parts_of, words_of
 from tests.made.activation_pages import Served, serving
 
 FIRST, SECOND = "tiny/blocks.1.hook_resid_pre", "tiny/blocks.2.hook_resid_pre"
@@ -68,6 +68,21 @@ def test_what_only_one_thing_is_called_leads_to_it(text: str, address: str, serv
 
 def test_a_number_is_that_feature_of_every_sae(served: Served) -> None:
     assert [row["address"] for row in found(served, "3")["features"]] == [f"/feature/{FIRST}/3", f"/feature/{SECOND}/3"]
+
+
+def test_labels_are_found_by_their_words_whoever_made_them(served: Served) -> None:
+    labels = found(served, "Disease")["labelled"]
+    assert [(row["address"], row["label"], row["auroc"]) for row in labels] == [
+        (f"/feature/{FIRST}/1", "names of diseases", 0.5)
+    ]
+    assert [row["address"] for row in found(served, "canc asth")["labelled"]] == [
+        f"/feature/{FIRST}/1",
+        f"/feature/{SECOND}/4",
+    ]
+    assert found(served, "cancer body")["labelled"] == []
+    page = served.get("/find", q="canc asth").text
+    assert "Features with such a label" in page
+    assert "0.9375" in page
 
 
 def test_an_index_too_large_is_answered_with_the_largest(served: Served) -> None:
@@ -197,3 +212,11 @@ def test_live_reading_is_offered_where_the_server_does_it(served: Served) -> Non
 def test_every_page_has_the_search_box(path: str, served: Served) -> None:
     page = served.get(path).text
     assert page.count('action="/find" role="search"') == 1
+
+
+def test_a_token_that_is_no_word_finds_the_features_that_fire_on_it(served: Served) -> None:
+    """The tiny atlas' tokens are words, so a word's features are asked for by its token as a whole."""
+    (word,) = found(served, "causes")["by_word"]
+    assert served.run(features_spelled(served.datasette, "causes", 20)) == word["features"]
+    assert found(served, "--")["by_word"] == []
+    assert "nearest to it, those most opposite" in served.get("/find").text

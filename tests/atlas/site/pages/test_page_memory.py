@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from atlas.site.pages.memory import Memory
+from atlas.site.pages.cache import Cache
 
 
 class Reading:
@@ -23,7 +23,7 @@ class Reading:
 
 
 def test_many_who_ask_at_once_await_one_reading() -> None:
-    memory: Memory[int] = Memory(10)
+    memory: Cache[int] = Cache(10)
     read = Reading()
 
     async def ask() -> list[int]:
@@ -34,7 +34,7 @@ def test_many_who_ask_at_once_await_one_reading() -> None:
 
 
 def test_a_failure_is_everybodys_and_the_next_one_reads_again() -> None:
-    memory: Memory[int] = Memory(10)
+    memory: Cache[int] = Cache(10)
     read = Reading(failures=1)
 
     async def ask() -> list[int | BaseException]:
@@ -45,7 +45,7 @@ def test_a_failure_is_everybodys_and_the_next_one_reads_again() -> None:
 
 
 def test_one_who_gives_up_does_not_end_the_reading_of_the_others() -> None:
-    memory: Memory[int] = Memory(10)
+    memory: Cache[int] = Cache(10)
     read = Reading()
 
     async def ask() -> int:
@@ -61,7 +61,7 @@ def test_one_who_gives_up_does_not_end_the_reading_of_the_others() -> None:
 
 
 def test_a_failure_that_nobody_awaits_any_more_is_not_logged() -> None:
-    memory: Memory[int] = Memory(10)
+    memory: Cache[int] = Cache(10)
     read, told = Reading(failures=1), list[object]()
 
     async def ask() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from atlas.site.pages.runs import described, encodings, in_words
+from atlas.site.pages.runs import described, in_words
+from atlas.site.pages.runs.throughput import encodings
 from tests.made.activation_pages import Served, serving
 
 

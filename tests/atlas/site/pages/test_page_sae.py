@@ -1,16 +1,13 @@
 """The page of an SAE: what it is, its plots, and how far to trust it."""
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from html import unescape
 from pathlib import Path
 
 import pytest
 
 from atlas.site.pages.sae import processing
-from tests.made.activation_pages import Served, serving
+from tests.made.activation_pages import Served, changed, serving
 from tests.made.tiny_atlas import FEATURES
 
 PAGE = "/sae/tiny/blocks.1.hook_resid_pre"
@@ -67,17 +64,102 @@ def test_its_contrasts_are_linked_with_the_best_feature(served: Served) -> None:
     assert (contrast["best_feature"], contrast["best_auroc"]) == (best["feature"], best["auroc"])
 
 
+def test_numbers_and_classes_are_linked_with_their_pages_and_first_features(served: Served) -> None:
+    held, page = served.get(f"{PAGE}.json").json()["associations"], unescape(served.get(PAGE).text)
+    assert [(asked["name"], asked["question"]) for asked in held] == [
+        ("years", "year of all documents"),
+        ("domains", "domain=medicine, domain=everyday, domain=geography"),
+    ]
+    for asked in held:
+        assert f'<a href="{asked["address"]}">{asked["name"]}</a>' in page
+        first = served.get(asked["address"].replace("?", ".json?", 1)).json()["features"][0]
+        assert (first["feature"], first["place_discovery"]) == (asked["best_feature"], 1)
+        assert served.get(asked["best_address"]).status_code == 200
+
+
 def test_quality_is_shown_where_it_was_evaluated(tmp_path: Path, tiny_snapshot: Path, served: Served) -> None:
-    shutil.copytree(tiny_snapshot, tmp_path / "without")
-    with closing(sqlite3.connect(tmp_path / "without" / "atlas.db")) as database, database:
-        database.execute("DELETE FROM sae_quality")
-    with serving(tmp_path / "without") as without:
+    with serving(changed(tiny_snapshot, tmp_path / "without", "DELETE FROM sae_quality")) as without:
         assert without.get(f"{PAGE}.json").json()["quality"] == []
         assert "atlas evaluate ATLAS --sae tiny/blocks.1.hook_resid_pre" in without.get(PAGE).text
     measured = served.get(f"{PAGE}.json").json()["quality"]
     assert measured
     for row in measured:
         assert f"{row['ce_rise']:.3f}" in served.get(PAGE).text
+
+
+WITHOUT = (
+    "UPDATE feature SET logit_mean = NULL, logit_std = NULL, logit_skewness = NULL, logit_kurtosis = NULL",
+    "UPDATE feature SET top_logits = '[]', bottom_logits = '[]'",
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "hook_name", "meaning", "note"),
+    [
+        ("W_O", "blocks.1.attn.hook_z", "W_dec W_O W_U", "An earlier version left W_O out of them"),
+        ("none", "blocks.1.ln1.hook_normalized", "written nowhere", "before the norm's gain and bias"),
+        ("none", "blocks.1.hook_mlp_in", "written nowhere", "reads blocks.1.hook_mlp_in, which is written nowhere"),
+    ],
+)
+def test_why_there_are_no_logit_weights(
+    tmp_path: Path, tiny_snapshot: Path, mode: str, hook_name: str, meaning: str, note: str
+) -> None:
+    of_hook = f"UPDATE sae SET logit_weights = '{mode}', hook_name = '{hook_name}' WHERE sae = 0"
+    with serving(changed(tiny_snapshot, tmp_path / "without", of_hook, *WITHOUT)) as without:
+        page, feature = (unescape(without.get(path).text) for path in (PAGE, f"{PAGE.replace('/sae/', '/feature/')}/1"))
+        held = without.get(f"{PAGE}.json").json()
+        assert meaning in held["logit_weights_meaning"]
+        assert any(note in one for one in held["notes"])
+        assert note in page
+        assert held["notes"][0] in page
+        assert held["notes"][0] in feature
+        assert "Moments of its logit weights" not in feature
+        assert "Skewness against kurtosis" not in page
+
+
+def test_where_a_norm_is_read_it_says_what_changed(tmp_path: Path, tiny_snapshot: Path) -> None:
+    """Of a LayerNorm: an RMSNorm's hook stands where it stood."""
+    hook = "UPDATE sae SET hook_name = 'blocks.1.ln2.hook_normalized', logit_weights = 'none'"
+    llama = "UPDATE model SET architecture = 'LlamaForCausalLM'"
+    for name, statements, expected in (("gpt2", (hook,), True), ("llama", (hook, llama), False)):
+        with serving(changed(tiny_snapshot, tmp_path / name, *statements)) as pages:
+            notes = pages.get(f"{PAGE}.json").json()["notes"]
+            assert any("TransformerLens 2" in note for note in notes) is expected
+
+
+@pytest.mark.parametrize(
+    ("length", "config", "expected"),
+    [
+        (1.0, "{}", None),
+        (2.0, "{}", "SAEDashboard, Neuronpedia"),
+        (2.0, '{"rescale_acts_by_decoder_norm": true}', "as its settings ask"),
+        (2.0, None, "SAEDashboard, Neuronpedia"),
+    ],
+)
+def test_where_decoder_rows_are_no_unit_vectors_it_says_so(
+    tmp_path: Path, tiny_snapshot: Path, length: float, config: str | None, expected: str | None
+) -> None:
+    settings = "NULL" if config is None else f"'{config}'"
+    rows = f"UPDATE feature SET decoder_norm = {length}", f"UPDATE sae SET config = {settings}"
+    with serving(changed(tiny_snapshot, tmp_path / "other", *rows)) as pages:
+        notes = pages.get(f"{PAGE}.json").json()["notes"]
+        assert (expected is None and notes == []) or (expected is not None and expected in notes[0])
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE sae SET trained_as = 'batchtopk'", "standard, saved from batchtopk, as which it was trained"),
+        ("ALTER TABLE sae DROP COLUMN trained_as", None),
+    ],
+)
+def test_what_it_was_saved_from_is_told(tmp_path: Path, tiny_snapshot: Path, statement: str, said: str | None) -> None:
+    """Snapshots of before version 19 have no such column."""
+    with serving(changed(tiny_snapshot, tmp_path / "changed", statement)) as other:
+        held, page = other.get(f"{PAGE}.json").json(), other.get(PAGE).text
+        assert held["trained_as"] == (said and "batchtopk")
+        assert ("saved from" in page) == bool(said)
+        assert (said or "") in page
 
 
 def test_an_sae_that_is_not_here(served: Served) -> None:

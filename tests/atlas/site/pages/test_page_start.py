@@ -22,7 +22,7 @@ def test_it_says_what_is_here(served: Served) -> None:
     assert "<title>Feature atlas: tiny</title>" in page
     assert "15 documents (121 tokens) in 3 corpora" in page
     assert held["models"] == ["tiny"]
-    assert held["note"] is None
+    assert held["notes"] == []
     assert {row["name"]: (row["documents"], row["licences"]) for row in held["corpus_list"]} == {
         "notes/medical": (6, "CC0-1.0"),
         "notes/control": (6, "CC0-1.0"),

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import sqlite3
 import threading
 import time
@@ -18,27 +17,21 @@ from typing import Any
 import pytest
 
 from atlas.publish import publish
-from atlas.site.guard.lock import hold, release
+from atlas.publish.lock import hold, release
 from atlas.site.serve import Front, current_folder, datasette_of
-from atlas.site.serve.front import FIRST_PAUSE_SECONDS
+from atlas.site.serve.front import FIRST_PAUSE_SECONDS, PATIENCE_SECONDS
 from schema import AtlasError, open_atlas
 from tests.made.serving import running
 
 
 @pytest.fixture
-def atlas(tiny: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(tiny, tmp_path))
-
-
-@pytest.fixture(scope="module")
-def published(tiny: Path) -> Path:
-    publish(tiny, tiny.parent / "site")
-    return tiny.parent / "site"
+def atlas(tiny_copy: Path) -> Path:
+    return tiny_copy
 
 
 @pytest.fixture
-def site(published: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(published, tmp_path / "site"))
+def site(site_copy: Path) -> Path:
+    return site_copy
 
 
 def change(atlas: Path, number: int) -> str:
@@ -96,11 +89,23 @@ async def text(front: Front, address: str) -> str:
     return answer.body.decode()
 
 
-def in_front(site: Path, visit: Callable[[Front], Coroutine[Any, Any, None]]) -> None:
+class Clock:
+    """A clock that can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+def in_front(
+    site: Path, visit: Callable[[Front], Coroutine[Any, Any, None]], clock: Callable[[], float] = time.monotonic
+) -> None:
     """Open a site's front, visit it and close it."""
 
     async def visiting() -> None:
-        front = Front(site)
+        front = Front(site, clock=clock)
         await front.open()
         try:
             await visit(front)
@@ -245,9 +250,9 @@ def test_a_snapshot_that_cannot_be_opened_changes_nothing(
     in_front(site, visit)
 
 
-def test_a_snapshot_that_could_not_be_opened_once_is_tried_again(
-    atlas: Path, site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_snapshot_that_could_not_be_opened_once_is_tried_again(atlas: Path, site: Path) -> None:
+    clock = Clock()
+
     async def visit(front: Front) -> None:
         name = change(atlas, 0)
         database = publish(atlas, site).folder / "atlas.db"
@@ -256,12 +261,11 @@ def test_a_snapshot_that_could_not_be_opened_once_is_tried_again(
         database.with_suffix(".away").rename(database)
         await front.look()
         assert name not in await text(front, "/atlas/corpus.csv")
-        later = time.monotonic() + FIRST_PAUSE_SECONDS
-        monkeypatch.setattr("atlas.site.serve.front.time.monotonic", lambda: later)
+        clock.ahead = FIRST_PAUSE_SECONDS
         await front.look()
         assert name in await text(front, "/atlas/corpus.csv")
 
-    in_front(site, visit)
+    in_front(site, visit, clock)
 
 
 @pytest.mark.parametrize("content", [None, "", "{", json.dumps({"snapshot": "gone"}), "[]"])
@@ -314,10 +318,8 @@ def test_a_snapshot_whose_start_page_takes_too_long_is_opened(site: Path) -> Non
     in_front(site, visit)
 
 
-def test_the_old_snapshot_stays_while_the_start_page_of_the_next_takes_too_long(
-    atlas: Path, site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("atlas.site.serve.front.PATIENCE_SECONDS", 2.0)
+def test_the_old_snapshot_stays_while_the_start_page_of_the_next_takes_too_long(atlas: Path, site: Path) -> None:
+    clock = Clock()
 
     async def visit(front: Front) -> None:
         assert await status(front, "/") == 200
@@ -327,11 +329,12 @@ def test_the_old_snapshot_stays_while_the_start_page_of_the_next_takes_too_long(
         await asyncio.sleep(1.0)
         assert await status(front, "/") == 200
         assert name not in await text(front, "/atlas/corpus.csv")
+        clock.ahead = PATIENCE_SECONDS
         await looking
         assert await status(front, "/") == 503
         assert name in await text(front, "/atlas/corpus.csv")
 
-    in_front(site, visit)
+    in_front(site, visit, clock)
 
 
 def test_a_snapshot_being_read_is_not_removed(atlas: Path, site: Path) -> None:

@@ -18,11 +18,10 @@ from datasette.app import Datasette
 
 from atlas.cli.main import cli
 from atlas.publish import publish
-from atlas.site.pages import stylesheet
+from atlas.site.pages.plugin import stylesheet_address
 from atlas.site.serve import datasette_of
 from atlas.site.tables.share import shared_query
 from schema import open_atlas
-from tests.made.tiny_atlas import build_tiny_atlas
 
 CONTRAST = "it's; DROP TABLE document; --"
 SAE = '$(touch mine) `touch mine` "$HOME" \\'
@@ -38,9 +37,8 @@ ENDLESS = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SEL
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("share") / "it's tiny.duckdb"
-    build_tiny_atlas(path)
+def tiny(tiny: Path) -> Path:
+    path = tiny.rename(tiny.with_name("it's tiny.duckdb"))
     with open_atlas(path) as atlas, atlas.transaction():
         atlas.duckdb.execute("UPDATE contrast SET name = ? WHERE contrast = 0", [CONTRAST])
         atlas.duckdb.execute("UPDATE sae SET label = ? WHERE sae_id = 'blocks.1.hook_resid_pre'", [SAE])
@@ -228,7 +226,7 @@ def test_a_visitors_mistake_is_explained(address: str, status: int, told: str, d
     assert "<h1>" in answer.text
     assert "&lt;" not in answer.text
     assert 'href="/"' in answer.text
-    assert stylesheet.address(datasette) in answer.text
+    assert stylesheet_address(datasette) in answer.text
 
 
 def test_pages_of_rows_that_sort_alike_miss_none(datasette: Datasette) -> None:

@@ -1,0 +1,92 @@
+"""SAEDashboard's batch-N.json: a head that names the SAE, then a feature after the other, each with its windows."""
+
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from atlas.exchange.arrivals.json_text import members
+from atlas.exchange.arrivals.said import (
+    SaidFeature,
+    SaidSource,
+    SaidWindow,
+    checked_source,
+    index_of,
+    said_feature,
+    said_window,
+)
+from ingest.labels.imported.explanation import text_or_none, whole_number
+from schema.errors import SourceError
+
+HEAD = ("model_id", "layer", "sae_set")
+LISTED = "features"
+BINS = ("bin_min", "bin_max", "bin_contains", "qualifying_token_index")
+
+
+def source(folder: Path, files: Sequence[Path]) -> SaidSource:
+    """The SAE that the first file is of, and what its first feature says of the prompts.
+
+    Raises:
+        SourceError: the file does not say it.
+    """
+    path = files[0]
+    head: dict[str, Any] = {}
+    for name, value in members(path, LISTED):
+        if name == LISTED:
+            return _source(path, head, value if isinstance(value, dict) else {})
+        head[name] = value
+    return _source(path, head, {})
+
+
+def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
+    """Each feature of a file, and after it its windows.
+
+    Raises:
+        SourceError: the file is of another SAE, cut short, or says something else than it should.
+    """
+    head: dict[str, Any] = {}
+    for name, value in members(path, LISTED):
+        if name != LISTED:
+            head[name] = value
+            continue
+        _check(path, head, own)
+        if not isinstance(value, dict):
+            raise SourceError(f"{path}: {reprlib.repr(value)} is no feature")
+        where = f"{path}: feature {index_of(str(path), value, 'feature_index')}"
+        found = said_feature(where, value, "feature_index")
+        yield found
+        windows = value.get("activations", [])
+        if not isinstance(windows, list) or not all(isinstance(window, dict) for window in windows):
+            raise SourceError(f"{where}: activations is no list of windows")
+        for place, window in enumerate(windows):
+            yield said_window(f"{where}, window {place}", found.feature, window, BINS)
+    _check(path, head, own)
+
+
+def _check(path: Path, head: Mapping[str, Any], own: SaidSource) -> None:
+    found = _source(path, head, {})
+    if (found.model, found.source) != (own.model, own.source):
+        raise SourceError(
+            f"{path} is of {found.model}/{found.source}, the files before it of {own.model}/{own.source}: "
+            "the files of a folder are of one SAE"
+        )
+
+
+def _source(path: Path, head: Mapping[str, Any], first: Mapping[str, Any]) -> SaidSource:
+    missing = [name for name in HEAD if name not in head]
+    if missing:
+        raise SourceError(f"{path} is none of SAEDashboard's: {', '.join(missing)} does not stand before its features")
+    layer = whole_number(head["layer"])
+    model, set_name = (text_or_none(str(path), name, head[name]) for name in ("model_id", "sae_set"))
+    if layer is None or not model or not set_name:
+        raise SourceError(f"{path}: model_id, layer and sae_set are a name, a number and a name")
+    suffix = text_or_none(str(path), "sae_id_suffix", head.get("sae_id_suffix"))
+    source = SaidSource(
+        model,
+        layer,
+        f"{set_name}__{suffix}" if suffix else set_name,
+        dataset=text_or_none(str(path), "dataset", first.get("dataset")),
+        prompts=whole_number(first.get("n_prompts_total")),
+        tokens_in_prompt=whole_number(first.get("n_tokens_in_prompt")),
+    )
+    return checked_source(str(path), source)

@@ -1,0 +1,1 @@
+"""What is asked of an atlas about features that are written out."""

@@ -1,0 +1,5 @@
+SELECT graph
+FROM graph_node
+WHERE sae = :sae
+    AND feature = :feature
+LIMIT 1

@@ -1,0 +1,24 @@
+WITH near AS MATERIALIZED (
+    SELECT
+        JSON_EXTRACT(value, '$[0]') AS label,
+        JSON_EXTRACT(value, '$[1]') AS similarity
+    FROM JSON_EACH(:near)
+)
+SELECT
+    s.label AS sae,
+    l.feature,
+    l.label,
+    n.similarity,
+    l.method,
+    l.model,
+    c.auroc,
+    c.wrong_best
+FROM near AS n
+JOIN feature_label AS l ON l.label = n.label
+JOIN sae AS s ON s.sae = l.sae
+LEFT JOIN label_score AS c
+    ON c.feature_label = l.feature_label
+    AND c.negatives = 'random'
+    AND c.judge = 'words'
+ORDER BY n.similarity DESC, c.auroc DESC NULLS LAST, l.feature_label
+LIMIT :limit

@@ -1,0 +1,3 @@
+SELECT *
+FROM sae
+WHERE sae = :sae

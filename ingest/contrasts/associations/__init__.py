@@ -1,0 +1,1 @@
+"""Associations: features against a number of each document, or between several classes of documents."""

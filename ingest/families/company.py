@@ -1,0 +1,141 @@
+"""Which features of an SAE fire on the same tokens: counts of both, overlap and lift, from the sparse rows.
+
+Of features that fire on a and b of n tokens and together on c: Jaccard overlap c / (a + b - c), lift c n / (a b), and
+pointwise mutual information log2 of the lift. Tokens follow one another in texts, so none of it is a test.
+
+Source: Jaccard 1901; Church & Hanks 1990 (PMI); Bricken et al. 2023 compare features by their activations so.
+
+Directions for features by what fires together: a spectral embedding of their overlaps.
+
+Each feature keeps its largest similarities, which make one symmetric matrix; the leading eigenvectors of the matrix,
+normalised by degrees to which their mean is added and each weighted by its eigenvalue, place features that share
+company near each other. Rows are scaled to length 1, so that K-means on directions is spectral clustering.
+
+Source: Ng, Jordan & Weiss 2002 (normalised, rows of length 1); Qin & Rohe 2013 (the mean degree added, which keeps
+small detached groups from taking the leading eigenvectors); Coifman & Lafon 2006 (weighted by eigenvalues); Halko,
+Martinsson & Tropp 2011 (randomised, by seed).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Self
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.sparse import csc_array, csr_array
+from sklearn.utils.extmath import randomized_svd
+
+from ingest.families.ranked import largest_each
+
+NEAREST = 10
+MIN_BOTH = 2
+"""Fewest tokens on which both must fire: one token together says nothing."""
+BLOCK_PAIRS = 2**23
+"""Pairs counted at a time; memory does not grow with d_sae squared."""
+
+Report = Callable[[int, int], None]
+
+
+class Pairs(NamedTuple):
+    """Ordered pairs of different features that fire together, and how much.
+
+    Shapes: each (pair,); feature and other are columns, rank counts from 1 within a feature.
+    Units: both, active and other_active in tokens.
+    """
+
+    feature: Int[np.ndarray, " pair"]
+    other: Int[np.ndarray, " pair"]
+    rank: Int[np.ndarray, " pair"]
+    both: Int[np.ndarray, " pair"]
+    active: Int[np.ndarray, " pair"]
+    other_active: Int[np.ndarray, " pair"]
+
+    @property
+    def jaccard(self) -> Float[np.ndarray, " pair"]:
+        """The tokens on which both fire over those on which either does: 1 is always together."""
+        overlap: Float[np.ndarray, " pair"] = self.both / (self.active + self.other_active - self.both)
+        return overlap
+
+    def lift(self, tokens: int) -> Float[np.ndarray, " pair"]:
+        """How many times more often both fire than if each fired by itself on so many tokens."""
+        lift: Float[np.ndarray, " pair"] = self.both * float(tokens) / (self.active * self.other_active.astype(float))
+        return lift
+
+    def largest(self, value: Float[np.ndarray, " pair"], most: int) -> Self:
+        """At most so many others of each feature, the largest value first; of equal ones, the lower index."""
+        kept = largest_each(self.feature, self.other, value, most)
+        return self._replace(**{name: held[kept.entry] for name, held in self._asdict().items()})._replace(
+            rank=kept.rank
+        )
+
+
+def counted_together(fires: csc_array, block_pairs: int = BLOCK_PAIRS) -> Iterator[Pairs]:
+    """Each two features that fire together on MIN_BOTH tokens, in both orders, a range of features at a time.
+
+    Shapes: fires (token, d_sae), sparse; whatever is stored counts as firing.
+    """
+    d_sae = fires.shape[1]
+    ones = csc_array((np.ones(fires.nnz, np.int32), fires.indices, fires.indptr), shape=fires.shape)
+    by_token, active = ones.tocsr(), np.diff(fires.indptr).astype(np.int64)
+    size = max(1, block_pairs // max(1, d_sae))
+    for first in range(0, d_sae, size):
+        both = (ones[:, first : first + size].T @ by_token).tocoo()
+        feature, other = both.row.astype(np.int64) + first, both.col.astype(np.int64)
+        kept = (both.data >= MIN_BOTH) & (feature != other)
+        feature, other, count = feature[kept], other[kept], both.data[kept].astype(np.int64)
+        yield Pairs(feature, other, np.zeros(len(feature), np.int64), count, active[feature], active[other])
+
+
+def fires_with(
+    fires: csc_array,
+    tokens: int,
+    most: int = NEAREST,
+    *,
+    by_lift: bool = False,
+    report: Report = lambda done, features: None,
+    block_pairs: int = BLOCK_PAIRS,
+) -> Pairs:
+    """The features that fire on the same tokens as each: those with the largest overlap, or the largest lift."""
+    found = []
+    for part in counted_together(fires, block_pairs):
+        found.append(part.largest(part.lift(tokens) if by_lift else part.jaccard, most))
+        if len(part.feature):
+            report(int(part.feature.max()) + 1, fires.shape[1])
+    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+
+
+KEPT = 50
+"""Similarities kept of each feature."""
+DIMENSIONS = 64
+
+
+class Placed(NamedTuple):
+    """Features with a direction.
+
+    Shapes: feature (row,), unit (row, d), rows of length 1.
+    """
+
+    feature: Int[np.ndarray, " row"]
+    unit: Float[np.ndarray, "row d"]
+
+
+def place_by_company(pairs: Pairs, similarity: Float[np.ndarray, " pair"], seed: int) -> Placed:
+    """A direction for each feature that has company: the others are not placed.
+
+    `similarity` is that of each pair; pairs without any above 0 count as strangers.
+    """
+    alike = similarity > 0
+    feature, other, value = pairs.feature[alike], pairs.other[alike], similarity[alike]
+    placed, row = np.unique(np.r_[feature, other], return_inverse=True)
+    one, two = row[: len(feature)], row[len(feature) :]
+    entries = csr_array((value, (one, two)), shape=(len(placed), len(placed)))
+    similar = entries.maximum(entries.T)
+    if len(placed) < 2:
+        return Placed(placed[:0], np.zeros((0, 1)))
+    degree = np.asarray(similar.sum(axis=1))
+    scale = 1 / np.sqrt(degree + degree.mean())
+    normal = csr_array(similar.multiply(scale[:, None]).multiply(scale[None, :]))
+    dimensions = min(DIMENSIONS, len(placed) - 1)
+    vectors, weights, _ = randomized_svd(normal, dimensions, n_oversamples=16, n_iter=8, random_state=seed)
+    places = vectors * weights
+    length = np.linalg.norm(places, axis=1, keepdims=True)
+    return Placed(placed, (places / np.maximum(length, np.finfo(float).tiny)).astype(np.float32))

@@ -1,0 +1,1 @@
+"""Labels that others made: Neuronpedia's bulk export, delphi's explanations, CSV."""

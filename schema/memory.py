@@ -1,0 +1,140 @@
+"""How much memory this process may take, and how much of that is DuckDB's.
+
+The limit belongs to the context, like the writer's name in `schema.locking`:
+
+    with limited_to(parse_size("2GB")), open_atlas(path) as atlas: ...
+
+What the process holds when it opens an atlas (the interpreter, its libraries, the models) and what a command takes in
+passing come off the limit; the rest is DuckDB's, which lays what does not fit into a folder of `schema.spill`.
+"""
+
+import math
+import os
+import re
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+
+from schema.errors import MemoryLimitError
+
+DEFAULT_SHARE = 0.4
+"""Of the machine's memory, or of what its container may have: what is taken where nothing is said."""
+
+PASSING = 400 << 20
+"""Bytes that a command takes in passing: batches, chunks of activations, rows on their way."""
+
+LEAST = 192 << 20
+"""Bytes without which DuckDB cannot sort or group what an atlas holds, wherever it may lay it."""
+
+PER_THREAD = 96 << 20
+"""Bytes that each of DuckDB's threads is given: with less, they keep each other from room."""
+
+ROW_BYTES = 100
+"""Bytes for each activation of those that are grouped together: its row, and what grouping takes."""
+
+PREFIXES = "KMGT"
+UNITS = {"B": 1} | {f"{prefix}B": 1000**power for power, prefix in enumerate(PREFIXES, 1)}
+UNITS |= {f"{prefix}IB": 1024**power for power, prefix in enumerate(PREFIXES, 1)}
+CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+Settings = dict[str, str | int]
+"""DuckDB's, by their names."""
+
+_limit: ContextVar[int | None] = ContextVar("limit", default=None)
+_passed: ContextVar[bool] = ContextVar("passed", default=False)
+"""Whether the limit was enough when a file was opened: what is held since then is no reason to stop half-way."""
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as 2GB, 1.5 GiB or 800MB.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?i?B)\s*", text, re.IGNORECASE | re.ASCII)
+    factor = UNITS.get(found[2].upper()) if found else None
+    if not found or factor is None:
+        raise ValueError(f"{text!r} is no size; write one such as 2GB or 800MB")
+    return int(float(found[1]) * factor)
+
+
+def size_text(size: float) -> str:
+    """A size as `parse_size` reads it, rounded up to what is shown."""
+    return f"{math.ceil(size / 1e8) / 10:.1f}GB" if size > 950e6 else f"{math.ceil(size / 1e6)}MB"
+
+
+@contextmanager
+def limited_to(limit: int | None) -> Iterator[None]:
+    """Inside, the process stays within that many bytes; None is the default."""
+    token, passed = _limit.set(limit), _passed.set(False)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+        _passed.reset(passed)
+
+
+def memory_limit() -> int:
+    """Bytes that the process may take: what the context says, else a share of the machine's."""
+    limit = _limit.get()
+    return int(DEFAULT_SHARE * machine_memory()) if limit is None else limit
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine, or of the container that it is."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in CONTAINER:
+        with suppress(OSError, ValueError):  # there is none, or it is not limited ("max")
+            found.append(int(Path(name).read_text(encoding="ascii")))
+    return min(found)
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds; where that is not told, the most it has held."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return pages * resource.getpagesize()
+
+
+def duckdb_share() -> int:
+    """Bytes of the limit that are left to DuckDB.
+
+    Raises:
+        MemoryLimitError: a limit was given, and leaves too little.
+    """
+    limit, held = memory_limit(), resident()
+    share = limit - held - PASSING
+    if share >= LEAST:
+        _passed.set(True)
+        return share
+    if _limit.get() is None or _passed.get():  # a small machine, or one used before, is used as far as it goes
+        return LEAST
+    raise MemoryLimitError(
+        f"a memory limit of {size_text(limit)} is too small: the program and its models hold {size_text(held)}, "
+        f"and working takes {size_text(PASSING + LEAST)}; give at least: atlas --memory "
+        f"{size_text(1.02 * (held + PASSING + LEAST))} ..."
+    )
+
+
+def duckdb_settings() -> Settings:
+    """What keeps DuckDB within its share.
+
+    Raises:
+        MemoryLimitError: a limit was given, and leaves too little.
+    """
+    share = duckdb_share()
+    return {"memory_limit": f"{share}B", "threads": max(1, min(_cores(), share // PER_THREAD))}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def grouped_rows(memory_limit: str) -> int:
+    """Activations that DuckDB can group at a time, in what its setting of that name says."""
+    return max(1, parse_size(memory_limit) // ROW_BYTES)

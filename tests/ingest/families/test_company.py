@@ -1,0 +1,79 @@
+"""Features that fire together: the counts of a search over all pairs, for any sizes of its blocks."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.sparse import csc_array
+
+from ingest.families.company import MIN_BOTH, counted_together, fires_with
+
+FIRES = arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 9)), elements=st.sampled_from([0.0, 0.0, 2.5]))
+
+
+def by_hand(fires: np.ndarray) -> dict[tuple[int, int], int]:
+    """On how many tokens each two columns are above 0, token by token."""
+    found = {}
+    for one, other in permutations(range(fires.shape[1]), 2):
+        both = sum(1 for row in fires.tolist() if row[one] > 0 and row[other] > 0)
+        if both >= MIN_BOTH:
+            found[one, other] = both
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(fires=FIRES)
+def test_counts_are_those_of_a_search(fires: np.ndarray) -> None:
+    found: dict[tuple[int, int], int] = {}
+    for part in counted_together(csc_array(fires)):
+        found |= dict(
+            zip(zip(part.feature.tolist(), part.other.tolist(), strict=True), part.both.tolist(), strict=True)
+        )
+    assert found == by_hand(fires)
+
+
+@settings(max_examples=60, deadline=None)
+@given(fires=FIRES, most=st.integers(1, 4), by_lift=st.booleans())
+def test_company_is_that_of_a_search(fires: np.ndarray, most: int, by_lift: bool) -> None:
+    active, tokens = (fires > 0).sum(axis=0), len(fires) + 3
+    both = by_hand(fires)
+
+    def overlap(one: int, other: int) -> float:
+        return both[one, other] / (active[one] + active[other] - both[one, other])
+
+    def lift(one: int, other: int) -> float:
+        return (both[one, other] / tokens) / ((active[one] / tokens) * (active[other] / tokens))
+
+    found = fires_with(csc_array(fires), tokens, most, by_lift=by_lift)
+    value = lift if by_lift else overlap
+    for one in range(fires.shape[1]):
+        expected = sorted((other for here, other in both if here == one), key=lambda o: (-round(value(one, o), 9), o))
+        mine = found.feature == one
+        assert found.other[mine].tolist() == expected[:most]
+        assert found.rank[mine].tolist() == list(range(1, len(expected[:most]) + 1))
+        np.testing.assert_allclose(found.jaccard[mine], [overlap(one, other) for other in expected[:most]])
+        np.testing.assert_allclose(found.lift(tokens)[mine], [lift(one, other) for other in expected[:most]])
+
+
+@pytest.mark.parametrize("pairs", [1, 25, 10_000])
+def test_blocks_do_not_matter(pairs: int) -> None:
+    rng = np.random.default_rng(0)
+    fires = csc_array((rng.random((400, 40)) < 0.1).astype(np.float32))
+    whole = fires_with(fires, 400)
+    told: list[int] = []
+    parts = fires_with(fires, 400, report=lambda done, features: told.append(done), block_pairs=pairs)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert told[-1] == 40
+
+
+def test_of_features_that_fire_by_themselves_the_lift_is_one() -> None:
+    """Nothing is to be found: the mean lift over all pairs is 1, whatever the densities."""
+    rng = np.random.default_rng(3)
+    fires = csc_array((rng.random((20_000, 30)) < np.linspace(0.05, 0.4, 30)).astype(np.float32))
+    found = fires_with(fires, 20_000, most=30)
+    assert len(found.feature) == 30 * 29
+    assert found.lift(20_000).mean() == pytest.approx(1, abs=0.02)

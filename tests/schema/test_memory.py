@@ -1,0 +1,150 @@
+"""The limit of memory: how it is spelled, what of it is DuckDB's, where the rest lies, and that rows are the same."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.statistics.sums import sum_pending
+from schema import Atlas, MemoryLimitError, open_atlas
+from schema.memory import (
+    DEFAULT_SHARE,
+    LEAST,
+    PASSING,
+    duckdb_share,
+    limited_to,
+    machine_memory,
+    memory_limit,
+    parse_size,
+    resident,
+    size_text,
+)
+
+SUMS = ("sae_corpus", "feature_document", "feature_corpus", "feature_histogram", "feature_token", "feature_example")
+HOLD = """
+import sys
+from schema import open_atlas
+atlas = open_atlas(sys.argv[1], read_only=True)
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@given(st.integers(1, 10**15))
+def test_a_size_is_read_as_it_is_shown_and_never_less(size: int) -> None:
+    assert size <= parse_size(size_text(size)) <= max(size * 1.11, size + 1e6)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2GB", 2 * 10**9), (" 1.5 gib ", 3 << 29), ("800MB", 8 * 10**8), ("7B", 7), ("143.0 MiB", 143 << 20)],
+)
+def test_sizes_are_spelled_as_elsewhere(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "2", "GB", "-1GB", "2 gigabytes", "1e9B", "2GB.", "٢GB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="2GB or 800MB"):
+        parse_size(text)
+
+
+def test_the_default_is_below_half_of_the_machine() -> None:
+    assert memory_limit() == int(DEFAULT_SHARE * machine_memory()) < machine_memory() / 2
+
+
+def test_duckdb_gets_what_the_process_leaves(tiny_copy: Path) -> None:
+    with limited_to(resident() + PASSING + (300 << 20)), open_atlas(tiny_copy) as atlas:
+        given = parse_size(atlas.rows("SELECT current_setting('memory_limit')")[0][0])
+        assert (250 << 20) < given < (350 << 20)
+        assert atlas.rows("SELECT current_setting('threads')")[0][0] <= 3
+
+
+def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
+    with limited_to(100 << 20), pytest.raises(MemoryLimitError, match="is too small") as caught:
+        open_atlas(tiny_copy)
+    found = re.search(r"atlas --memory (\S+) \.\.\.$", str(caught.value))
+    assert found
+    with limited_to(parse_size(found[1])), open_atlas(tiny_copy):
+        assert duckdb_share() >= LEAST
+
+
+def spills(atlas: Path) -> list[Path]:
+    return sorted(atlas.parent.glob(f".{atlas.name}.spill-*"))
+
+
+def test_the_folder_for_what_does_not_fit_goes_with_the_last_who_uses_it(tiny_copy: Path) -> None:
+    with open_atlas(tiny_copy, read_only=True) as first:
+        (folder,) = spills(tiny_copy)
+        with open_atlas(tiny_copy, read_only=True) as second:
+            assert spills(tiny_copy) == [folder]
+            for atlas in (first, second):
+                assert atlas.rows("SELECT current_setting('temp_directory')") == [(str(folder),)]
+        assert spills(tiny_copy) == [folder]
+    assert spills(tiny_copy) == []
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_what_another_uses_is_not(tiny_copy: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tiny_copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "open\n"
+    (theirs,) = spills(tiny_copy)
+    (theirs / "block").write_text("spilled")
+    with open_atlas(tiny_copy, read_only=True):
+        assert theirs in spills(tiny_copy)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert spills(tiny_copy) == [theirs]
+    open_atlas(tiny_copy, read_only=True).close()
+    assert spills(tiny_copy) == []
+
+
+def test_a_folder_that_takes_no_other_is_no_hindrance(tiny_copy: Path) -> None:
+    name = tiny_copy.with_name("a" * 240 + ".duckdb")  # with more at its end, the name is too long
+    shutil.move(tiny_copy, name)
+    with open_atlas(name, read_only=True) as atlas:
+        assert atlas.rows("SELECT current_setting('temp_directory')") == [("",)]
+
+
+def add_many(atlas: Atlas, features: int) -> None:
+    """Let so many features more fire on every token, and sum nothing yet."""
+    atlas.rows(
+        f"""
+        INSERT INTO activation BY NAME
+        SELECT 0 AS sae, feature, context, position,
+          0.5 + CAST(hash(feature, context, position) % 4093 AS REAL) / 97 AS activation
+        FROM token
+        CROSS JOIN range(1_000, 1_000 + {features}) AS features (feature)
+        ORDER BY context, position, feature
+        """
+    )
+    atlas.rows("UPDATE coverage SET summed = false")
+    for name in SUMS:
+        atlas.rows(f"DELETE FROM {name}")
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(features=st.integers(1_000, 1_500), megabytes=st.integers(26, 40))
+def test_the_same_rows_come_of_little_memory_as_of_much(
+    tiny_copy: Path, tmp_path: Path, features: int, megabytes: int
+) -> None:
+    found: list[dict[str, pd.DataFrame]] = []
+    for limit in ("4GB", f"{megabytes}MB"):
+        with open_atlas(shutil.copy(tiny_copy, tmp_path / "filled.duckdb")) as atlas:
+            add_many(atlas, features)
+            atlas.rows("SET threads = 1")
+            atlas.rows(f"SET memory_limit = '{limit}'")
+            list(sum_pending(atlas))
+            found.append({name: atlas.arrow(f"SELECT * FROM {name} ORDER BY ALL").to_pandas() for name in SUMS})
+    for name in SUMS:
+        pd.testing.assert_frame_equal(found[0][name], found[1][name], rtol=1e-9, atol=1e-9)
