@@ -190,7 +190,7 @@ def pattern(atlas: Path, document: str | None, text: str | None, output: Path, *
     if output.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"{output}: a picture is .png or .svg")
     from atlas.cli.plots import draw_patterns
-    from ingest.circuits.patterns import head_patterns
+    from ingest.circuits.attention.patterns import head_patterns
     from schema import open_atlas
 
     loaded = options["reader"].load()

@@ -64,7 +64,7 @@ def graph(atlas: Path, **options: Any) -> None:
     if features and options["token"]:
         raise click.UsageError("--target is a token, --feature and --contrast are features: give one")
     with progress() as report:
-        from ingest.circuits.graph_study import Pruning
+        from ingest.circuits.graphs.graph_study import Pruning
         from ingest.jobs.graph import GraphRequest
         from ingest.jobs.graph import graph as graph_job
 

@@ -100,7 +100,7 @@ def _save_figure(several: "Sequence[Stored]", kind: Kind, output: Path) -> None:
 
 
 if TYPE_CHECKING:
-    from ingest.circuits.patterns import HeadPatterns
+    from ingest.circuits.attention.patterns import HeadPatterns
 
 COLUMNS = 4
 INCHES_A_TOKEN = 0.22

@@ -6,11 +6,11 @@ Each feature is a transaction of its own, and what is stored is not computed aga
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.circuits.ablation_rows import Ablation, ablation_identity, store_ablation, stored_ablation
-from ingest.circuits.controls import CONTROLS, control_features, read_matching
-from ingest.circuits.removal import losses_without
+from ingest.circuits.effects.ablation_rows import Ablation, ablation_identity, store_ablation, stored_ablation
+from ingest.circuits.effects.controls import CONTROLS, control_features, read_matching
+from ingest.circuits.effects.removal import losses_without
+from ingest.circuits.effects.two_sides import Sets, by_document, read_texts
 from ingest.circuits.tracer import Tracer
-from ingest.circuits.two_sides import Sets, by_document, read_texts
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord

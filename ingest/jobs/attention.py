@@ -13,9 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.attribution.prompts import Prompt, windows_of_documents
-from ingest.circuits.attention_contrast import SHUFFLES, compared
-from ingest.circuits.attention_measures import COMPARED
-from ingest.circuits.attention_rows import average_corpora, averaged, document_rows, documents_looked_at, measured
+from ingest.circuits.attention.attention_contrast import SHUFFLES, compared
+from ingest.circuits.attention.attention_measures import COMPARED
+from ingest.circuits.attention.attention_rows import (
+    average_corpora,
+    averaged,
+    document_rows,
+    documents_looked_at,
+    measured,
+)
 from ingest.circuits.tracer import Tracer
 from ingest.contrasts.scores import Documents, read_documents
 from ingest.contrasts.selection import select_documents

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
-from ingest.circuits.graph_edges import Method
-from ingest.circuits.graph_nodes import saes_on_the_way
-from ingest.circuits.graph_rows import graph_identity, store_graph, stored_graphs
-from ingest.circuits.graph_study import PRUNING, Pruning, Target, trace_graphs
+from ingest.circuits.graphs.graph_edges import Method
+from ingest.circuits.graphs.graph_nodes import saes_on_the_way
+from ingest.circuits.graphs.graph_rows import graph_identity, store_graph, stored_graphs
+from ingest.circuits.graphs.graph_study import PRUNING, Pruning, Target, trace_graphs
 from ingest.circuits.tracer import LEAST_SHARE, Tracer, largest_activation
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.circuits.metrics import FeatureMetric, Metric
-from ingest.circuits.patch_metrics import Asked, check_position, metrics_of
-from ingest.circuits.patch_rows import pair_identity, store_pair, stored_pairs
-from ingest.circuits.patch_study import patch_pair
-from ingest.circuits.prompt_pairs import Matched, PromptPair, pair_of_texts, pairs_of_sets, read_pairs
+from ingest.circuits.patching.metrics import FeatureMetric, Metric
+from ingest.circuits.patching.patch_metrics import Asked, check_position, metrics_of
+from ingest.circuits.patching.patch_rows import pair_identity, store_pair, stored_pairs
+from ingest.circuits.patching.patch_study import patch_pair
+from ingest.circuits.patching.prompt_pairs import Matched, PromptPair, pair_of_texts, pairs_of_sets, read_pairs
 from ingest.circuits.tracer import LEAST_SHARE, Tracer, largest_activation
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader

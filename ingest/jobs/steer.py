@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
-from ingest.circuits.controls import CONTROLS, control_features, read_matching
-from ingest.circuits.particular_words import particular_words
-from ingest.circuits.steering import Kind, Steering
-from ingest.circuits.steering_rows import steering_identity, store_steering, stored_steering
-from ingest.circuits.steering_study import Question, steer_prompt
+from ingest.circuits.effects.controls import CONTROLS, control_features, read_matching
+from ingest.circuits.effects.particular_words import particular_words
+from ingest.circuits.effects.steering import Kind, Steering
+from ingest.circuits.effects.steering_rows import steering_identity, store_steering, stored_steering
+from ingest.circuits.effects.steering_study import Question, steer_prompt
 from ingest.circuits.tracer import Tracer, largest_activation
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader

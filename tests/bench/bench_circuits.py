@@ -19,11 +19,11 @@ import torch
 from atlas.site.pages.charts.canvas import LIGHT, Style
 from atlas.site.pages.graph.node_link import TALL, draw
 from ingest.attribution.prompts import prompt_of_text
-from ingest.circuits.gradients import estimated, rank_correlation
-from ingest.circuits.graph_study import PRUNING, Graph, Target, trace_graphs
-from ingest.circuits.metrics import LogitMetric
-from ingest.circuits.patching import Patcher, Side
-from ingest.circuits.sites import Site, hook_names_before, hook_sites
+from ingest.circuits.graphs.graph_study import PRUNING, Graph, Target, trace_graphs
+from ingest.circuits.patching.gradients import estimated, rank_correlation
+from ingest.circuits.patching.metrics import LogitMetric
+from ingest.circuits.patching.patched_runs import Patcher, Side
+from ingest.circuits.patching.sites import Site, hook_names_before, hook_sites
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hooked_model import hooked_model

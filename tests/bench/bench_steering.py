@@ -11,8 +11,8 @@ import time
 import torch
 
 from ingest.attribution.prompts import Prompt, prompt_of_text
-from ingest.circuits.steering import Steering
-from ingest.circuits.steering_study import Question, steer_prompt
+from ingest.circuits.effects.steering import Steering
+from ingest.circuits.effects.steering_study import Question, steer_prompt
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hooked_model import hooked_model

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.circuits.graph_pruning import Edges, Roles, prune
+from ingest.circuits.graphs.graph_pruning import Edges, Roles, prune
 
 Row = dict[str, Any]
 

@@ -52,7 +52,7 @@ class LiveModel(ModelProcess):
         return list(self.loaded["saes"])
 
     async def steer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """A typed prompt, steered: `ingest.circuits.typed_steering.TypedSteering` as a dict.
+        """A typed prompt, steered: `ingest.circuits.effects.typed_steering.TypedSteering` as a dict.
 
         `asked` has text, dose, unit, sae (its place among those loaded), feature and controls.
 

@@ -74,7 +74,7 @@ def _told_apart(encoder: "BatchEncoder", boxes: list[list[str]]) -> dict[str, An
 
 def _steered(model: "LanguageModel", saes: "Sequence[SAE]", asked: dict[str, Any]) -> dict[str, Any]:
     """A prompt steered by a feature, or why it cannot be."""
-    from ingest.circuits.typed_steering import steer_typed
+    from ingest.circuits.effects.typed_steering import steer_typed
 
     pushed = asked["dose"] * asked["unit"], asked["controls"]
     try:

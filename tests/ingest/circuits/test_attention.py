@@ -8,8 +8,8 @@ import pytest
 import torch
 from scipy.stats import binom, mannwhitneyu
 
-from ingest.circuits.attention_contrast import compared
-from ingest.circuits.attention_measures import MEASURES, measure
+from ingest.circuits.attention.attention_contrast import compared
+from ingest.circuits.attention.attention_measures import MEASURES, measure
 from ingest.contrasts.scores import Documents
 
 

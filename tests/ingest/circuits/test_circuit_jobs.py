@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from atlas.cli.circuit import command
 from atlas.cli.main import cli
 from ingest.attribution.prompts import prompt_of_text
-from ingest.circuits.metrics import FeatureMetric
-from ingest.circuits.patch_rows import store_pair
-from ingest.circuits.patch_study import patch_pair
-from ingest.circuits.prompt_pairs import pair_of_texts
+from ingest.circuits.patching.metrics import FeatureMetric
+from ingest.circuits.patching.patch_rows import store_pair
+from ingest.circuits.patching.patch_study import patch_pair
+from ingest.circuits.patching.prompt_pairs import pair_of_texts
 from ingest.circuits.tracer import Tracer
 from ingest.jobs.attention import AttentionRequest, attention
 from ingest.jobs.direct import DirectRequest, direct

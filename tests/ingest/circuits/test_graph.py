@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.attribution.prompts import Prompt, prompt_of_text
-from ingest.circuits.graph_edges import STEPS, Traced, ablation_effects, gradient_effects, integrated_effects
-from ingest.circuits.graph_nodes import EMBEDDED, Level, levels_of
-from ingest.circuits.graph_pruning import Edges, Roles, cumulative_share, influence, prune, smallest_set
-from ingest.circuits.graph_readouts import FeatureReadout, LogitReadout, likeliest
-from ingest.circuits.graph_study import Graph, Pruning, Target, trace_graphs
+from ingest.circuits.graphs.graph_edges import STEPS, Traced, ablation_effects, gradient_effects, integrated_effects
+from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, levels_of
+from ingest.circuits.graphs.graph_pruning import Edges, Roles, cumulative_share, influence, prune, smallest_set
+from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, likeliest
+from ingest.circuits.graphs.graph_study import Graph, Pruning, Target, trace_graphs
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hooked_model import hooked_model

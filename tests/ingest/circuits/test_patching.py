@@ -10,12 +10,12 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from ingest.circuits.gradients import estimated, rank_correlation
-from ingest.circuits.metrics import FeatureMetric, LogitMetric, Metric
-from ingest.circuits.patch_study import patch_pair
-from ingest.circuits.patching import Patcher, Side, effects
-from ingest.circuits.prompt_pairs import pair_of_texts
-from ingest.circuits.sites import Site, hook_names_before, hook_sites
+from ingest.circuits.patching.gradients import estimated, rank_correlation
+from ingest.circuits.patching.metrics import FeatureMetric, LogitMetric, Metric
+from ingest.circuits.patching.patch_study import patch_pair
+from ingest.circuits.patching.patched_runs import Patcher, Side, effects
+from ingest.circuits.patching.prompt_pairs import pair_of_texts
+from ingest.circuits.patching.sites import Site, hook_names_before, hook_sites
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hook_points import hook_kind

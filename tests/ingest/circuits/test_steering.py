@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from ingest.attribution.prompts import Prompt, prompt_of_text
-from ingest.circuits.controls import Matching, control_features
-from ingest.circuits.next_token import NextToken, rank
-from ingest.circuits.removal import losses_without
-from ingest.circuits.steering import KINDS, Kind, Steering
-from ingest.circuits.steering_study import Question, Steered, steer_prompt
+from ingest.circuits.effects.controls import Matching, control_features
+from ingest.circuits.effects.next_token import NextToken, rank
+from ingest.circuits.effects.removal import losses_without
+from ingest.circuits.effects.steering import KINDS, Kind, Steering
+from ingest.circuits.effects.steering_study import Question, Steered, steer_prompt
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.hooked_model import hooked_model

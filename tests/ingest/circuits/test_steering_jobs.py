@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from atlas.cli.main import cli
-from ingest.circuits.particular_words import particular_words
+from ingest.circuits.effects.particular_words import particular_words
 from ingest.jobs.ablate import AblateRequest, ablate
 from ingest.jobs.remove import RemoveRequest, remove
 from ingest.jobs.steer import Push, SteerRequest, steer

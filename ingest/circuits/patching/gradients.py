@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from scipy.stats import rankdata
 
-from ingest.circuits.metrics import Metric
-from ingest.circuits.patching import PerSite, Side
-from ingest.circuits.sites import Site
+from ingest.circuits.patching.metrics import Metric
+from ingest.circuits.patching.patched_runs import PerSite, Side
+from ingest.circuits.patching.sites import Site
 from ingest.models.hooked import HookedModel
 from ingest.models.patch import Splice
 from ingest.models.sae import SAE

@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.attention_measures import MEASURES, Measured, measure
+from ingest.circuits.attention.attention_measures import MEASURES, Measured, measure
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import PATTERN, hook_at
 from schema import tables

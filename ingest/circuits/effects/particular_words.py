@@ -24,7 +24,7 @@ def particular_words(atlas: Atlas, sets: Sequence[str], tokenization: int, wante
         SelectionError: a set selects nothing, or everything, or no word is particular to it.
     """
     rows = atlas.rows(
-        sql_file("ingest.circuits", "particular_words"),
+        sql_file("ingest.circuits.effects", "particular_words"),
         {
             "documents": list(select_documents(atlas, sets)),
             "tokenization": tokenization,

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.next_token import Moved, NextToken, rank
-from ingest.circuits.steering import Lane, Steering
+from ingest.circuits.effects.next_token import Moved, NextToken, rank
+from ingest.circuits.effects.steering import Lane, Steering
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.sampling import GREEDY, Sampling

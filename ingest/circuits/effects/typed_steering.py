@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.attribution.prompts import prompt_of_text
-from ingest.circuits.next_token import Moved
-from ingest.circuits.steering import Steering
-from ingest.circuits.steering_study import Effect, Question, Steered, steer_prompt
+from ingest.circuits.effects.next_token import Moved
+from ingest.circuits.effects.steering import Steering
+from ingest.circuits.effects.steering_study import Effect, Question, Steered, steer_prompt
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hooked_model import hooked_model

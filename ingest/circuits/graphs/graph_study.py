@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.gradients import rank_correlation
-from ingest.circuits.graph_check import Checked, checked
-from ingest.circuits.graph_edges import (
+from ingest.circuits.graphs.graph_check import Checked, checked
+from ingest.circuits.graphs.graph_edges import (
     Effects,
     Method,
     Traced,
@@ -19,9 +18,10 @@ from ingest.circuits.graph_edges import (
     gradient_effects,
     integrated_effects,
 )
-from ingest.circuits.graph_nodes import EMBEDDED, Level, levels_of, most_moving, saes_on_the_way
-from ingest.circuits.graph_pruning import Edges, Pruned, Roles, prune
-from ingest.circuits.graph_readouts import FeatureReadout, LogitReadout, Readout, likeliest
+from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, levels_of, most_moving, saes_on_the_way
+from ingest.circuits.graphs.graph_pruning import Edges, Pruned, Roles, prune
+from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, Readout, likeliest
+from ingest.circuits.patching.gradients import rank_correlation
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_layer
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.circuits.graph_nodes import Level
-from ingest.circuits.graph_readouts import Readout
+from ingest.circuits.graphs.graph_nodes import Level
+from ingest.circuits.graphs.graph_readouts import Readout
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_layer
 from ingest.models.hooked import HookedModel, Run
 from ingest.models.patch import Patch

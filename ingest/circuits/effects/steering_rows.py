@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.next_token import Moved
-from ingest.circuits.steering_study import Effect, Question, Steered
+from ingest.circuits.effects.next_token import Moved
+from ingest.circuits.effects.steering_study import Effect, Question, Steered
 from ingest.circuits.tracer import Tracer
 from ingest.models.spelling import text_of
 from schema import tables

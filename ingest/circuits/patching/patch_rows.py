@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.metrics import FeatureMetric, LogitMetric, Metric
-from ingest.circuits.patch_study import PatchedPair
-from ingest.circuits.prompt_pairs import PromptPair
-from ingest.circuits.sites import Site
+from ingest.circuits.patching.metrics import FeatureMetric, LogitMetric, Metric
+from ingest.circuits.patching.patch_study import PatchedPair
+from ingest.circuits.patching.prompt_pairs import PromptPair
+from ingest.circuits.patching.sites import Site
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import hook_kind
 from ingest.models.spelling import text_of

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ingest.circuits.next_token import rank
-from ingest.circuits.removal import Losses
+from ingest.circuits.effects.next_token import rank
+from ingest.circuits.effects.removal import Losses
+from ingest.circuits.effects.two_sides import SIDES, Sets, Texts
 from ingest.circuits.tracer import Tracer
-from ingest.circuits.two_sides import SIDES, Sets, Texts
 from ingest.statistics.paired_rise import Rise, Rises, Sides, paired_rises
 from schema import tables
 from schema.methods import revision

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from ingest.circuits.graph_edges import Traced
-from ingest.circuits.graph_nodes import EMBEDDED, Level
-from ingest.circuits.graph_readouts import Readout
+from ingest.circuits.graphs.graph_edges import Traced
+from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level
+from ingest.circuits.graphs.graph_readouts import Readout
 from ingest.models.patch import Patch
 from ingest.models.sae import SAE
 

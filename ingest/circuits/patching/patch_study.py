@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.circuits.gradients import estimated, rank_correlation
-from ingest.circuits.metrics import Metric
-from ingest.circuits.patching import Patcher, PerSite, Side, effects
-from ingest.circuits.prompt_pairs import PromptPair
-from ingest.circuits.sites import Site, hook_names_before, hook_sites, is_before
+from ingest.circuits.patching.gradients import estimated, rank_correlation
+from ingest.circuits.patching.metrics import Metric
+from ingest.circuits.patching.patched_runs import Patcher, PerSite, Side, effects
+from ingest.circuits.patching.prompt_pairs import PromptPair
+from ingest.circuits.patching.sites import Site, hook_names_before, hook_sites, is_before
 from ingest.circuits.tracer import Tracer
 
 

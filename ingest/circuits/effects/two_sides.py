@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from ingest.attribution.prompts import Prompt, prompts_of_documents
-from ingest.circuits.removal import Losses
+from ingest.circuits.effects.removal import Losses
 from ingest.contrasts.selection import check_disjoint, normal_texts
 from ingest.encode.windows import Window
 from schema.store import Atlas

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.circuits.metrics import Metric
-from ingest.circuits.sites import Site
+from ingest.circuits.patching.metrics import Metric
+from ingest.circuits.patching.sites import Site
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.hooked import HookedModel
 from ingest.models.patch import Patch

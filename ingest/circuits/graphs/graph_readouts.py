@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.circuits.graph_nodes import Level
+from ingest.circuits.graphs.graph_nodes import Level
 from ingest.models.hooked import Run
 from ingest.models.sae import SAE
 

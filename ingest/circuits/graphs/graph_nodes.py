@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from ingest.circuits.sites import hook_place
+from ingest.circuits.patching.sites import hook_place
 from ingest.circuits.tracer import Tracer
 from ingest.models.gpt2 import is_plain_gpt2
 from ingest.models.hook_points import RESID_MID, RESID_POST, RESID_PRE, hook_at, hook_kind

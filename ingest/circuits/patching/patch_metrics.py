@@ -6,8 +6,8 @@ from typing import Literal
 
 import torch
 
-from ingest.circuits.metrics import FeatureMetric, LogitMetric, Metric
-from ingest.circuits.prompt_pairs import PromptPair
+from ingest.circuits.patching.metrics import FeatureMetric, LogitMetric, Metric
+from ingest.circuits.patching.prompt_pairs import PromptPair
 from ingest.circuits.tracer import Tracer
 from ingest.models.spelling import token_id
 from schema.errors import SelectionError

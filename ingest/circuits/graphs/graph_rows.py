@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.graph_edges import Method
-from ingest.circuits.graph_nodes import Level
-from ingest.circuits.graph_study import Graph, Pruning, Target
+from ingest.circuits.graphs.graph_edges import Method
+from ingest.circuits.graphs.graph_nodes import Level
+from ingest.circuits.graphs.graph_study import Graph, Pruning, Target
 from ingest.circuits.tracer import Tracer
 from ingest.models.spelling import text_of
 from schema import tables
