@@ -6,8 +6,8 @@ and marks them, in one transaction. New documents cost only themselves; a full r
 start.
 
 A transaction goes through its documents in parts, as large as DuckDB's share of memory allows, and keeps of each what
-can still be merged (moments, histograms, tokens, examples): no activation is read twice, and what is stored is read
-once a transaction.
+can still be merged (moments, histograms, tokens, examples): no activation is read twice. Where little comes to what is
+stored, its rows are raised where they lie and others appended; where much comes, they are written anew, in order.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,19 @@ TOP_EXAMPLES = 20
 TOP_TOKENS = 10
 OCTAVE_EXAMPLES = 3
 
+ROOM_PER_RAISED = 4
+"""Rows that DuckDB's share of memory can group, for each row of tokens that is raised in one transaction."""
+
 PART_STEPS = ("fresh", "feature_document", "feature_corpus", "parts")
-MERGE_STEPS = ("feature_histogram", "feature_token", "feature_top_token", "feature_example", "sae_corpus", "moments")
+MERGE_STEPS = (
+    "{way}/feature_histogram",
+    "{way}/feature_token",
+    "{way}/counted",
+    "feature_top_token",
+    "feature_example",
+    "sae_corpus",
+    "moments",
+)
 
 
 def pending(atlas: Atlas) -> list[tuple[int, int]]:
@@ -48,11 +59,13 @@ def pending(atlas: Atlas) -> list[tuple[int, int]]:
     return [(int(sae), int(corpus)) for sae, corpus in rows]
 
 
-def sum_pending(atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS) -> Iterator[tuple[int, int]]:
+def sum_pending(
+    atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS, raised: int | None = None
+) -> Iterator[tuple[int, int]]:
     """Sum everything that is not yet in; yields each (sae, corpus) as it is done.
 
     part_tokens: tokens of a part, as many as fit into memory if not given; a document is never divided. parts: those
-    of a transaction, at most.
+    of a transaction, at most. raised: rows of tokens that are raised where they lie, at most; by memory if not given.
 
     Raises:
         AtlasDamagedError: what an older version stored cannot be summed, since it is not finite.
@@ -60,7 +73,7 @@ def sum_pending(atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS
     pairs = pending(atlas)
     for sae in dict.fromkeys(sae for sae, _ in pairs):
         try:
-            while _sum_some(atlas, sae, part_tokens or _tokens_that_fit(atlas, sae), parts):
+            while _sum_some(atlas, sae, part_tokens or _tokens_that_fit(atlas, sae), parts, raised):
                 pass
         except duckdb.DataError as error:
             if wrong := advice(atlas.rows, atlas.path):
@@ -69,21 +82,30 @@ def sum_pending(atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS
         yield from (pair for pair in pairs if pair[0] == sae)
 
 
+def _room(atlas: Atlas) -> int:
+    """Rows that DuckDB's share of memory can group."""
+    return grouped_rows(atlas.rows("SELECT current_setting('memory_limit')")[0][0])
+
+
 def _tokens_that_fit(atlas: Atlas, sae: int) -> int:
-    """Tokens whose activations DuckDB's share of memory can group, by how many each has had so far."""
-    ((room, active, tokens),) = atlas.rows(
-        """
-        SELECT
-          current_setting('memory_limit'),
-          (SELECT COUNT(*) FROM activation WHERE sae = $sae),
-          (SELECT SUM(tokens) FROM coverage WHERE sae = $sae)
-        """,
-        {"sae": sae},
-    )
-    return int(max(1, min(PART_ROWS, grouped_rows(room)) * tokens // max(active, 1)))
+    """Tokens whose activations can be grouped, by how many each that is summed has had; of a first batch, each stored.
+
+    Activations are counted only where nothing is summed yet.
+    """
+    ((active, tokens),) = atlas.rows("SELECT SUM(activations), SUM(tokens) FROM sae_corpus WHERE sae = ?", [sae])
+    if not tokens:
+        ((active, tokens),) = atlas.rows(
+            """
+            SELECT
+              (SELECT COUNT(*) FROM activation WHERE sae = $sae),
+              (SELECT SUM(tokens) FROM coverage WHERE sae = $sae)
+            """,
+            {"sae": sae},
+        )
+    return int(max(1, min(PART_ROWS, _room(atlas)) * tokens // max(active, 1)))
 
 
-def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int) -> bool:
+def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int, raised: int | None) -> bool:
     """Sum the next parts of an SAE's documents; false if nothing was left."""
     values = {
         "sae": sae,
@@ -99,8 +121,8 @@ def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int) -> bool:
         for part in parts:
             for step in PART_STEPS:
                 _run(atlas, step, values | {"part": part})
-        for step in MERGE_STEPS if parts else ():
-            _run(atlas, step, values)
+        if parts:
+            _merge(atlas, values, _room(atlas) // ROOM_PER_RAISED if raised is None else raised)
         atlas.rows(
             "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
         )
@@ -109,10 +131,19 @@ def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int) -> bool:
     return bool(parts)
 
 
+def _merge(atlas: Atlas, values: dict[str, int], raised: int) -> None:
+    """Add what the parts gave to what is stored, in place where its rows of tokens are no more than `raised`."""
+    few = atlas.rows("SELECT COUNT(*) FROM part_token")[0][0] <= raised
+    atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM part_histogram")
+    for step in MERGE_STEPS:
+        _run(atlas, step.format(way="raised" if few else "rewritten"), values)
+
+
 def rank_tokens(atlas: Atlas, sae: int) -> None:
     """Rank an SAE's tokens anew, after sums were taken back; to be called inside a transaction."""
     atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM feature_top_token WHERE sae = ?", [sae])
-    _run(atlas, "feature_top_token", {"sae": sae, "top_tokens": TOP_TOKENS})
+    for step in ("rewritten/counted", "feature_top_token"):
+        _run(atlas, step, {"sae": sae, "top_tokens": TOP_TOKENS})
     atlas.rows("DROP TABLE touched")
 
 

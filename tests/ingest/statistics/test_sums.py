@@ -73,17 +73,20 @@ def assert_equal(ours: pd.DataFrame, theirs: pd.DataFrame, keys: list[str]) -> N
     )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     draw=st.lists(
         st.tuples(st.integers(1, 5), st.floats(2**-10, 2**10, width=32, allow_subnormal=False)), min_size=1, max_size=40
     ),
     part_tokens=st.integers(10, 60),
     parts=st.integers(1, 4),
+    raised=st.sampled_from([0, 40, 1_000_000]),
 )
-def test_bit_by_bit_equals_all_at_once(emptied: Path, tmp_path: Path, draw: Draw, part_tokens: int, parts: int) -> None:
+def test_bit_by_bit_equals_all_at_once(
+    emptied: Path, tmp_path: Path, draw: Draw, part_tokens: int, parts: int, raised: int
+) -> None:
     results = []
-    for limits in ((1_000_000, 1), (part_tokens, parts)):
+    for limits in ((1_000_000, 1, 0), (part_tokens, parts, raised)):
         with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
             fill(atlas, draw)
             assert len(list(sum_pending(atlas, *limits))) == 6
@@ -95,6 +98,24 @@ def test_bit_by_bit_equals_all_at_once(emptied: Path, tmp_path: Path, draw: Draw
         sums_of["m3_active"] /= (sums_of["m2_active"] * sums_of["m4_active"]).pow(0.5).clip(lower=1e-9)
     for name in SUMS:
         pd.testing.assert_frame_equal(bits[name], whole[name], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("raised", "stay"), [(1_000_000, True), (0, False)])
+def test_where_little_comes_rows_are_raised_where_they_lie(
+    emptied: Path, tmp_path: Path, raised: int, stay: bool
+) -> None:
+    places = "SELECT sae, corpus, feature, token_id, rowid FROM feature_token ORDER BY ALL"
+    with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+        fill(atlas, [(1, 2.0), (2, 3.0)] * 200)
+        ((later,),) = atlas.rows("SELECT CAST(MEDIAN(document) AS INTEGER) FROM coverage")
+        atlas.rows("UPDATE coverage SET summed = true WHERE document >= ?", [later])
+        list(sum_pending(atlas, raised=raised))
+        before = {row[:4]: row[4] for row in atlas.rows(places)}
+        atlas.rows("UPDATE coverage SET summed = false WHERE document >= ?", [later])
+        list(sum_pending(atlas, raised=raised))
+        after = {row[:4]: row[4] for row in atlas.rows(places)}
+    assert set(before) < set(after)
+    assert all(after[key] == place for key, place in before.items()) == stay
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,3 @@ FROM merged
 ORDER BY corpus, feature, token_id;
 
 DROP TABLE merged;
-
-CREATE TEMP TABLE touched AS
-SELECT DISTINCT feature
-FROM part_histogram;
