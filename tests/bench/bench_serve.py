@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -44,28 +45,47 @@ PAGE_MS, QUERY_MS, TIMES = 150, 1_000, 20
 
 ASKED = 15
 FEW = 5
-SAE = "planted/hook"
-PAGES = {
-    "start page": "/",
-    "feature page": f"/feature/{SAE}/{{feature}}",
-    "contrast page": "/contrast/speed",
-    "SAE page": f"/sae/{SAE}",
-    "runs": "/runs",
-}
-OTHERS = {
-    "chart of a contrast": "/chart/contrast/speed/means.svg",
-    "search for a word": "/find?q=w{feature}",
-    "search for a sentence": "/find?q=w{feature}+w2+w3+w40+w500",
-    "search all tables": "/-/search?q=w{feature}",
-    "search the examples": "/atlas/example?_search=w{feature}",
-    "activations of a feature": "/activations/activation?feature={feature}",
-    "examples of a feature": "/atlas/example?sae=0&feature={feature}",
-    "a document": "/atlas/document/{feature}",
-}
-"""Addresses without a target of their own."""
 
-GIVEN = {"other_feature": 85, "explanation": 0, "word": "w48"}
-"""What saved queries ask for beside the feature, which is another one each time."""
+
+@dataclass(frozen=True)
+class Subject:
+    """What a site is asked about: an SAE, a contrast, a word of its text.
+
+    given: what saved queries ask for beside the feature, which is another one each time, as in addresses.
+    """
+
+    sae: str
+    contrast: str
+    word: str
+    given: dict[str, object]
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Addresses of pages that have a target."""
+        return {
+            "start page": "/",
+            "feature page": f"/feature/{self.sae}/{{feature}}",
+            "contrast page": f"/contrast/{self.contrast}",
+            "SAE page": f"/sae/{self.sae}",
+            "runs": "/runs",
+        }
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Addresses without a target of their own."""
+        return {
+            "chart of a contrast": f"/chart/contrast/{self.contrast}/means.svg",
+            "search for a word": f"/find?q={self.word}",
+            "search for a sentence": f"/find?q={self.word}+w2+w3+w40+w500",
+            "search all tables": f"/-/search?q={self.word}",
+            "search the examples": f"/atlas/example?_search={self.word}",
+            "activations of a feature": "/activations/activation?feature={feature}",
+            "examples of a feature": "/atlas/example?sae=0&feature={feature}",
+            "a document": "/atlas/document/{feature}",
+        }
+
+
+PLANTED = Subject("planted/hook", "speed", "w{feature}", {"other_feature": 85, "explanation": 0, "word": "w48"})
 
 CONTRAST = """
     SELECT
@@ -129,9 +149,9 @@ def measure(folder: Path, n_readers: int) -> None:
     missed = compare_contrasts(current_folder(site) / "activations.duckdb", folder / "raw.db")
     with serving(site) as address:
         with httpx.Client(base_url=address, timeout=60) as client:
-            missed += time_pages(client)
+            missed += time_pages(client, PLANTED)
             missed += time_tables(client)
-            missed += time_queries(client)
+            missed += time_queries(client, PLANTED)
         if n_readers:
             missed += read_meanwhile(address, n_readers, folder)
     print(f"missed: {', '.join(missed)}" if missed else "every figure is as asked")
@@ -173,12 +193,12 @@ def report(what: str, taken: list[float], asked: int | None) -> list[str]:
     return [what] if slow else []
 
 
-def time_pages(client: httpx.Client) -> list[str]:
+def time_pages(client: httpx.Client, subject: Subject) -> list[str]:
     """Print the median of each page; return those that are missed."""
     missed = []
-    for what, address in PAGES.items():
+    for what, address in subject.pages.items():
         missed += report(what, timed(client, address, ASKED), PAGE_MS)
-    for what, address in OTHERS.items():
+    for what, address in subject.others.items():
         report(what, timed(client, address, ASKED), None)
     return missed
 
@@ -194,12 +214,12 @@ def time_tables(client: httpx.Client) -> list[str]:
     return report_all({f"table {address}": timed(client, address, FEW) for address in addresses}, PAGE_MS)
 
 
-def time_queries(client: httpx.Client) -> list[str]:
+def time_queries(client: httpx.Client, subject: Subject) -> list[str]:
     """Print the median of every saved query on every database that has it; return those that are missed."""
     taken = {}
     for database in ("atlas", "activations"):
         for query in published_queries(database):
-            given = {p.name: GIVEN[p.name] for p in query.parameters if p.name in GIVEN}
+            given = {p.name: subject.given[p.name] for p in query.parameters if p.name in subject.given}
             numbered = "".join(f"&{p.name}={{feature}}" for p in query.parameters if p.name in ("feature", "number"))
             address = f"/{database}/{published_name(query)}"
             taken[f"query {address}"] = timed(client, f"{address}?{urlencode(given)}{numbered}", FEW)
@@ -264,7 +284,13 @@ async def readers(address: str, number: int, atlas: Path, site: Path) -> Counter
     """Go round the pages with so many readers until an ingest and two publishes are done; what was answered."""
     answers: Counter[str] = Counter()
     done = asyncio.Event()
-    addresses = [*PAGES.values(), *OTHERS.values(), "/atlas/feature", "/atlas/example", "/activations/activation"]
+    addresses = [
+        *PLANTED.pages.values(),
+        *PLANTED.others.values(),
+        "/atlas/feature",
+        "/atlas/example",
+        "/activations/activation",
+    ]
 
     async def read(start: int) -> None:
         async with httpx.AsyncClient(base_url=address, timeout=120, follow_redirects=True) as client:

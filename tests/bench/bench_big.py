@@ -1,0 +1,264 @@
+"""One atlas of pocket's activations as it grows to 10 million tokens, and then every command, page and query on it.
+
+    python -m tests.bench.bench_big [--tokens N] [--stage N] [--memory SIZE] [--narrow] [--folder FOLDER [--grow]]
+
+One process with the model loaded once ingests stage after stage into one open atlas. Of each stage: seconds of
+processors, of which sums; the most memory it held, and that less DuckDB's own, over what it held with the models
+loaded; the file. Texts are sentences of the bundled corpora in another order, every third word another one, so that no
+two are alike. The commands are processes of their own, as in `bench_memory`; pages and queries are asked for over HTTP,
+as in `bench_serve`, and what is slower than asked is named.
+
+With a folder, what is stopped goes on where it was, and what was measured of an atlas of this size is not measured
+again; `--grow` ingests, and leaves the rest.
+"""
+
+import argparse
+import json
+import multiprocessing
+import random
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+
+from ingest.jobs.ingest import IngestRequest, ingest_into
+from ingest.jobs.progress import Progress
+from ingest.jobs.reader import POCKET_READER, Reader
+from ingest.models.names import pocket_folder
+from schema import Atlas, open_atlas
+from schema.memory import limited_to, parse_size, resident
+from tests.bench.bench_memory import used_by
+from tests.bench.bench_serve import Subject, serving, time_pages, time_queries, time_tables
+from tests.made.narrow_model import save_narrow_model, save_narrow_sae
+
+DOMAINS = ("medical", "control")
+WORDS = 400
+"""Words of a document."""
+
+EXCHANGED = 3
+"""One word in so many is another one."""
+
+TOKENS_PER_WORD = 1.8
+SAMPLED_EVERY = 0.05
+"""Seconds between two looks at the memory."""
+
+CONTRAST = "sides"
+HEADINGS = ("tokens", "activations", "CPU s", "of it sums", "MB at most", "less DuckDB's", "over the models", "file MB")
+
+
+def main() -> None:
+    """Grow the atlas, measure what is asked of it, print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokens", type=int, default=10_000_000)
+    parser.add_argument("--stage", type=int, default=1_000_000, help="tokens of a stage")
+    parser.add_argument("--memory", default="2GB")
+    parser.add_argument("--narrow", action="store_true", help="a narrow model in pocket's place: rows like pocket's")
+    parser.add_argument("--folder", type=Path, help="where the atlas is kept for another run; none: thrown away")
+    parser.add_argument("--grow", action="store_true", help="ingest, and measure nothing else")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = arguments.folder or Path(name)
+        folder.mkdir(exist_ok=True)
+        asked = (folder, arguments.tokens, arguments.stage, arguments.memory, arguments.narrow)
+        process = multiprocessing.get_context("spawn").Process(target=grow, args=asked)
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(f"ingesting ended with {process.exitcode}; the same command goes on from there")
+        print(curve(folder, arguments.memory), flush=True)
+        if not arguments.grow:
+            print(f"\n{commands(folder, arguments.memory)}\n", flush=True)
+            serve(folder)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Sentences by domain, and words to exchange for theirs."""
+
+    sentences: dict[str, list[str]]
+    words: list[str]
+
+    @classmethod
+    def bundled(cls) -> "Texts":
+        """Those of the bundled corpora, and the longer words of pocket's tokenizer."""
+        from transformers import AutoTokenizer
+
+        corpora = files("ingest").joinpath("corpora")
+        sentences = {
+            name: [json.loads(line)["text"] for line in corpora.joinpath(f"{name}.jsonl").open(encoding="utf-8")]
+            for name in DOMAINS
+        }
+        vocabulary = AutoTokenizer.from_pretrained(pocket_folder() / "gpt2").get_vocab()
+        whole = (word.removeprefix("Ġ") for word in vocabulary if word.startswith("Ġ"))
+        return cls(sentences, sorted(word for word in whole if re.fullmatch(r"[a-z]{3,}", word)))
+
+    def write(self, path: Path, tokens: int, seed: int) -> str:
+        """Write documents of about so many tokens in all, of each domain in turn; the path's name."""
+        draw = random.Random(seed)
+        with path.open("w", encoding="utf-8") as file:
+            for n in range(max(2, round(tokens / TOKENS_PER_WORD / WORDS))):
+                domain = DOMAINS[n % 2]
+                file.write(json.dumps({"text": self._document(draw, domain), "domain": domain}) + "\n")
+        return str(path)
+
+    def _document(self, draw: random.Random, domain: str) -> str:
+        words: list[str] = []
+        while len(words) < WORDS:
+            words += draw.choice(self.sentences[domain]).split()
+        return " ".join(draw.choice(self.words) if draw.randrange(EXCHANGED) == 0 else word for word in words)
+
+
+@dataclass
+class Peak:
+    """Bytes at most: what the process holds, and that less what DuckDB says it has in memory."""
+
+    whole: int = 0
+    without_duckdb: int = 0
+
+
+@contextmanager
+def watched(atlas: Atlas) -> Iterator[Peak]:
+    """Inside, a thread looks at the memory again and again."""
+    peak, over = Peak(), Event()
+    cursor = atlas.duckdb.cursor()
+
+    def _duckdb() -> int:
+        return int(cursor.execute("SELECT SUM(memory_usage_bytes) FROM duckdb_memory()").fetchall()[0][0])
+
+    def _look() -> None:
+        while not over.wait(SAMPLED_EVERY):
+            before, held, after = _duckdb(), resident(), _duckdb()
+            peak.whole = max(peak.whole, held)
+            peak.without_duckdb = max(peak.without_duckdb, held - max(before, after))
+
+    thread = Thread(target=_look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        thread.join()
+        cursor.close()
+
+
+def grow(folder: Path, tokens: int, stage: int, limit: str, narrow: bool) -> None:
+    """Ingest stage after stage until the atlas holds so many tokens; a line of `grown.jsonl` for each."""
+    texts = Texts.bundled()
+    with limited_to(parse_size(limit)):
+        reader = _narrow(folder) if narrow else POCKET_READER
+        loaded, held = reader.load(), resident()
+        path = folder / "atlas.duckdb"
+        with open_atlas(path, create=True) as atlas:
+            for number in count(len(_lines(folder / "grown.jsonl"))):
+                reached = _count(atlas, "token")
+                if reached >= tokens:
+                    break
+                source = texts.write(folder / f"stage-{number}.jsonl", min(stage, tokens), number)
+                request = IngestRequest(path, (source,), stem="big", reader=reader)
+                _add_line(folder / "grown.jsonl", _stage(atlas, request, loaded) | {"loaded": held / 1e6})
+                Path(source).unlink()
+
+
+def _narrow(folder: Path) -> Reader:
+    model = save_narrow_model(folder / "model")
+    return Reader((save_narrow_sae(folder / "sae", model),), model)
+
+
+def _stage(atlas: Atlas, request: IngestRequest, loaded: Any) -> dict[str, float]:
+    """Ingest, watched; the figures of it."""
+    summing: list[float] = []
+
+    def _report(told: Progress) -> None:
+        if told.stage == "summing":
+            summing.append(time.process_time())
+
+    began = time.process_time()
+    with watched(atlas) as peak:
+        ingest_into(atlas, request, loaded, _report)
+    ended = time.process_time()
+    return {
+        "tokens": _count(atlas, "token"),
+        "activations": _count(atlas, "activation"),
+        "seconds": ended - began,
+        "sums": ended - summing[-1],
+        "whole": peak.whole / 1e6,
+        "without_duckdb": peak.without_duckdb / 1e6,
+        "file": request.atlas.stat().st_size / 1e6,
+    }
+
+
+def _count(atlas: Atlas, table: str) -> int:
+    return int(atlas.rows(f"SELECT COUNT(*) FROM {table}")[0][0])
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def _add_line(path: Path, line: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def curve(folder: Path, limit: str) -> str:
+    """The table of stages."""
+    stages = _lines(folder / "grown.jsonl")
+    rows = [
+        (
+            *(each[name] for name in ("tokens", "activations", "seconds", "sums", "whole", "without_duckdb")),
+            each["without_duckdb"] - each["loaded"],
+            each["file"],
+        )
+        for each in stages
+    ]
+    told = f"ingest: {stages[0]['loaded']:,.0f} MB with the models loaded; limit: {limit}\n\n"
+    return told + "\n".join([_row(HEADINGS), "| ---: " * len(HEADINGS) + "|", *map(_row, rows)])
+
+
+def _row(cells: Any) -> str:
+    return f"| {' | '.join(cell if isinstance(cell, str) else f'{cell:,.0f}' for cell in cells)} |"
+
+
+def commands(folder: Path, limit: str) -> str:
+    """The table of commands on the atlas as it is now; those that were measured are not run again."""
+    path = str(folder / "atlas.duckdb")
+    tokens = _lines(folder / "grown.jsonl")[-1]["tokens"]
+    asked = {
+        "contrast": ["contrast", path, CONTRAST, "--positive", "big/medical", "--control", "big/control"],
+        "neighbours": ["neighbours", path],
+        "label make": ["label", "make", path],
+        "verify": ["verify", path],
+        "publish": ["publish", path, str(folder / "site")],
+        "backup": ["backup", path, str(folder / "copy.duckdb")],
+    }
+    kept = folder / "commands.jsonl"
+    for name, arguments in asked.items():
+        if not any(line["command"] == name and line["tokens"] == tokens for line in _lines(kept)):
+            used = used_by(["--memory", limit, *arguments])
+            _add_line(kept, {"command": name, "tokens": tokens, "seconds": used.seconds, "megabytes": used.megabytes})
+    (folder / "copy.duckdb").unlink(missing_ok=True)
+    rows = [(each["command"], each["seconds"], each["megabytes"]) for each in _lines(kept) if each["tokens"] == tokens]
+    return "\n".join([_row(("command", "CPU s", "MB at most")), "| :--- | ---: | ---: |", *map(_row, rows)])
+
+
+def serve(folder: Path) -> None:
+    """Print how long pages, tables and saved queries take, the slowest first."""
+    with open_atlas(folder / "atlas.duckdb", read_only=True) as atlas:
+        ((release, sae_id),) = atlas.rows("SELECT release, sae_id FROM sae")
+    subject = Subject(f"{release}/{sae_id}", CONTRAST, "asthma", {"other_feature": 85, "word": "asthma"})
+    with serving(folder / "site") as address, httpx.Client(base_url=address, timeout=60) as client:
+        missed = [*time_pages(client, subject), *time_tables(client), *time_queries(client, subject)]
+    print(f"missed: {', '.join(missed)}" if missed else "every page and query is as fast as asked")
+
+
+if __name__ == "__main__":
+    main()
