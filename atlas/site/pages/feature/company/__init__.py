@@ -2,7 +2,7 @@
 
 from atlas.site.pages.feature.section import Feature, Record
 
-HEADING = "Company"
+HEADING = "On the same tokens"
 
 
 async def read(about: Feature) -> Record | None:

@@ -6,7 +6,7 @@ from atlas.site.pages.addresses import feature_address, graph_address
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.rows import Row, saved_rows
 
-HEADING = "What drives it, and what it drives"
+HEADING = "Upstream and downstream"
 SHOWN, GRAPHS = 8, 3
 TABLE = "graph"
 

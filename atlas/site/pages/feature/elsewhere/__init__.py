@@ -5,7 +5,7 @@ from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.rows import saved_rows
 from queries import find_query
 
-HEADING = "Elsewhere"
+HEADING = "In other SAEs"
 LEAST = 0.3
 """The line goes on while activations correlate at least so much."""
 

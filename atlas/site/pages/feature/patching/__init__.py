@@ -9,7 +9,7 @@ from atlas.site.pages.figures import MINUS
 from atlas.site.pages.rows import Row, saved_rows
 from atlas.site.pages.shading import level_of
 
-HEADING = "Where it comes from"
+HEADING = "Patching"
 SHOWN = 8
 LEAST_EFFECT = 0.01
 """Mean share of the difference that a feature brings, to be listed."""

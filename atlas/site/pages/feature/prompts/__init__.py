@@ -7,7 +7,7 @@ from atlas.site.pages.addresses import table_address
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.rows import Row
 
-HEADING = "What drives it"
+HEADING = "Tokens that drive it"
 PROMPTS = 3
 TOKEN = ("position", "text", "char_start", "char_end", "value", "standard_error", "rank")
 

@@ -6,7 +6,7 @@ from atlas.site.pages.addresses import table_address
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.rows import Row, saved_rows
 
-HEADING = "What writes onto it"
+HEADING = "Direct attribution"
 PARTS, SOURCES, PAIRS = 8, 6, 5
 TABLE = "direct_attribution"
 
