@@ -3,21 +3,22 @@
 Keys are not known here: rows speak of documents and windows by their place in the batch. The result depends on nothing
 but the documents, the model and the SAEs, so that every engine gives the same.
 
-Windows of one forward pass are of like length, padded on the right, which a causal model never sees.
+Windows of one forward pass are of like length: packed where the model can (`ingest.models.packed`), else padded on the
+right, which a causal model never sees.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from ingest.encode.stages import Stages
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.hooked import HookedModel
-from ingest.models.hooked_model import hooked_model
+from ingest.models.hooked_model import HookedGPT2, hooked_model
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
 from ingest.models.sae_activations import NOTHING, NotFiniteError, SparseActivations
@@ -25,6 +26,18 @@ from schema.errors import ModelError
 
 FORWARD_TOKENS = 2048
 """Tokens of one forward pass, padding included; flat memory, and large enough for the matrix products."""
+
+
+def packs(needed: Sequence[int], windows: Sequence[Window], tokens: int) -> Iterator[list[int]]:
+    """The places of windows of like length together, in passes of as many tokens each: that many, and part of a window.
+
+    A last pass of a few rows would cost more for each of them.
+    """
+    order = np.array(sorted(needed, key=lambda i: (len(windows[i]), i)))
+    sizes = np.array([len(windows[i]) for i in order])
+    total = int(sizes.sum())
+    number = (np.cumsum(sizes) - sizes) * -(-total // tokens) // max(total, 1)
+    return (part.tolist() for part in np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(part))
 
 
 def alike_in_length(needed: Sequence[int], windows: Sequence[Window], first: int, tokens: int) -> Iterator[list[int]]:
@@ -104,7 +117,7 @@ class BatchEncoder:
         masks = [np.asarray(mask, dtype=bool)[owner] for mask in wanted]  # SAE -> (window,)
         needed = [i for i in range(len(flat)) if any(mask[i] for mask in masks)]
         parts: list[list[pa.Table]] = [[] for _ in self.saes]
-        for group in alike_in_length(needed, flat, self.tokenization.first_position, self.forward_tokens):
+        for group in self._passes(needed, flat):
             with self.stages.timed("model"):
                 acts = self._forward([flat[i] for i in group])
             for s, sae in enumerate(self.saes):
@@ -124,30 +137,47 @@ class BatchEncoder:
         run = self.model.run(torch.tensor([[self.first_token_id]], device=self.device), self.hook_names)
         return [sae.sparse_rows(run.values[sae.hook_name][:, 0].flatten(1)) for sae in self.saes]
 
+    def _passes(self, needed: Sequence[int], windows: Sequence[Window]) -> Iterator[list[int]]:
+        if isinstance(self.model, HookedGPT2):
+            return packs(needed, windows, self.forward_tokens)
+        return alike_in_length(needed, windows, self.tokenization.first_position, self.forward_tokens)
+
     @torch.inference_mode()
-    def _forward(self, windows: Sequence[Window]) -> Mapping[str, torch.Tensor]:
-        tokens = padded(windows, self.tokenization.first_position, self.first_token_id)
-        values = self.model.run(tokens.to(self.device), self.hook_names).values
-        return {name: value.flatten(2) for name, value in values.items()}
+    def _forward(self, windows: Sequence[Window]) -> dict[str, Float[torch.Tensor, "token d_in"]]:
+        """What the SAEs read at the tokens of windows, one window after the other."""
+        first = self.tokenization.first_position
+        if isinstance(self.model, HookedGPT2):
+            begin = self.first_token_id if first else None
+            values = self.model.run_packed([window.token_ids for window in windows], self.hook_names, begin).values
+        else:
+            tokens = padded(windows, first, self.first_token_id).to(self.device)
+            text = is_text(windows, first).to(self.device)
+            values = {name: value[text] for name, value in self.model.run(tokens, self.hook_names).values.items()}
+        return {name: value.flatten(1) for name, value in values.items()}
 
     @torch.inference_mode()
     def _rows(
         self, sae: SAE, acts: torch.Tensor, group: Sequence[int], flat: Sequence[Window], mask: np.ndarray
     ) -> pa.Table:
-        """Encode the windows of a group that are wanted, padding and BOS left out."""
-        first = self.tokenization.first_position
-        chosen = [(row, i) for row, i in enumerate(group) if mask[i]]
-        if not chosen:
+        """Encode the windows of a group that are wanted; what is given is of their tokens alone."""
+        first, places = self.tokenization.first_position, np.asarray(group, np.int32)
+        sizes = np.array([len(flat[i]) for i in group])
+        window, position = np.repeat(places, sizes), _positions(sizes, first)
+        if not mask[places].all():
+            chosen = np.flatnonzero(mask[window])
+            acts, window, position = acts[torch.from_numpy(chosen)], window[chosen], position[chosen]
+        if not len(window):
             return _no_rows()
-        x = torch.cat([acts[row, first : first + len(flat[i])] for row, i in chosen])  # (token, d_in)
-        window = np.concatenate([np.full(len(flat[i]), i, np.int32) for _, i in chosen])
         try:
-            found = sae.sparse_rows(x)
+            found = sae.sparse_rows(acts)
         except NotFiniteError as error:
             raise NotFiniteError(int(window[error.row]), error.feature) from error
-        position = np.concatenate([np.arange(first, first + len(flat[i]), dtype=np.int16) for _, i in chosen])
         columns = [window[found.row], position[found.row], found.feature, found.activation]
         return pa.table(columns, names=["window", "position", "feature", "activation"])
+
+
+def _positions(sizes: np.ndarray, first: int) -> np.ndarray:
+    return np.concatenate([np.arange(first, first + size, dtype=np.int16) for size in sizes])
 
 
 def _no_rows() -> pa.Table:

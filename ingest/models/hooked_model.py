@@ -7,7 +7,7 @@ its place. It has no point between attention and MLP where the whole stream pass
 the block's output too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,8 +24,9 @@ from ingest.models.hook_points import (
     hook_layer,
     layers_of,
 )
-from ingest.models.hooked import Asked, HookedModel, Start
+from ingest.models.hooked import Asked, HookedModel, Run, Start
 from ingest.models.language_model import LanguageModel
+from ingest.models.packed import TokenIds, packed_values
 from ingest.models.patch import Patch
 from schema.errors import ModelError
 
@@ -58,6 +59,17 @@ class HookedGPT2(HookedModel):
             if not asked.logits and len(found) == len(asked.hook_names):
                 return found, None
         return found, final if asked.logits else None
+
+    def run_packed(self, texts: Sequence[TokenIds], hook_names: Iterable[str], begin: int | None) -> Run:
+        """Run texts of any lengths, each after the token that begins it; values are of their tokens alone, in a row.
+
+        Raises:
+            ModelError: the model has no such hook point, or no room for the tokens.
+        """
+        names = frozenset(hook_names)
+        self._check_room(max(map(len, texts)) + int(begin is not None))
+        self._check(Start(), Asked(names, (), logits=False))
+        return Run(packed_values(self.gpt2, texts, names, begin))
 
     def unembed(self, outputs: torch.Tensor) -> torch.Tensor:
         """Logits from the residual stream after the last block."""
