@@ -20,6 +20,7 @@ from ingest.models.sae_activations import (
     CHUNK_ROWS,
     SCALED,
     DenseEncoder,
+    Room,
     Scale,
     SparseActivations,
     sparse_rows,
@@ -215,14 +216,17 @@ class SAE:
             return self._encode_side_by_side
         W, bias = self._linear()
         if self.architecture == "standard":
-            return lambda x: torch.addmm(bias, x, W)
+            return lambda x: _room.affine(x, W, bias)
         threshold = self._threshold
 
         def jumprelu(x: torch.Tensor) -> torch.Tensor:
-            pre = torch.addmm(bias, x, W)
+            pre = _room.affine(x, W, bias)
             return pre.masked_fill_(pre <= threshold, 0)
 
         return jumprelu
+
+
+_room = Room()
 
 
 def _as_it_is(x: torch.Tensor) -> torch.Tensor:

@@ -187,3 +187,17 @@ def test_a_feature_writes_what_decoding_it_alone_adds(case: str) -> None:
         sae = loaded(module)
         alone = sae.decode(torch.eye(D_SAE)) - sae.b_dec
     torch.testing.assert_close(sae.written_rows, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_a_chunk_that_is_as_large_as_the_last_leaves_what_came_of_that_one() -> None:
+    sae = loaded(tiny_sae("standard"))
+    with torch.inference_mode():
+        first = sae.sparse_rows(X)
+        kept = [column.copy() for column in first]
+        sae.sparse_rows(-X)
+        again = loaded(tiny_sae("jumprelu")).sparse_rows(X)
+    assert all((ours == theirs).all() for ours, theirs in zip(first, kept, strict=True))
+    assert len(again) != len(first)
+    with torch.no_grad():
+        assert all((a == b).all() for a, b in zip(sae.sparse_rows(X), kept, strict=True))
+    assert all(np.allclose(a, b) for a, b in zip(sae.sparse_rows(X), kept, strict=True))
