@@ -28,10 +28,20 @@ OfTexts = Callable[[Sequence[str]], Float[np.ndarray, "text output"]]
 
 
 def load_shap() -> Any:
-    """The shap package, which is slow to import and heralds deprecations of matplotlib's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PendingDeprecationWarning)
-        import shap
+    """The shap package, which is slow to import and heralds deprecations of matplotlib's.
+
+    Its loops over the tokens of a text stay Python's: Numba compiles them for 10 s, and they then run for less.
+    """
+    from numba import config
+
+    compiled = config.DISABLE_JIT
+    config.DISABLE_JIT = True  # read where shap's functions are made, so that it is of no other's
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            import shap
+    finally:
+        config.DISABLE_JIT = compiled
     return shap
 
 
