@@ -94,12 +94,17 @@ class Evidence:
         return replace(self, grid=self.grid[chosen], group=self.group[chosen])
 
 
+Half = tuple[Evidence, Grid]
+"""What items are chosen from, and the snippets that they are judged by."""
+
+
 def choose(evidence: Evidence, backgrounds: Backgrounds) -> Choice:
     """The kind and the items of a label."""
     folds = _folds(evidence.group) if len(evidence.grid) >= LEAST_PLACES else None
     if folds is None:
         return Choice("on", _items(evidence, "on", backgrounds), None)
-    worths = {kind: _worth(evidence, kind, folds, backgrounds) for kind in OFFSETS}
+    halves = [(evidence.where(~fold), evidence.grid[fold]) for fold in (folds, ~folds)]
+    worths = {kind: _worth(evidence, kind, halves, backgrounds) for kind in OFFSETS}
     best = max(worths.values())
     error = (max(1 - best**2, 0) / len(folds)) ** 0.5 / 2
     kind = next(kind for kind, worth in worths.items() if worth >= best - error)
@@ -116,26 +121,30 @@ def _folds(group: Int[np.ndarray, " snippet"]) -> Bool[np.ndarray, " snippet"] |
     return late
 
 
-def _worth(evidence: Evidence, kind: Kind, late: Bool[np.ndarray, " snippet"], backgrounds: Backgrounds) -> float:
+def _worth(evidence: Evidence, kind: Kind, halves: Sequence[Half], backgrounds: Backgrounds) -> float:
     """J of items that one fold chose on the other, mean over snippets of both ways: at places, or in snippets."""
     hits, alarms = np.zeros(2), np.zeros(2)
     silent = evidence.silent
-    for fold in (late, ~late):
-        items = np.array(_items(evidence.where(~fold), kind, backgrounds), dtype=np.int32)
-        judged = evidence.grid[fold]
-        hits[0] += np.isin(_looked_at(judged, kind), items).any(axis=1).sum()
-        hits[1] += np.isin(judged, items).any(axis=(1, 2)).sum()
-        alarms[0] += fold.sum() * backgrounds.for_kind(kind).share_with_any(items)
-        alarms[1] += fold.sum() * (backgrounds.snippet.with_any(items)[silent].mean() if silent.any() else 0)
-    return float(((hits - alarms) / len(late)).min())
+    for choosing, judged in halves:
+        items = np.array(_items(choosing, kind, backgrounds), dtype=np.int32)
+        hits[0] += _with_any(_looked_at(judged, kind), items)
+        hits[1] += _with_any(judged.reshape(len(judged), -1), items)
+        alarms[0] += len(judged) * backgrounds.for_kind(kind).share_with_any(items)
+        alarms[1] += len(judged) * (backgrounds.snippet.with_any(items)[silent].mean() if silent.any() else 0)
+    return float(((hits - alarms) / len(evidence.grid)).min())
+
+
+def _with_any(held: Int[np.ndarray, "snippet item"], items: Items) -> int:
+    """How many snippets hold any of a few items."""
+    return int((held[:, :, None] == items).any(axis=(1, 2)).sum())
 
 
 def _items(evidence: Evidence, kind: Kind, backgrounds: Backgrounds) -> tuple[int, ...]:
     """Items in the order in which they are taken; what a feature says is among the items of its logits."""
     places = _looked_at(evidence.grid, kind)
     known, column = np.unique(places, return_inverse=True)
-    holds = np.zeros((len(places), len(known)), dtype=bool)
-    holds[np.arange(len(places))[:, None], column.reshape(places.shape)] = True
+    holds = np.zeros((len(places), len(known)))
+    holds[np.arange(len(places))[:, None], column.reshape(places.shape)] = 1
     kept = known != NOTHING
     if kind == "says":
         kept &= np.isin(known, evidence.raised)
@@ -143,14 +152,14 @@ def _items(evidence: Evidence, kind: Kind, backgrounds: Backgrounds) -> tuple[in
     shares = backgrounds.for_kind(kind).shares(known)
     doubt = (1 + min(len(places) / MANY, 1)) / 2
     taken: list[int] = []
-    left = np.ones(len(places), dtype=bool)
+    left = np.ones(len(places))
     while len(known) and len(taken) < MOST_ITEMS:
-        gain = (holds[left].sum(axis=0) - doubt) / len(places) - shares
+        gain = (left @ holds - doubt) / len(places) - shares
         place = int(gain.argmax())
         if gain[place] < LEAST_GAIN and (taken or kind != "on"):
             break
         taken.append(int(known[place]))
-        left &= ~holds[:, place]
+        left[holds[:, place] > 0] = 0
     return tuple(taken)
 
 

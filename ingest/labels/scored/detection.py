@@ -10,6 +10,8 @@ Proportion", for the prior; detection as in Paulo et al. 2024, arXiv 2410.13928,
 """
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,6 +24,9 @@ UNSEEN = 0.5
 
 EXTREMES = (np.inf, -np.inf)
 """The scores of these."""
+
+AREAS = "rf,fs,rs->r"
+"""How much of each draw's weight lies on pairs that are won: draws r, contexts that fire f, silent ones s."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,17 @@ def _drawn(scores: Scores, groups: Groups, seed: int) -> Float[np.ndarray, "two 
     firing, silent = (np.append(side, EXTREMES) for side in scores)
     on, off = _weights(groups, seed)
     balanced = (on @ (firing > 0) + 1 - off @ (silent > 0)) / 2
-    areas = np.einsum("rf,fs,rs->r", on, _won(firing[:, None], silent[None]), off, optimize=True)
+    areas = np.einsum(AREAS, on, _won(firing[:, None], silent[None]), off, optimize=_way(*on.shape, off.shape[1]))
     drawn: Float[np.ndarray, "two resample"] = np.clip([balanced, areas], 0.0, 1.0)  # weights sum to 1 but for rounding
     return drawn
+
+
+@cache
+def _way(draws: int, firing: int, silent: int) -> list[Any]:
+    """The cheapest order of products of these shapes; looking for it takes as long as the products."""
+    shapes = (draws, firing), (firing, silent), (draws, silent)
+    way: list[Any] = np.einsum_path(AREAS, *map(np.empty, shapes))[0]
+    return way
 
 
 def _weights(
@@ -96,12 +109,13 @@ def _weights(
     """The weight of each context in each draw, that of its group, and of the unseen ones; each draw's sum to 1."""
     rng = np.random.default_rng(seed)
     numbers, member = np.unique(np.concatenate(groups), return_inverse=True)
-    drawn = rng.standard_exponential((RESAMPLES, len(numbers)))[:, member]
+    drawn = np.take(rng.standard_exponential((RESAMPLES, len(numbers))), member, axis=1)
     sides = []
     for side, seen in zip(groups, np.split(drawn, [len(groups[0])], axis=1), strict=True):
         unseen = rng.gamma(UNSEEN, len(side) / len(np.unique(side)), (RESAMPLES, len(EXTREMES)))
         weights = np.concatenate([seen, unseen], axis=1)
-        sides.append(weights / weights.sum(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        sides.append(weights)
     return sides[0], sides[1]
 
 

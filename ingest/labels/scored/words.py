@@ -25,7 +25,7 @@ def weights_of(items: Int[np.ndarray, " item"], background: Background) -> Float
 
 def scores(grid: Grid, labels: Sequence[Iterable[int]], background: Background) -> Float[np.ndarray, "snippet label"]:
     """The sum of the weights of a label's items that a snippet holds, for each snippet and label."""
-    known = np.unique(np.fromiter((item for label in labels for item in label), np.int32))
+    known = np.array(sorted(set().union(*labels)), np.int32)
     flat = grid.reshape(len(grid), grid.shape[1] * grid.shape[2])
     place = np.minimum(np.searchsorted(known, flat), max(len(known) - 1, 0))
     holds = np.zeros((len(grid), len(known)))
@@ -33,8 +33,9 @@ def scores(grid: Grid, labels: Sequence[Iterable[int]], background: Background) 
         snippet, column = np.nonzero(known[place] == flat)
         holds[snippet, place[snippet, column]] = 1.0
     belongs = np.zeros((len(known), len(labels)))
+    row = {int(item): number for number, item in enumerate(known)}
     for number, label in enumerate(labels):
-        belongs[np.searchsorted(known, np.fromiter(label, np.int32)), number] = 1.0
+        belongs[[row[item] for item in label], number] = 1.0
     return holds @ (weights_of(known, background)[:, None] * belongs)
 
 
