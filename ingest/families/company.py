@@ -22,7 +22,6 @@ from typing import NamedTuple, Self
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csc_array, csr_array
-from sklearn.utils.extmath import randomized_svd
 
 from ingest.families.ranked import largest_each
 
@@ -134,6 +133,8 @@ def place_by_company(pairs: Pairs, similarity: Float[np.ndarray, " pair"], seed:
     degree = np.asarray(similar.sum(axis=1))
     scale = 1 / np.sqrt(degree + degree.mean())
     normal = csr_array(similar.multiply(scale[:, None]).multiply(scale[None, :]))
+    from sklearn.utils.extmath import randomized_svd  # neighbours are found without it
+
     dimensions = min(DIMENSIONS, len(placed) - 1)
     vectors, weights, _ = randomized_svd(normal, dimensions, n_oversamples=16, n_iter=8, random_state=seed)
     places = vectors * weights
