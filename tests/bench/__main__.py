@@ -1,8 +1,9 @@
 """All benchmarks, one after the other, and what they print in RESULTS.md with the machine named.
 
-    python -m tests.bench [NAME]...
+    python -m tests.bench [NAME]... [-- OPTION...]
 
-A NAME is that of a module here without its `bench_`; other parts of RESULTS.md stay as they are.
+A NAME is that of a module here without its `bench_`, and is given the options; other parts of RESULTS.md stay as they
+are.
 """
 
 import os
@@ -50,12 +51,11 @@ def _text(path: str) -> str:
         return ""
 
 
-def part(name: str) -> str:
+def part(name: str, options: Sequence[str]) -> str:
     """Run a benchmark; its part of the file."""
     on = machine()
-    run = subprocess.run(
-        [sys.executable, "-m", f"tests.bench.bench_{name}"], stdout=subprocess.PIPE, text=True, check=True
-    )
+    command = [sys.executable, "-m", f"tests.bench.bench_{name}", *options]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(run.stdout, flush=True)
     printed = run.stdout.strip()
     shown = printed if printed.count("\n|") else f"```\n{printed}\n```"
@@ -68,14 +68,17 @@ def merged(text: str, parts: dict[str, str]) -> str:
     return "\n".join([HEADING, *(held for _, held in sorted({**older, **parts}.items()))])
 
 
-def main(asked: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run those asked for, or all; what each prints is kept before the next begins."""
+    asked, options = list(arguments), list[str]()
+    if "--" in asked:
+        asked, options = asked[: asked.index("--")], asked[asked.index("--") + 1 :]
     unknown = set(asked) - set(names())
     if unknown:
         raise SystemExit(f"there is no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(names())}")
     for name in asked or names():
         before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
-        RESULTS.write_text(merged(before, {name: part(name)}), encoding="utf-8")
+        RESULTS.write_text(merged(before, {name: part(name, options)}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One atlas of pocket's activations as it grows to 10 million tokens, and then every command, page and query on it.
 
-    python -m tests.bench.bench_big [--tokens N] [--stage N] [--memory SIZE] [--narrow] [--folder FOLDER [--grow]]
+    python -m tests.bench.bench_big [--tokens N] [--stage N] [--memory SIZE] [--narrow] [--folder F [--grow|--show]]
 
 One process with the model loaded once ingests stage after stage into one open atlas. Of each stage: seconds of
 processors, of which sums; the most memory it held, that over what it held with the models loaded and DuckDB's share of
@@ -10,7 +10,7 @@ two are alike. The commands are processes of their own, as in `bench_memory`; pa
 as in `bench_serve`, and what is slower than asked is named.
 
 With a folder, what is stopped goes on where it was, and what was measured of an atlas of this size is not measured
-again; `--grow` ingests, and leaves the rest.
+again; `--grow` ingests, and leaves the rest; `--show` prints what was measured there.
 """
 
 import argparse
@@ -68,7 +68,11 @@ def main() -> None:
     parser.add_argument("--narrow", action="store_true", help="a narrow model in pocket's place: rows like pocket's")
     parser.add_argument("--folder", type=Path, help="where the atlas is kept for another run; none: thrown away")
     parser.add_argument("--grow", action="store_true", help="ingest, and measure nothing else")
+    parser.add_argument("--show", action="store_true", help="print what was measured, and measure nothing")
     arguments = parser.parse_args()
+    if arguments.show:
+        show(arguments.folder, arguments.memory)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
         folder.mkdir(exist_ok=True)
@@ -80,7 +84,8 @@ def main() -> None:
             raise SystemExit(f"ingesting ended with {process.exitcode}; the same command goes on from there")
         print(curve(folder, arguments.memory), flush=True)
         if not arguments.grow:
-            print(f"\n{commands(folder, arguments.memory)}\n", flush=True)
+            measure(folder, arguments.memory)
+            print(f"\n{table_of_commands(folder)}\n", flush=True)
             serve(folder)
 
 
@@ -224,7 +229,8 @@ def curve(folder: Path, limit: str) -> str:
         )
         for each in stages
     ]
-    told = f"ingest: {stages[0]['loaded']:,.0f} MB with the models loaded; limit: {limit}\n\n"
+    model = "a narrow model, rows like pocket's" if (folder / "model").exists() else "pocket"
+    told = f"ingest by {model}: {stages[0]['loaded']:,.0f} MB with the models loaded; limit: {limit}\n\n"
     return told + "\n".join([_row(HEADINGS), "| ---: " * len(HEADINGS) + "|", *map(_row, rows)])
 
 
@@ -232,10 +238,9 @@ def _row(cells: Any) -> str:
     return f"| {' | '.join(cell if isinstance(cell, str) else f'{cell:,.0f}' for cell in cells)} |"
 
 
-def commands(folder: Path, limit: str) -> str:
-    """The table of commands on the atlas as it is now; those that were measured are not run again."""
+def measure(folder: Path, limit: str) -> None:
+    """Run each command on the atlas as it is now, but those that were measured; a line of `commands.jsonl` for each."""
     path = str(folder / "atlas.duckdb")
-    tokens = _lines(folder / "grown.jsonl")[-1]["tokens"]
     asked = {
         "contrast": ["contrast", path, CONTRAST, "--positive", "big/medical", "--control", "big/control"],
         "publish": ["publish", path, str(folder / "site")],
@@ -243,14 +248,32 @@ def commands(folder: Path, limit: str) -> str:
         "neighbours": ["neighbours", path],
         "backup": ["backup", path, str(folder / "copy.duckdb")],
     }
-    kept = folder / "commands.jsonl"
-    for name, arguments in asked.items():
-        if not any(line["command"] == name and line["tokens"] == tokens for line in _lines(kept)):
-            used = used_by(["--memory", limit, *arguments])
-            _add_line(kept, {"command": name, "tokens": tokens, "seconds": used.seconds, "megabytes": used.megabytes})
+    measured = {line["command"] for line in _measured(folder)}
+    for name in (name for name in asked if name not in measured):
+        used = used_by(["--memory", limit, *asked[name]])
+        taken = {"seconds": used.seconds, "megabytes": used.megabytes}
+        _add_line(folder / "commands.jsonl", {"command": name, "tokens": _tokens(folder)} | taken)
     (folder / "copy.duckdb").unlink(missing_ok=True)
-    rows = [(each["command"], each["seconds"], each["megabytes"]) for each in _lines(kept) if each["tokens"] == tokens]
+
+
+def _tokens(folder: Path) -> int:
+    return int(_lines(folder / "grown.jsonl")[-1]["tokens"])
+
+
+def _measured(folder: Path) -> list[dict[str, Any]]:
+    """The commands that were run on the atlas as it is now."""
+    return [line for line in _lines(folder / "commands.jsonl") if line["tokens"] == _tokens(folder)]
+
+
+def table_of_commands(folder: Path) -> str:
+    """The table of commands."""
+    rows = [(each["command"], each["seconds"], each["megabytes"]) for each in _measured(folder)]
     return "\n".join([_row(("command", "CPU s", "MB at most")), "| :--- | ---: | ---: |", *map(_row, rows)])
+
+
+def show(folder: Path, limit: str) -> None:
+    """Print what was measured."""
+    print(f"{curve(folder, limit)}\n\n{table_of_commands(folder)}")
 
 
 def serve(folder: Path) -> None:
