@@ -1,12 +1,14 @@
 """Append-only migrations: each step `mNNN_name.sql` brings a file from version NNN - 1 to NNN.
 
 A migration is frozen once released: it holds its own SQL and never reads `schema.tables`. A test compares what all of
-them give with `schema.tables`. A file that holds anything is copied beside itself before it is migrated.
+them give with `schema.tables`. A file that holds anything is copied beside itself before it is migrated; a new one
+is made as `schema.tables` declares, at once.
 """
 
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -18,6 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from schema.copying import Run, copy_database, draft_for, put
+from schema.ddl import statements as declarations
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
 from schema.migrations import m004_sae_identity
 from schema.statements import sql_file, statements
@@ -54,17 +57,14 @@ VERSION = len(MIGRATIONS)
 log = logging.getLogger(__name__)
 
 
-CONTENT = """
-    SELECT table_name || '.' || column_name
-    FROM duckdb_columns()
-    WHERE NOT internal
-"""
+NEWEST = "SELECT coalesce(max(migration), 0), any_value(applied_at) FROM migration"
+CONTENT = "SELECT table_name FROM duckdb_columns() WHERE NOT internal LIMIT 1"
 
 
 def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
     """Bring the file to this version, each migration in a transaction of its own; whether there was anything to lose.
 
-    A file of an older version is first copied to `NAME.vN.duckdb` beside it.
+    A new file is made as this version declares. One of an older version is first copied to `NAME.vN.duckdb` beside it.
 
     Raises:
         AtlasVersionError: the file is newer than this version, or older and read-only.
@@ -84,15 +84,30 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
             f"{path} has schema version {current}, this program reads {VERSION}; "
             f"bring it up: atlas verify --migrate {path}"
         )
-    held = bool(current and _holds_rows(run))
+    if not current:
+        _create(connection)
+        return False
+    held = _holds_rows(run)
     if held:
         _keep(run, path.resolve(), current)
     for number, migration in enumerate(MIGRATIONS[current:], start=current + 1):
         with connection.begin():
             migration.apply(connection)
-            row = (number, migration.name, datetime.now(UTC).replace(tzinfo=None))
-            connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, ?)", row)
+            _record(connection, number, migration)
     return held
+
+
+def _create(connection: Connection) -> None:
+    """Make every table of a new file, as if all migrations had been applied to it; whole, or not at all."""
+    with connection.begin():
+        connection.exec_driver_sql(";\n".join(declarations()))
+        for number, migration in enumerate(MIGRATIONS, start=1):
+            _record(connection, number, migration)
+
+
+def _record(connection: Connection, number: int, migration: Migration) -> None:
+    row = (number, migration.name, datetime.now(UTC).replace(tzinfo=None))
+    connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, ?)", row)
 
 
 def file_version(run: Run, path: Path) -> int:
@@ -101,10 +116,9 @@ def file_version(run: Run, path: Path) -> int:
     Raises:
         AtlasDamagedError: the file holds tables, but none of an atlas.
     """
-    found = [name for (name,) in run(CONTENT)]
-    if "migration.applied_at" in found:
-        return int(run("SELECT coalesce(max(migration), 0) FROM migration")[0][0])
-    if found:
+    with suppress(duckdb.CatalogException, duckdb.BinderException):  # there is no such table
+        return int(run(NEWEST)[0][0])
+    if run(CONTENT):
         raise AtlasDamagedError(f"{path} is a DuckDB file but no atlas; choose another name")
     return 0
 

@@ -6,11 +6,10 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, create_engine, event
 
 from schema import AtlasVersionError, open_atlas
-from schema.ddl import statements
-from schema.migrations import MIGRATIONS, VERSION, Migration
+from schema.migrations import MIGRATIONS, VERSION, Migration, migrate
 from schema.tables import metadata
 from schema.verify import verify
 from tests.made.older_atlas import build_older_atlas
@@ -38,23 +37,32 @@ def declared(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         return {what: file.execute(sql).fetchall() for what, sql in DECLARED.items()}
 
 
-def test_all_migrations_give_what_is_declared(tmp_path: Path) -> None:
-    open_atlas(tmp_path / "migrated.duckdb", create=True).close()
+def test_all_migrations_give_what_is_declared_and_what_a_new_file_holds(empty_built: Path, tmp_path: Path) -> None:
+    build_older_atlas(empty_built, tmp_path / "migrated.duckdb", VERSION)
     engine = create_engine(URL.create("duckdb", database=str(tmp_path / "declared.duckdb")))
     metadata.create_all(engine)
     engine.dispose()
     migrated, created = declared(tmp_path / "migrated.duckdb"), declared(tmp_path / "declared.duckdb")
-    assert migrated == created
+    assert migrated == created == declared(empty_built)
     assert len(migrated["tables"]) == len(metadata.tables)
     assert migrated["rest"] == []
 
 
-def test_the_drafted_statements_are_those_of_the_migrations(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "drafted.duckdb")) as file:
-        for statement in statements():
-            file.execute(statement)
-    open_atlas(tmp_path / "migrated.duckdb", create=True).close()
-    assert declared(tmp_path / "drafted.duckdb") == declared(tmp_path / "migrated.duckdb")
+def test_a_new_file_is_made_at_once_or_not_at_all(tmp_path: Path) -> None:
+    """Cut short by a connection that fails at its last statement, and then by none."""
+    engine = create_engine(URL.create("duckdb", database=str(tmp_path / "atlas.duckdb")))
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _fail(*arguments: Any) -> None:
+        if arguments[2].startswith("INSERT INTO migration") and arguments[3][0] == VERSION:
+            raise ZeroDivisionError
+
+    with engine.connect() as connection:
+        with pytest.raises(ZeroDivisionError):
+            migrate(connection, tmp_path / "atlas.duckdb", read_only=False)
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM duckdb_tables()").scalar() == 0
+    engine.dispose()
+    open_atlas(tmp_path / "atlas.duckdb").close()
 
 
 def test_every_table_and_column_says_what_it_holds() -> None:
