@@ -22,7 +22,7 @@ import difflib
 import re
 import textwrap
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -57,12 +57,12 @@ class SavedQuery:
     parameters: tuple[Parameter, ...]
     sql: str
 
-    @property
+    @cached_property
     def duckdb_sql(self) -> str:
         """The SQL with DuckDB's `$name` placeholders."""
         return replace_placeholders(self.sql, lambda name: f"${name}")
 
-    @property
+    @cached_property
     def served_sql(self) -> str:
         """The SQL for a server, which passes each value as text, and '' or NULL where none was given.
 

@@ -20,6 +20,7 @@ from sqlalchemy import JSON, ForeignKeyConstraint, String, Table
 from atlas.publish.rows import json_without_nul, without_nul
 from atlas.publish.tables import every_table
 from schema import Atlas, AtlasError
+from schema.copying import quoted
 from schema.tables import metadata as schema_metadata
 
 PLUGIN = "feature-atlas"
@@ -88,11 +89,11 @@ def _table(content: Mapping[str, object]) -> TableDescription:
 log = logging.getLogger(__name__)
 
 TARGET = "snapshot"
-TYPES = """
-    SELECT column_name, data_type
+TYPES = f"""
+    SELECT table_name, column_name, data_type
     FROM duckdb_columns()
-    WHERE database_name = $database AND schema_name = 'main' AND table_name = $table
-    ORDER BY column_index
+    WHERE database_name = '{TARGET}' AND schema_name = 'main'
+    ORDER BY table_name, column_index
 """
 
 
@@ -105,12 +106,14 @@ def write_activations(atlas: Atlas, folder: Path, fingerprint: str) -> dict[str,
     tables = every_table().tables
     try:
         with _attached(atlas.duckdb, folder / ACTIVATIONS_FILE):
-            described = {name: _write_table(atlas.duckdb, tables[name]) for name in sorted(tables)}
+            rows = {name: _write_table(atlas.duckdb, tables[name]) for name in sorted(tables)}
             _write_comments(atlas.duckdb, tables.values())
+            types = _types(atlas.duckdb)
     except duckdb.IOException as error:
         raise AtlasError(f"{folder / ACTIVATIONS_FILE} cannot be written: {str(error).splitlines()[0]}") from error
+    described = {name: _described(tables[name], count, types[name]) for name, count in rows.items()}
     write_description(Description(fingerprint, described), folder / DESCRIPTION)
-    return {name: table.rows for name, table in described.items()}
+    return rows
 
 
 @contextmanager
@@ -125,17 +128,28 @@ def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Non
         connection.execute(f"DETACH {TARGET}")
 
 
-def _write_table(connection: duckdb.DuckDBPyConnection, table: Table) -> TableDescription:
-    key = tuple(column.name for column in table.primary_key)
-    order = ", ".join(key) or "ALL"
-    connection.execute(
+def _write_table(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    """Write a table's rows, sorted by its key; how many they are."""
+    order = ", ".join(column.name for column in table.primary_key) or "ALL"
+    ((rows,),) = connection.execute(
         f"CREATE TABLE {TARGET}.main.{table.name} AS SELECT {_expressions(table)} FROM {table.name} ORDER BY {order}"
-    )
-    rows = connection.execute(f"SELECT count(*) FROM {TARGET}.main.{table.name}").fetchall()[0][0]
+    ).fetchall()
     log.info("%s: %d rows, sorted by %s", table.name, rows, order)
-    types = connection.execute(TYPES, {"database": TARGET, "table": table.name}).fetchall()
+    return int(rows)
+
+
+def _types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """DuckDB's types of the columns of every table, asked for once: to list them takes longer than to write a table."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, type_ in connection.execute(TYPES).fetchall():
+        found.setdefault(table, {})[column] = type_
+    return found
+
+
+def _described(table: Table, rows: int, types: Mapping[str, str]) -> TableDescription:
     required = tuple(column.name for column in table.columns if not column.nullable)
-    return TableDescription(int(rows), dict(types), required, key, tuple(_references(table)))
+    key = tuple(column.name for column in table.primary_key)
+    return TableDescription(rows, types, required, key, tuple(_references(table)))
 
 
 def _expressions(table: Table) -> str:
@@ -153,18 +167,18 @@ def _expressions(table: Table) -> str:
 
 def _write_comments(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> None:
     """All in one transaction: each of its own would wait for the disk, and there are hundreds."""
-    connection.execute("BEGIN")
-    for table in tables:
-        _comment(connection, f"TABLE {TARGET}.main.{table.name}", table.comment)
-        for column in table.columns:
-            _comment(connection, f"COLUMN {TARGET}.main.{table.name}.{column.name}", column.comment)
-    connection.execute("COMMIT")
+    said = [f"COMMENT ON {subject} IS {quoted(comment)}" for table in tables for subject, comment in _comments(table)]
+    connection.execute(";".join(["BEGIN", *said, "COMMIT"]))
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, subject: str, comment: str | None) -> None:
-    if comment:
-        text = comment.replace("'", "''")
-        connection.execute(f"COMMENT ON {subject} IS '{text}'")
+def _comments(table: Table) -> Iterator[tuple[str, str]]:
+    """What is commented on, and how."""
+    name = f"{TARGET}.main.{table.name}"
+    if table.comment:
+        yield f"TABLE {name}", table.comment
+    for column in table.columns:
+        if column.comment:
+            yield f"COLUMN {name}.{column.name}", column.comment
 
 
 def _references(table: Table) -> list[Reference]:

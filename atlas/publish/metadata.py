@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import yaml
 from sqlalchemy import Table
@@ -81,7 +82,7 @@ def write_metadata(folder: Path, counts: Counts, about: About, publication: Publ
     _write_json(folder / "settings.json", SETTINGS)
     _write_json(folder / "inspect-data.json", _inspection(folder, databases, counts, publication))
     config = yaml.dump(
-        _configuration(databases, metadata, about), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
+        _configuration(databases, metadata), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
     )
     (folder / "datasette.yaml").write_text(config, encoding="utf-8")
     for kind in ("static", "templates"):
@@ -90,7 +91,7 @@ def write_metadata(folder: Path, counts: Counts, about: About, publication: Publ
             (folder / kind / file.name).write_bytes(file.read_bytes())
 
 
-def datasette_metadata(served: Sequence[Served], about: About, publication: Publication) -> dict[str, object]:
+def datasette_metadata(served: Sequence[Served], about: About, publication: Publication) -> dict[str, Any]:
     """Titles, descriptions, licences, tables and canned queries as Datasette 0.65 reads them."""
     databases = {each.name: _database(each, about) for each in served}
     made = f"feature-atlas {program_version()}, schema version {publication.schema_version}"
@@ -152,14 +153,15 @@ def _table(table: Table, browsing: Browsing) -> dict[str, object]:
     }
 
 
-def _configuration(databases: Sequence[Served], metadata: dict[str, object], about: About) -> dict[str, object]:
+def _configuration(databases: Sequence[Served], metadata: dict[str, Any]) -> dict[str, object]:
     """The part of the metadata that Datasette 1.0 calls configuration."""
     return {
         "settings": SETTINGS,
         "extra_css_urls": metadata["extra_css_urls"],
         "plugins": metadata["plugins"],
         "databases": {
-            served.name: {"tables": _table_settings(served), "queries": _queries(served, about)} for served in databases
+            served.name: {"tables": _table_settings(served), "queries": metadata["databases"][served.name]["queries"]}
+            for served in databases
         },
     }
 

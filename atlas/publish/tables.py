@@ -4,6 +4,7 @@ SQLite's copy is read, never written, so it can afford what the atlas cannot: re
 foreign keys (also where the schema only points), a key for every table, indexes.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -53,8 +54,9 @@ EXAMPLE_COLUMNS: dict[str, tuple[type[TypeEngine[Any]], str | None]] = {
 """Columns of `example`, what a reader looks for first; without a comment, as in feature_example."""
 
 
+@cache
 def sqlite_tables() -> MetaData:
-    """Every published table as SQLite has it, with keys, foreign keys, indexes and comments."""
+    """Every published table as SQLite has it, with keys, foreign keys, indexes and comments; to be read."""
     metadata = MetaData()
     for table in schema_metadata.sorted_tables:
         if table.name not in UNPUBLISHED:
@@ -68,8 +70,9 @@ def sqlite_tables() -> MetaData:
     return metadata
 
 
+@cache
 def every_table() -> MetaData:
-    """Every table of the schema with its key and references, as a snapshot's DuckDB file has it."""
+    """Every table of the schema with its key and references, as a snapshot's DuckDB file has it; to be read."""
     metadata = MetaData()
     for table in schema_metadata.sorted_tables:
         _copy(table, metadata, frozenset())
