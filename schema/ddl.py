@@ -6,6 +6,7 @@ python -m schema.ddl TABLE ...  those named
 
 import sys
 from collections.abc import Container
+from functools import cache
 
 from duckdb_engine import Dialect
 from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
@@ -24,6 +25,12 @@ def statements(names: Container[str] = metadata.tables.keys()) -> list[str]:
         found.append(str(SetTableComment(table).compile(dialect=dialect)))
         found.extend(str(SetColumnComment(column).compile(dialect=dialect)) for column in table.columns)
     return ["\n".join(line.rstrip() for line in statement.strip().splitlines()) for statement in found]
+
+
+@cache
+def script() -> str:
+    """The statements of every table, as one."""
+    return ";\n\n".join(statements()) + ";\n"
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
-from schema import tables
-from schema.finite import not_finite
+from schema.finite import filled_tables, not_finite
 from schema.memory import grouped_rows
 from schema.migrations import MIGRATIONS
 from schema.store import Atlas
@@ -77,7 +76,7 @@ def _migrations(atlas: Atlas) -> int:
 
 def _orphans(atlas: Atlas) -> Iterator[int]:
     """Rows without the row they point to, for each reference that is no foreign key."""
-    for table in tables.metadata.sorted_tables:
+    for table in filled_tables(atlas.rows):
         for column in table.columns:
             target = column.info.get("references")
             if target is None or (table.name == target):

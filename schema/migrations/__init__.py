@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from schema.copying import Run, copy_database, draft_for, put
-from schema.ddl import statements as declarations
+from schema.ddl import script
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
 from schema.migrations import m004_sae_identity
-from schema.statements import sql_file, statements
+from schema.statements import sql_file
 
 PREPARATIONS: Mapping[str, Callable[[Connection], None]] = {"m004_sae_identity": m004_sae_identity.prepare}
 """What the SQL of a step cannot say, done before it."""
@@ -41,8 +41,7 @@ class Migration:
         """Change the file; runs inside a transaction."""
         if self.name in PREPARATIONS:
             PREPARATIONS[self.name](connection)
-        for statement in statements(sql_file("schema.migrations", self.name)):
-            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(sql_file("schema.migrations", self.name))
 
 
 def _found() -> tuple[Migration, ...]:
@@ -100,7 +99,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
 def _create(connection: Connection) -> None:
     """Make every table of a new file, as if all migrations had been applied to it; whole, or not at all."""
     with connection.begin():
-        connection.exec_driver_sql(";\n".join(declarations()))
+        connection.exec_driver_sql(script())
         for number, migration in enumerate(MIGRATIONS, start=1):
             _record(connection, number, migration)
 
