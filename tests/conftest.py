@@ -72,6 +72,28 @@ def pocket() -> "tuple[LanguageModel, list[SAE]]":
 
 
 @pytest.fixture(scope="session")
+def small_saes(pocket: "tuple[LanguageModel, list[SAE]]", shared_folder: Path) -> tuple[str, ...]:
+    """Names of a few dozen features of each of the two: what is stored of them is soon there, and soon read."""
+
+    def build(folder: Path) -> None:
+        from tests.made.small_saes import most_frequent, save_part
+
+        for sae in pocket[1]:
+            save_part(folder / sae.hook_name, sae, most_frequent(sae))
+
+    folder = built_once(shared_folder / "small", build)
+    return tuple(str(folder / sae.hook_name) for sae in pocket[1])
+
+
+@pytest.fixture(scope="session")
+def small(pocket: "tuple[LanguageModel, list[SAE]]", small_saes: tuple[str, ...]) -> "tuple[LanguageModel, list[SAE]]":
+    """The embedded model with those small SAEs."""
+    from ingest.models.sae_files import load_sae
+
+    return pocket[0], [load_sae(name) for name in small_saes]
+
+
+@pytest.fixture(scope="session")
 def embedder_folder(shared_folder: Path) -> Path:
     """A small sentence-embedding model of random weights; to be read."""
 
@@ -96,10 +118,48 @@ def bundled_atlas(shared_folder: Path) -> Path:
     return built_once(shared_folder / "bundled", build) / "atlas.duckdb"
 
 
+@pytest.fixture(scope="session")
+def small_built(
+    small: "tuple[LanguageModel, list[SAE]]", small_saes: tuple[str, ...], empty_built: Path, shared_folder: Path
+) -> Path:
+    """An atlas of twenty documents of each bundled corpus through the second small SAE; to be read, or copied."""
+
+    def build(folder: Path) -> None:
+        from ingest.jobs.ingest import IngestRequest, ingest_into
+        from ingest.jobs.reader import Reader
+        from schema import open_atlas
+
+        path = Path(shutil.copy(empty_built, folder / "atlas.duckdb"))
+        with open_atlas(path) as atlas:
+            for source in ("bundled:medical", "bundled:control"):
+                request = IngestRequest(path, (source,), limit=20, reader=Reader(small_saes[1:]))
+                ingest_into(atlas, request, (small[0], small[1][1:]))
+
+    return built_once(shared_folder / "small_atlas", build) / "atlas.duckdb"
+
+
+@pytest.fixture
+def small_copy(small_built: Path, tmp_path: Path) -> Path:
+    """A copy of the atlas of the small SAE, to be changed."""
+    return Path(shutil.copy(small_built, tmp_path / "atlas.duckdb"))
+
+
 @pytest.fixture
 def atlas_copy(bundled_atlas: Path, tmp_path: Path) -> Path:
     """A copy of the atlas of the bundled corpora, to be changed."""
     return Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
+
+
+@pytest.fixture(scope="session")
+def bundled_site(bundled_atlas: Path, shared_folder: Path) -> Path:
+    """The site of the atlas of the bundled corpora; to be read, or copied before it is published to."""
+
+    def build(folder: Path) -> None:
+        from atlas.publish import publish
+
+        publish(bundled_atlas, folder / "site")
+
+    return built_once(shared_folder / "bundled_site", build) / "site"
 
 
 @pytest.fixture(scope="session")

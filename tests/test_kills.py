@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = """
-    --kills 12 --stops 6 --steps 1 --disks 2 --memory 2 --inputs 300 --copies 0 --lines 0 --halves 0 --discoveries 0
-    --kill ingest contrast label score schedule publish --squeeze ingest --seed 2
+    --kills 8 --stops 4 --steps 1 --disks 2 --memory 2 --inputs 300 --copies 0 --lines 0 --halves 0 --discoveries 0
+    --kill ingest contrast schedule publish --squeeze ingest --seed 2
 """
 
 
@@ -19,7 +19,7 @@ FEW = """
 def done() -> subprocess.CompletedProcess[str]:
     """A run of the suites: one process for all, since it loads the model once."""
     command = [sys.executable, "-m", "tests.faults", *FEW.split()]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +37,17 @@ def faults(reports: list[dict[str, Any]]) -> list[str]:
     return [fault for report in reports for fault in report["faults"]]
 
 
-def test_a_dozen_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str, Any]]) -> None:
+def test_kills_leave_valid_files_and_the_same_rows(reports: list[dict[str, Any]]) -> None:
     kills = of_suite(reports, "kills")
-    assert [report["workload"] for report in kills] == ["ingest", "contrast", "label", "score", "schedule", "publish"]
-    assert sum(report["kills"] for report in kills) == 12
+    assert [report["workload"] for report in kills] == ["ingest", "contrast", "schedule", "publish"]
+    assert sum(report["kills"] for report in kills) == 8
     assert faults(kills) == []
 
 
 def test_a_stop_leaves_valid_files_and_no_open_run(reports: list[dict[str, Any]]) -> None:
     stops, steps = of_suite(reports, "stops"), of_suite(reports, "steps")
-    assert [report["stops"] for report in stops] == [1, 1, 1, 1, 1, 1]
-    assert [report["steps"] for report in steps] == [1, 1, 1, 1, 1, 1]
+    assert [report["stops"] for report in stops] == [1, 1, 1, 1]
+    assert [report["steps"] for report in steps] == [1, 1, 1, 1]
     assert all(report["of"] > 1000 for report in steps)
     assert faults(stops) + faults(steps) == []
 
@@ -82,7 +82,7 @@ def test_bad_inputs_are_named_and_harm_nothing(reports: list[dict[str, Any]]) ->
 def test_one_line_says_what_was_tried(done: subprocess.CompletedProcess[str], reports: list[dict[str, Any]]) -> None:
     folders = sum("folders" in report for report in reports)
     assert done.stderr.splitlines()[-1] == (
-        f"12 kills, 6 stops, 6 stops at a step, 2 full disks, {folders} read-only folders, 2 memory limits, "
+        f"8 kills, 4 stops, 4 stops at a step, 2 full disks, {folders} read-only folders, 2 memory limits, "
         "300 bad inputs, 0 live backups, 0 due times, 0 relabellings: 0 faults"
     )
     assert done.returncode == 0

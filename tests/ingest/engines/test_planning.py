@@ -23,9 +23,9 @@ def said(*texts: str) -> list[Record]:
 
 
 def test_a_plan_is_made_again_where_the_atlas_has_moved_on(
-    empty_atlas: Path, pocket: "tuple[LanguageModel, list[SAE]]"
+    empty_atlas: Path, small: "tuple[LanguageModel, list[SAE]]"
 ) -> None:
-    model, saes = pocket
+    model, saes = small
     encoder = BatchEncoder.of(model, saes)
     with open_atlas(empty_atlas) as atlas, RunRecord(atlas, "ingest", {}, "cpu") as record:
         planner = Planner(atlas, register(atlas, model, saes, encoder.bos_activations()))

@@ -114,7 +114,7 @@ def test_a_large_sae_gets_them_on_demand_and_once(tmp_path: Path, pocket: Pocket
 
 
 def test_an_sae_that_the_atlas_does_not_hold_is_named(tmp_path: Path, pocket: Pocket) -> None:
-    path = atlas_of(tmp_path / "a.duckdb", pocket[0], pocket[1][1])
+    path = atlas_of(tmp_path / "a.duckdb", pocket[0], loaded(tiny_sae("standard", 256, 48)))
     with open_atlas(path) as atlas, pytest.raises(SelectionError, match="does not hold pocket/"):
         neighbours_into(atlas, NeighboursRequest(atlas.path, (str(pocket[1][0].name),)))
     result = CliRunner().invoke(cli, ["neighbours", str(path), "--sae", "pocket/nonsense"])

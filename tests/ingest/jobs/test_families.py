@@ -1,8 +1,8 @@
 """Neighbours, clusters and matches of a real atlas: counts of a search, a permuted copy, reruns, growth, removal."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +19,9 @@ from ingest.jobs.remove import RemoveRequest, remove_into
 from ingest.models.matching import load_together
 from schema import Atlas, SelectionError, open_atlas
 from schema.verify import verify
-from tests.made.tiny_models import save_sae
+from tests.made.small_saes import FEATURES, most_frequent, save_part
 
-ORDER = np.random.default_rng(4).permutation(60)
+ORDER = np.random.default_rng(4).permutation(FEATURES)
 """Where each feature of the small SAE is in its copy."""
 
 
@@ -35,36 +35,29 @@ def three(tmp_path_factory: pytest.TempPathFactory, pocket: Loaded) -> tuple[Pat
     folder = tmp_path_factory.mktemp("saes")
     first, second = pocket[1]
     names = []
-    for name, sae, order in (("part", second, None), ("copy", second, ORDER), ("other", first, None)):
-        names.append(_save(folder / name, sae, order))
+    there = torch.from_numpy(np.argsort(ORDER))
+    for name, sae, order in (("part", second, None), ("copy", second, there), ("other", first, None)):
+        kept = most_frequent(sae)
+        names.append(save_part(folder / name, sae, kept if order is None else kept[order]))
     return folder, tuple(names), load_together(names, "pocket")
 
 
-def _save(folder: Path, sae: Any, order: np.ndarray | None) -> str:
-    """A SAELens folder with the 60 features of an SAE that fire most often, in an order."""
-    import copy
-
-    kept = sae.log_sparsity.argsort(descending=True)[:60]
-    if order is not None:
-        kept = kept[torch.from_numpy(np.argsort(order))]
-    part = copy.deepcopy(sae.module)
-    for parameter, tensor in list(part.named_parameters()):
-        if tensor.shape[-1] == part.cfg.d_sae:
-            setattr(part, parameter, torch.nn.Parameter(tensor[..., kept].clone()))
-        elif tensor.shape[0] == part.cfg.d_sae:
-            setattr(part, parameter, torch.nn.Parameter(tensor[kept].clone()))
-    part.cfg.d_sae = len(kept)
-    return save_sae(part, folder)
-
-
 @pytest.fixture
-def atlas(tmp_path: Path, three: tuple[Path, tuple[str, ...], Loaded]) -> Iterator[Atlas]:
-    """An atlas that has read 30 sentences with all three."""
-    path = tmp_path / "atlas.duckdb"
-    request = IngestRequest(path, ("bundled:medical",), limit=30, reader=Reader(three[1], "pocket"))
-    with open_atlas(path, create=True) as opened:
-        ingest_into(opened, request, three[2])
+def atlas(read: Path, tmp_path: Path) -> Iterator[Atlas]:
+    """A copy of the atlas that has read 30 sentences with all three."""
+    with open_atlas(shutil.copy(read, tmp_path / "atlas.duckdb")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def read(
+    empty_built: Path, three: tuple[Path, tuple[str, ...], Loaded], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """An atlas that has read 30 sentences with all three; to be copied."""
+    path = Path(shutil.copy(empty_built, tmp_path_factory.mktemp("read")))
+    with open_atlas(path) as opened:
+        ingest_into(opened, IngestRequest(path, ("bundled:medical",), limit=30, reader=Reader(three[1])), three[2])
+    return path
 
 
 def test_coactivation_is_what_a_search_of_the_tokens_counts(
@@ -122,7 +115,7 @@ def test_counts_are_made_anew_when_other_texts_are_encoded(
     neighbours_into(atlas, NeighboursRequest(atlas.path))
     assert neighbours_into(atlas, NeighboursRequest(atlas.path)) == []
     before = atlas.rows("SELECT tokens FROM sae_coactivation WHERE sae = 0")
-    request = IngestRequest(atlas.path, ("bundled:control",), limit=5, reader=Reader(three[1], "pocket"))
+    request = IngestRequest(atlas.path, ("bundled:control",), limit=5, reader=Reader(three[1]))
     ingest_into(atlas, request, three[2])
     assert len(neighbours_into(atlas, NeighboursRequest(atlas.path))) == 3
     assert atlas.rows("SELECT tokens FROM sae_coactivation WHERE sae = 0") > before
@@ -162,12 +155,14 @@ def test_a_permuted_copy_is_matched_one_to_one(atlas: Atlas, three: tuple[Path, 
     assert again.tokens == found.tokens == atlas.rows("SELECT SUM(tokens) FROM context")[0][0]
 
 
-def test_by_default_each_sae_is_compared_with_the_next_by_layer(tmp_path: Path, pocket: Loaded) -> None:
-    path = tmp_path / "atlas.duckdb"
-    names = tuple(str(sae.name) for sae in pocket[1])
+def test_by_default_each_sae_is_compared_with_the_next_by_layer(
+    empty_atlas: Path, small: Loaded, small_saes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(small_saes[0]).parents[1])  # where their names are those of their folders
+    path, names = empty_atlas, tuple(str(sae.name) for sae in small[1])
     request = IngestRequest(path, ("bundled:medical",), limit=8, reader=Reader(names, "pocket"))
-    with open_atlas(path, create=True) as opened:
-        ingest_into(opened, request, pocket)
+    with open_atlas(path) as opened:
+        ingest_into(opened, request, small)
         assert [(one.sae, one.other) for one in match_into(opened, MatchRequest(path))] == [names]
         assert holds(opened)
         chance = opened.rows("SELECT DISTINCT chance_cosine > 0, chance_correlation BETWEEN 0 AND 1 FROM sae_match")
@@ -244,13 +239,13 @@ def test_the_commands_say_what_they_found(atlas: Atlas, three: tuple[Path, tuple
     assert "shared tokens" in matched
 
 
-def test_a_contrast_says_of_clusters_how_many_features_it_calls(atlas_copy: Path) -> None:
-    """On the bundled corpora: the counts of a search, and a cluster that fires on medicine."""
+def test_a_contrast_says_of_clusters_how_many_features_it_calls(small_copy: Path) -> None:
+    """On documents of the bundled corpora: the counts of a search, and a cluster that fires on medicine."""
     from ingest.jobs.contrast import ContrastRequest, contrast
 
-    contrast(ContrastRequest(atlas_copy, "medical", ("medical",), ("control",), shuffles=0))
-    with open_atlas(atlas_copy) as atlas:
-        cluster_into(atlas, ClusterRequest(atlas_copy, (), ("jaccard",)))
+    contrast(ContrastRequest(small_copy, "medical", ("medical",), ("control",), shuffles=0))
+    with open_atlas(small_copy) as atlas:
+        cluster_into(atlas, ClusterRequest(small_copy, (), ("jaccard",)))
         assert holds(atlas)
         said = atlas.rows("SELECT cluster, tested, called FROM cluster_contrast ORDER BY cluster")
         counted = atlas.rows(

@@ -32,10 +32,10 @@ def reader(pocket: Any) -> Loaded:
 
 
 @pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory, reader: Loaded) -> Path:
+def blank(empty_built: Path, tmp_path_factory: pytest.TempPathFactory, reader: Loaded) -> Path:
     """An atlas that knows the SAE, and holds no document."""
-    path = tmp_path_factory.mktemp("blank") / "atlas.duckdb"
-    with open_atlas(path, create=True) as atlas:
+    path = Path(shutil.copy(empty_built, tmp_path_factory.mktemp("blank")))
+    with open_atlas(path) as atlas:
         ingest_into(atlas, IngestRequest(path, ()), reader)
     return path
 
@@ -221,9 +221,9 @@ def test_texts_without_ids_from_two_folders_share_a_corpus_and_it_is_said_once(
     assert [run(path, reader, second).notes for _ in range(2)] == [said, []]
 
 
-def test_the_last_line_counts_every_change(tmp_path: Path) -> None:
+def test_the_last_line_counts_every_change(tmp_path: Path, small_saes: tuple[str, ...]) -> None:
     path, source = tmp_path / "a.duckdb", tmp_path / "notes.jsonl"
-    arguments = ["ingest", str(path), write(source, NOTES)]
+    arguments = ["ingest", str(path), write(source, NOTES), "--sae", small_saes[1]]
     assert CliRunner().invoke(cli, arguments).exit_code == 0
     write(source, [Entry("A dog.", id="0"), replace(NOTES[1], licence="CC0"), NOTES[1], *NOTES[2:]])
     changed = CliRunner().invoke(cli, arguments).output.splitlines()[-1]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,10 @@ import torch
 
 from atlas.cli.main import cli
 from ingest.jobs.ingest import IngestRequest, IngestResult, ingest
-from ingest.jobs.reader import Reader
+from ingest.jobs.reader import Loaded, Reader
 from ingest.models.matching import load_together
 from schema import AtlasDamagedError, AtlasError, AtlasFileError, ModelError, SourceError, open_atlas
 from schema.tables import metadata
-from tests.conftest import POCKET_SAES
 from tests.made.gpt2_small import HOOK_NAME, VOCABULARY, save_gpt2_small, save_gpt2_small_sae
 
 SENTENCES = [
@@ -40,8 +40,18 @@ def source(tmp_path: Path) -> str:
     return write(tmp_path / "notes.jsonl", SENTENCES)
 
 
-def run(atlas: Path, *sources: str, **options: Any) -> IngestResult:
-    return ingest(IngestRequest(atlas, sources, **options))
+Run = Callable[..., IngestResult]
+
+
+@pytest.fixture(scope="module")
+def run(small: Loaded) -> Run:
+    """An ingest through the second of the small SAEs, which is in memory, unless another reader is given."""
+    reader = Reader.of(small[0], small[1][1:])
+
+    def run(atlas: Path, *sources: str, **options: Any) -> IngestResult:
+        return ingest(IngestRequest(atlas, sources, **{"reader": reader, **options}))
+
+    return run
 
 
 def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -77,7 +87,7 @@ def assert_same_activations(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     np.testing.assert_allclose(both[~edge]["activation_ours"], both[~edge]["activation_theirs"], rtol=1e-3, atol=1e-3)
 
 
-def test_every_document_is_stored_with_its_corpus_windows_and_tokens(tmp_path: Path, source: str) -> None:
+def test_every_document_is_stored_with_its_corpus_windows_and_tokens(tmp_path: Path, source: str, run: Run) -> None:
     path = tmp_path / "atlas.duckdb"
     result = run(path, source)
     assert (result.counts.documents, result.counts.known) == (6, 0)
@@ -116,22 +126,24 @@ def last_run(path: Path) -> tuple[Any, ...]:
     return select(path, "SELECT command, status, error FROM ingest_run ORDER BY ingest_run DESC LIMIT 1")[0]
 
 
-def test_a_second_run_changes_no_row_but_the_log_of_runs(atlas_copy: Path) -> None:
-    before = unlogged(atlas_copy)
-    result = run(atlas_copy, "bundled:medical", "bundled:control")
-    assert result.counts.documents == 0
-    assert result.counts.known == len(before["document"])
-    assert result.summed == []
-    assert unlogged(atlas_copy) == before
-    assert last_run(atlas_copy) == ("ingest", "done", None)
+def test_a_second_run_changes_no_row_but_the_log_of_runs(small_copy: Path, run: Run) -> None:
+    before = unlogged(small_copy)
+    for source in ("bundled:medical", "bundled:control"):
+        result = run(small_copy, source, limit=20)
+        assert (result.counts.documents, result.counts.known) == (0, len(before["document"]) / 2)
+        assert result.summed == []
+    assert unlogged(small_copy) == before
+    assert last_run(small_copy) == ("ingest", "done", None)
 
 
-def test_several_saes_from_one_pass_equal_one_after_the_other(tmp_path: Path, source: str) -> None:
+def test_several_saes_from_one_pass_equal_one_after_the_other(
+    tmp_path: Path, source: str, small_saes: tuple[str, ...], run: Run
+) -> None:
     one_pass, apart = tmp_path / "one.duckdb", tmp_path / "apart.duckdb"
-    run(one_pass, source, reader=Reader(POCKET_SAES))
-    run(apart, source, reader=Reader(POCKET_SAES[:1]))
+    run(one_pass, source, reader=Reader(small_saes))
+    run(apart, source, reader=Reader(small_saes[:1]))
     first = tables(apart)
-    result = run(apart, source, reader=Reader(POCKET_SAES[1:]))
+    result = run(apart, source, reader=Reader(small_saes[1:]))
     second = tables(apart)
     assert_same_activations(activations(one_pass), activations(apart))
     assert (result.counts.documents, result.counts.known) == (6, 0)
@@ -141,7 +153,7 @@ def test_several_saes_from_one_pass_equal_one_after_the_other(tmp_path: Path, so
         assert set(first[name]) < set(second[name]), name
 
 
-def test_new_documents_are_added_to_those_that_are_known(tmp_path: Path) -> None:
+def test_new_documents_are_added_to_those_that_are_known(tmp_path: Path, run: Run) -> None:
     grown, whole = tmp_path / "grown.duckdb", tmp_path / "whole.duckdb"
     source = write(tmp_path / "notes.jsonl", SENTENCES[:3])
     run(grown, source)
@@ -154,14 +166,13 @@ def test_new_documents_are_added_to_those_that_are_known(tmp_path: Path) -> None
     assert select(grown, sums) == select(whole, sums)
 
 
-def test_limit_corpus_and_domain(tmp_path: Path, source: str) -> None:
-    path = tmp_path / "atlas.duckdb"
-    assert run(path, source, limit=2).counts.documents == 2
-    assert run(path, source, limit=3).counts.documents == 1
-    assert run(path, source, corpus="mine", domain="mixed", limit=4).counts.documents == 4
-    assert run(path, source, domain="mixed", limit=4).counts.documents == 4
+def test_limit_corpus_and_domain(empty_atlas: Path, source: str, run: Run) -> None:
+    assert run(empty_atlas, source, limit=2).counts.documents == 2
+    assert run(empty_atlas, source, limit=3).counts.documents == 1
+    assert run(empty_atlas, source, corpus="mine", domain="mixed", limit=4).counts.documents == 4
+    assert run(empty_atlas, source, domain="mixed", limit=4).counts.documents == 4
     counts = "SELECT name, domain, COUNT(*) FROM document JOIN corpus USING (corpus) GROUP BY ALL ORDER BY ALL"
-    assert select(path, counts) == [
+    assert select(empty_atlas, counts) == [
         ("mine", "mixed", 4),
         ("notes/medicine", "medicine", 2),
         ("notes/mixed", "mixed", 4),
@@ -169,29 +180,27 @@ def test_limit_corpus_and_domain(tmp_path: Path, source: str) -> None:
     ]
 
 
-def test_a_corpus_has_one_domain(tmp_path: Path, source: str) -> None:
-    path = tmp_path / "atlas.duckdb"
+def test_a_corpus_has_one_domain(empty_atlas: Path, tmp_path: Path, source: str, run: Run) -> None:
     with pytest.raises(SourceError, match=r"b is of domain politics, but corpus mine of medicine; give --domain"):
-        run(path, source, corpus="mine")
-    assert select(path, "SELECT COUNT(*) FROM document") == [(0,)]
-    run(path, source, corpus="mine", domain="mixed")
+        run(empty_atlas, source, corpus="mine")
+    assert select(empty_atlas, "SELECT COUNT(*) FROM document") == [(0,)]
+    run(empty_atlas, source, corpus="mine", domain="mixed")
     with pytest.raises(SourceError, match="but corpus mine of mixed"):
-        run(path, write(tmp_path / "more.jsonl", [{"text": "One more.", "domain": "law"}]), corpus="mine")
+        run(empty_atlas, write(tmp_path / "more.jsonl", [{"text": "One more.", "domain": "law"}]), corpus="mine")
 
 
-def test_there_is_an_end_to_corpora(atlas_copy: Path, source: str) -> None:
-    with open_atlas(atlas_copy) as atlas:
+def test_there_is_an_end_to_corpora(small_copy: Path, source: str, run: Run) -> None:
+    with open_atlas(small_copy) as atlas:
         atlas.rows("INSERT INTO corpus VALUES (32767, 'last', 'x')")
     with pytest.raises(SourceError, match="has no room for corpus notes/medicine"):
-        run(atlas_copy, source)
+        run(small_copy, source)
 
 
-def test_one_text_is_one_document_of_a_corpus_and_two_of_two(tmp_path: Path) -> None:
-    path = tmp_path / "atlas.duckdb"
+def test_one_text_is_one_document_of_a_corpus_and_two_of_two(empty_atlas: Path, tmp_path: Path, run: Run) -> None:
     same = [{"text": "Rain fell.", "domain": domain} for domain in ("x", "x", "y", "x")]
-    assert run(path, write(tmp_path / "rain.jsonl", same)).counts.documents == 2
-    assert select(path, "SELECT COUNT(*), COUNT(DISTINCT content_hash) FROM document") == [(2, 1)]
-    pairs = activations(path).reset_index().groupby("name")["activation"].sum()
+    assert run(empty_atlas, write(tmp_path / "rain.jsonl", same)).counts.documents == 2
+    assert select(empty_atlas, "SELECT COUNT(*), COUNT(DISTINCT content_hash) FROM document") == [(2, 1)]
+    pairs = activations(empty_atlas).reset_index().groupby("name")["activation"].sum()
     assert pairs["rain/x"] == pytest.approx(pairs["rain/y"])
 
 
@@ -206,17 +215,17 @@ def test_one_text_is_one_document_of_a_corpus_and_two_of_two(tmp_path: Path) -> 
         ("binary.txt", bytes(range(256)) * 20),
     ],
 )
-def test_bad_input_is_one_line_and_harms_nothing(atlas_copy: Path, name: str, content: bytes | None) -> None:
-    path = atlas_copy.parent / name
+def test_bad_input_is_one_line_and_harms_nothing(small_copy: Path, name: str, content: bytes | None, run: Run) -> None:
+    path = small_copy.parent / name
     if content is not None:
         path.write_bytes(content)
-    before = unlogged(atlas_copy)
+    before = unlogged(small_copy)
     with pytest.raises(SourceError) as caught:
-        run(atlas_copy, str(path))
+        run(small_copy, str(path))
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert unlogged(atlas_copy) == before
-    assert last_run(atlas_copy) == ("ingest", "failed", f"SourceError: {caught.value}")
+    assert unlogged(small_copy) == before
+    assert last_run(small_copy) == ("ingest", "failed", f"SourceError: {caught.value}")
 
 
 def test_bad_input_makes_no_file_where_there_was_none(tmp_path: Path) -> None:
@@ -229,7 +238,7 @@ def test_bad_input_makes_no_file_where_there_was_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_records_are_skipped_and_counted(tmp_path: Path) -> None:
+def test_bad_records_are_skipped_and_counted(tmp_path: Path, run: Run) -> None:
     source = tmp_path / "notes.jsonl"
     source.write_text('{"text": "One."}\n{"text": \n{"text": "Three."}\n{"body": "Four."}\n')
     result = run(tmp_path / "atlas.duckdb", str(source), on_error="skip")
@@ -239,7 +248,7 @@ def test_bad_records_are_skipped_and_counted(tmp_path: Path) -> None:
     assert select(tmp_path / "atlas.duckdb", recorded) == [("done", 2, 2)]
 
 
-def test_what_is_skipped_is_counted_where_nothing_could_be_read(tmp_path: Path) -> None:
+def test_what_is_skipped_is_counted_where_nothing_could_be_read(tmp_path: Path, run: Run) -> None:
     source = tmp_path / "notes.jsonl"
     source.write_text('{"text": \n{"body": "Four."}\n')
     result = run(tmp_path / "atlas.duckdb", str(source), on_error="skip")
@@ -247,7 +256,9 @@ def test_what_is_skipped_is_counted_where_nothing_could_be_read(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
-def test_a_command_that_skips_everything_fails_in_one_line(tmp_path: Path, on_error: str) -> None:
+def test_a_command_that_skips_everything_fails_in_one_line(
+    tmp_path: Path, small_saes: tuple[str, ...], on_error: str
+) -> None:
     (tmp_path / "drop").mkdir()
     (tmp_path / "drop" / "notes.md").write_text("no\n")
     atlas = str(tmp_path / "atlas.duckdb")
@@ -256,13 +267,14 @@ def test_a_command_that_skips_everything_fails_in_one_line(tmp_path: Path, on_er
     assert "\n" not in str(caught.value)
     (tmp_path / "notes.txt").write_text("One.\n")
     for _ in range(2):
-        cli.main(["ingest", atlas, f"{tmp_path}/drop/", str(tmp_path / "notes.txt")], standalone_mode=False)
+        asked = ["ingest", atlas, f"{tmp_path}/drop/", str(tmp_path / "notes.txt"), "--sae", small_saes[1]]
+        cli.main(asked, standalone_mode=False)
 
 
 UTF8_OPTIONS = ("--corpus", "--domain", "--sae", "--model", "--device", "--field")
 
 
-def test_sources_may_bear_any_name_and_all_else_is_utf8(tmp_path: Path) -> None:
+def test_sources_may_bear_any_name_and_all_else_is_utf8(tmp_path: Path, run: Run) -> None:
     folder, atlas = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9p")), tmp_path / "atlas.duckdb"
     folder.mkdir()
     (folder / "caf\udce9.txt").write_bytes(b"One.\n")
@@ -290,22 +302,23 @@ def test_sources_may_bear_any_name_and_all_else_is_utf8(tmp_path: Path) -> None:
     assert (json.loads(saes), status) == ([f"{tmp_path}/d\\xe9p/caf\\xe9"], "failed")
 
 
-def test_what_was_stored_before_an_error_stays_and_the_run_is_failed(tmp_path: Path) -> None:
+def test_what_was_stored_before_an_error_stays_and_the_run_is_failed(
+    empty_atlas: Path, tmp_path: Path, run: Run
+) -> None:
     source = tmp_path / "notes.txt"
     source.write_bytes(b"One.\nTwo.\nThree.\nFo\0ur.\n")
-    path = tmp_path / "atlas.duckdb"
     with pytest.raises(SourceError):
-        run(path, str(source), batch_documents=2)
-    assert select(path, "SELECT COUNT(*) FROM document") == [(2,)]
-    ((status, error),) = select(path, "SELECT status, error FROM ingest_run")
+        run(empty_atlas, str(source), batch_documents=2)
+    assert select(empty_atlas, "SELECT COUNT(*) FROM document") == [(2,)]
+    ((status, error),) = select(empty_atlas, "SELECT status, error FROM ingest_run")
     assert status == "failed"
     assert "notes.txt" in error
     source.write_bytes(b"One.\nTwo.\nThree.\nFour.\n")
-    assert run(path, str(source)).counts.documents == 2
-    assert select(path, "SELECT COUNT(*), COUNT_IF(NOT summed) FROM coverage") == [(4, 0)]
+    assert run(empty_atlas, str(source)).counts.documents == 2
+    assert select(empty_atlas, "SELECT COUNT(*), COUNT_IF(NOT summed) FROM coverage") == [(4, 0)]
 
 
-def test_a_file_that_is_no_atlas_is_refused_before_the_model_is_loaded(tmp_path: Path, source: str) -> None:
+def test_a_file_that_is_no_atlas_is_refused_before_the_model_is_loaded(tmp_path: Path, source: str, run: Run) -> None:
     path = tmp_path / "notes.duckdb"
     path.write_text("not an atlas")
     with pytest.raises(AtlasDamagedError):
@@ -313,12 +326,12 @@ def test_a_file_that_is_no_atlas_is_refused_before_the_model_is_loaded(tmp_path:
     assert path.read_text() == "not an atlas"
 
 
-def test_a_missing_folder_is_refused_before_the_model_is_loaded(tmp_path: Path, source: str) -> None:
+def test_a_missing_folder_is_refused_before_the_model_is_loaded(tmp_path: Path, source: str, run: Run) -> None:
     with pytest.raises(AtlasFileError, match="make the folder first"):
         run(tmp_path / "nowhere" / "atlas.duckdb", source, reader=Reader(("no-such-release/x",)))
 
 
-def test_an_empty_file_is_taken_for_a_new_atlas(tmp_path: Path, source: str) -> None:
+def test_an_empty_file_is_taken_for_a_new_atlas(tmp_path: Path, source: str, run: Run) -> None:
     path = tmp_path / "atlas.duckdb"
     path.touch()
     with pytest.raises(ModelError):
@@ -327,17 +340,17 @@ def test_an_empty_file_is_taken_for_a_new_atlas(tmp_path: Path, source: str) -> 
     assert run(path, source, limit=1).counts.documents == 1
 
 
-def test_a_model_that_cannot_be_had_harms_nothing(atlas_copy: Path, source: str) -> None:
-    before = unlogged(atlas_copy)
+def test_a_model_that_cannot_be_had_harms_nothing(small_copy: Path, source: str, run: Run) -> None:
+    before = unlogged(small_copy)
     with pytest.raises(ModelError) as caught:
-        run(atlas_copy, source, reader=Reader(("gpt2-small-res-jb/blocks.8.hook_resid_pre",)))
-    assert unlogged(atlas_copy) == before
-    assert last_run(atlas_copy) == ("ingest", "failed", f"ModelError: {caught.value}")
+        run(small_copy, source, reader=Reader(("gpt2-small-res-jb/blocks.8.hook_resid_pre",)))
+    assert unlogged(small_copy) == before
+    assert last_run(small_copy) == ("ingest", "failed", f"ModelError: {caught.value}")
 
 
 @pytest.mark.filterwarnings(r"ignore:\s*This SAE has non-empty model_from_pretrained_kwargs:UserWarning")
 @pytest.mark.skipif(not VOCABULARY.is_dir(), reason="GPT-2's own tokenizer is not beside the repository")
-def test_gpt2_small_and_its_sae_from_local_folders(tmp_path: Path, source: str) -> None:
+def test_gpt2_small_and_its_sae_from_local_folders(tmp_path: Path, source: str, run: Run) -> None:
     """Their layers, tokens and files; narrower, since `make bench` runs them at their full size."""
     folder = save_gpt2_small(tmp_path / "gpt2-small", d_model=96)
     sae_folder = save_gpt2_small_sae(tmp_path / "gpt2-small-res-jb" / HOOK_NAME, folder, d_sae=1536)

@@ -87,10 +87,10 @@ def holds(atlas: Atlas) -> bool:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, pocket: tuple[LanguageModel, list[SAE]]) -> tuple[Path, Path]:
+def both(tmp_path_factory: pytest.TempPathFactory, small: tuple[LanguageModel, list[SAE]]) -> tuple[Path, Path]:
     """An atlas of two sources with a contrast, and one of the first source only; the same batches in both."""
     folder = tmp_path_factory.mktemp("removal")
-    model, saes = pocket
+    model, saes = small
     whole, part = folder / "whole.duckdb", folder / "part.duckdb"
     for path, sources in ((whole, ("bundled:control", "bundled:medical")), (part, ("bundled:control",))):
         for source in sources:
@@ -152,42 +152,42 @@ TEXTS = {
 
 
 def test_a_changed_document_replaces_its_rows_and_statistics(
-    tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
+    tmp_path: Path, small: tuple[LanguageModel, list[SAE]]
 ) -> None:
     """The same id with another text: the atlas says what an ingest of the new texts alone says."""
     changed = TEXTS | {"case-2": "Case 2: the hen has found a worm, and sings."}
     atlas, fresh = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
     source = write(tmp_path / "cases.jsonl", TEXTS)
-    ingest_with(IngestRequest(atlas, (source,)), *pocket)
+    ingest_with(IngestRequest(atlas, (source,)), *small)
     write(tmp_path / "cases.jsonl", changed)
-    result = ingest_with(IngestRequest(atlas, (source,)), *pocket)
+    result = ingest_with(IngestRequest(atlas, (source,)), *small)
     assert (result.counts.documents, result.counts.known) == (1, 3)
-    ingest_with(IngestRequest(fresh, (source,)), *pocket)
+    ingest_with(IngestRequest(fresh, (source,)), *small)
     assert alike(said(atlas), said(fresh))
     with open_atlas(atlas) as opened:
         assert holds(opened)
-    assert ingest_with(IngestRequest(atlas, (source,)), *pocket).counts.documents == 0
+    assert ingest_with(IngestRequest(atlas, (source,)), *small).counts.documents == 0
 
 
-def test_lines_that_move_replace_nothing(tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]) -> None:
+def test_lines_that_move_replace_nothing(tmp_path: Path, small: tuple[LanguageModel, list[SAE]]) -> None:
     """An id that the source does not give is a place in a file, not the document's own."""
     atlas, source = tmp_path / "a.duckdb", tmp_path / "notes.txt"
     source.write_text("\n".join(TEXTS.values()))
-    ingest_with(IngestRequest(atlas, (str(source),)), *pocket)
+    ingest_with(IngestRequest(atlas, (str(source),)), *small)
     source.write_text("\n".join(["A new first line.", *reversed(TEXTS.values())]))
-    assert ingest_with(IngestRequest(atlas, (str(source),)), *pocket).counts.documents == 1
+    assert ingest_with(IngestRequest(atlas, (str(source),)), *small).counts.documents == 1
     with open_atlas(atlas) as opened:
         assert opened.rows("SELECT count(*) FROM document") == [(5,)]
 
 
 def test_an_id_that_names_two_texts_is_refused_or_passed_over(
-    tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
+    tmp_path: Path, small: tuple[LanguageModel, list[SAE]]
 ) -> None:
     source = tmp_path / "twice.jsonl"
     source.write_text('{"id": "a", "text": "One text."}\n{"id": "a", "text": "Another text."}\n')
     with pytest.raises(SourceError, match="the id 'a' names two texts"):
-        ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),)), *pocket)
-    result = ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),), on_error="skip"), *pocket)
+        ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),)), *small)
+    result = ingest_with(IngestRequest(tmp_path / "a.duckdb", (str(source),), on_error="skip"), *small)
     assert (result.counts.documents, result.counts.skipped) == (1, 1)
 
 
@@ -223,26 +223,26 @@ def test_a_removal_cut_short_is_finished_by_the_same_command(both: tuple[Path, P
 
 
 def test_the_next_ingest_finishes_a_removal(
-    both: tuple[Path, Path], tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
+    both: tuple[Path, Path], tmp_path: Path, small: tuple[LanguageModel, list[SAE]]
 ) -> None:
     path = Path(shutil.copy(both[0], tmp_path / "a.duckdb"))
     removed_and_killed(path, "medical")
-    ingest_with(IngestRequest(path, ("bundled:control",), limit=1), *pocket)
+    ingest_with(IngestRequest(path, ("bundled:control",), limit=1), *small)
     assert contrasts(path) == []
 
 
 def test_a_replaced_document_changes_the_contrasts_that_read_it(
-    tmp_path: Path, pocket: tuple[LanguageModel, list[SAE]]
+    tmp_path: Path, small: tuple[LanguageModel, list[SAE]]
 ) -> None:
     path, source = tmp_path / "a.duckdb", write(tmp_path / "cases.jsonl", TEXTS)
-    ingest_with(IngestRequest(path, (source,), corpus="cases"), *pocket)
-    ingest_with(IngestRequest(path, ("bundled:control",), limit=20), *pocket)
+    ingest_with(IngestRequest(path, (source,), corpus="cases"), *small)
+    ingest_with(IngestRequest(path, ("bundled:control",), limit=20), *small)
     with open_atlas(path) as atlas:
         corpus = atlas.rows("SELECT name FROM corpus WHERE starts_with(name, 'control/') ORDER BY name")
         assert compute_contrast(atlas, "read", ("cases",), ("control",), shuffles=2)
         assert compute_contrast(atlas, "unread", corpus[0], corpus[1])
     write(tmp_path / "cases.jsonl", TEXTS | {"case-1": "An infection of the ear, and of the throat."})
-    ingest_with(IngestRequest(path, (source,), corpus="cases"), *pocket)
+    ingest_with(IngestRequest(path, (source,), corpus="cases"), *small)
     with open_atlas(path) as atlas:
         assert compute_contrast(atlas, "read", ("cases",), ("control",), shuffles=2) == [], "it is up to date"
         computed = atlas.rows(

@@ -1,6 +1,7 @@
 """What an SAE is: its weights and how they are read. Names mean the newest, and name@hash one for ever."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def activations(path: Path, sae: int) -> list[tuple[Any, ...]]:
     return rows(path, f"SELECT content_hash, position, feature, activation {where} ORDER BY ALL")
 
 
+@pytest.fixture(scope="module")
+def once(model: LanguageModel, empty_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An atlas of the three texts through the one SAE; to be copied."""
+    path = Path(shutil.copy(empty_built, tmp_path_factory.mktemp("once")))
+    assert read(path, model, reader()).counts.documents == 3
+    return path
+
+
 CHANGED = {
     "k": {"k": 20},
     "hook": {"hook_name": "blocks.2.hook_resid_pre"},
@@ -75,14 +84,14 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
-def test_other_settings_are_another_sae(changed: dict[str, Any], model: LanguageModel, tmp_path: Path) -> None:
+def test_other_settings_are_another_sae(
+    changed: dict[str, Any], model: LanguageModel, once: Path, empty_built: Path, tmp_path: Path
+) -> None:
     before, after = reader(), reader(**changed)
     assert before.weights_sha256 == after.weights_sha256
-    path = tmp_path / "atlas.duckdb"
-    assert read(path, model, before).counts.documents == 3
+    path, alone = Path(shutil.copy(once, tmp_path)), Path(shutil.copy(empty_built, tmp_path / "alone.duckdb"))
     assert read(path, model, after).counts.documents == 3
     assert read(path, model, before).counts.documents == 0
-    alone = tmp_path / "alone.duckdb"
     read(alone, model, after)
     assert activations(path, 1) == activations(alone, 0)
     assert activations(path, 1) != activations(path, 0)
@@ -90,9 +99,8 @@ def test_other_settings_are_another_sae(changed: dict[str, Any], model: Language
         assert not [finding for finding in verify(atlas) if finding.violations]
 
 
-def test_a_model_read_otherwise_is_another(model: LanguageModel, tmp_path: Path) -> None:
-    path, config = tmp_path / "atlas.duckdb", model.bridge.original_model.config
-    read(path, model, reader())
+def test_a_model_read_otherwise_is_another(model: LanguageModel, once: Path, tmp_path: Path) -> None:
+    path, config = Path(shutil.copy(once, tmp_path)), model.bridge.original_model.config
     epsilon = config.layer_norm_epsilon
     try:
         config.layer_norm_epsilon = 1e-3
@@ -104,9 +112,8 @@ def test_a_model_read_otherwise_is_another(model: LanguageModel, tmp_path: Path)
     assert rows(path, "SELECT model FROM sae ORDER BY sae") == [(0,), (1,)]
 
 
-def test_the_name_means_the_newest_and_a_hash_one_for_ever(model: LanguageModel, tmp_path: Path) -> None:
-    path = tmp_path / "atlas.duckdb"
-    read(path, model, reader())
+def test_the_name_means_the_newest_and_a_hash_one_for_ever(model: LanguageModel, once: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(once, tmp_path))
     other = loaded(tiny_sae("topk", d_in=256, k=5), context_size=16)
     read(path, model, other)
     first, second = rows(path, NAMED)
@@ -135,9 +142,8 @@ def test_the_name_means_the_newest_and_a_hash_one_for_ever(model: LanguageModel,
     assert "has no SAE 'tiny/output@000000'" in str(unknown.exception)
 
 
-def test_a_hash_is_held_to_where_an_sae_is_loaded(model: LanguageModel, tmp_path: Path) -> None:
-    path = tmp_path / "atlas.duckdb"
-    read(path, model, reader())
+def test_a_hash_is_held_to_where_an_sae_is_loaded(model: LanguageModel, once: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(once, tmp_path))
     pin = rows(path, "SELECT pinned FROM sae")[0][0].partition("@")[2]
     pinned, changed = (
         dataclasses.replace(sae, name=dataclasses.replace(sae.name, pin=pin)) for sae in (reader(), reader(k=20))
@@ -151,11 +157,10 @@ def test_a_hash_is_held_to_where_an_sae_is_loaded(model: LanguageModel, tmp_path
 
 @pytest.mark.parametrize("settings", [{}, {"k": 20}], ids=["same", "other"])
 def test_what_version_2_stored_is_taken_up_if_it_is_given_again(
-    settings: dict[str, Any], model: LanguageModel, tmp_path: Path
+    settings: dict[str, Any], model: LanguageModel, once: Path, tmp_path: Path
 ) -> None:
-    read(tmp_path / "new.duckdb", model, reader())
     path = tmp_path / "old.duckdb"
-    build_older_atlas(tmp_path / "new.duckdb", path, version=2)
+    build_older_atlas(once, path, version=2)
     stored = activations(path, 0)
     result = read(path, model, reader(**settings))
     assert (tmp_path / "old.v2.duckdb").exists()
