@@ -51,7 +51,10 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        sizes = {str(path.relative_to(self.folder)): size(path) for path in _parts(self.folder)}
+        try:
+            sizes = {str(path.relative_to(self.folder)): size(path) for path in _parts(self.folder)}
+        except OSError:  # a folder has just gone, or this process has given up its rights for a moment
+            return
         if sum(sizes.values()) > self.most:
             self.most = sum(sizes.values())
             self.largest = sorted(sizes.items(), key=lambda part: -part[1])[:3]

@@ -8,8 +8,7 @@ from typing import Any
 import uvicorn
 
 from atlas.site.serve import listening
-
-STOP_SECONDS = 20
+from tests.made.patience import PATIENCE_SECONDS
 
 
 @contextmanager
@@ -23,5 +22,5 @@ def running(application: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             server.should_exit = True
-            thread.join(timeout=STOP_SECONDS)
+            thread.join(timeout=PATIENCE_SECONDS)
             assert not thread.is_alive()

@@ -23,8 +23,10 @@ from schema.verify import verify
 from tests.faults.disks import ROOMY, can_mount, disk
 from tests.faults.rows import contents, leftovers
 from tests.made.older_atlas import build_older_atlas
+from tests.made.patience import PATIENCE_SECONDS
 from tests.made.permissions import without_privileges
 from tests.schema.test_migrations import declared
+from tests.temporary_files import small_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIR = """
@@ -55,13 +57,19 @@ def atlas(tiny_copy: Path) -> Path:
     return tiny_copy
 
 
-@pytest.fixture
-def older(atlas: Path, tmp_path: Path) -> Path:
-    """A file of version 1, with rows."""
-    path = tmp_path / "older" / "old.duckdb"
-    path.parent.mkdir()
-    build_older_atlas(atlas, path, version=1)
+@pytest.fixture(scope="module")
+def older_built(tiny_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of version 1, with rows; to be copied."""
+    path = tmp_path_factory.mktemp("older") / "old.duckdb"
+    build_older_atlas(tiny_built, small_blocks(path), version=1)
     return path
+
+
+@pytest.fixture
+def older(older_built: Path, tmp_path: Path) -> Path:
+    """A copy of the file of version 1, in a folder of its own."""
+    (tmp_path / "older").mkdir()
+    return Path(shutil.copy(older_built, tmp_path / "older"))
 
 
 def holds(path: Path) -> bool:
@@ -191,7 +199,7 @@ def test_what_an_abandoned_writer_left_locked_is_given_back_by_the_next(atlas: P
         assert "atlas.duckdb.changing" in names(atlas.parent)
     assert names(atlas.parent) == {"atlas.duckdb"}
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: standing_still(atlas).__enter__()).result(timeout=10)
+        pool.submit(lambda: standing_still(atlas).__enter__()).result(timeout=PATIENCE_SECONDS)
 
 
 def test_what_is_there_is_kept_unless_forced(atlas: Path, tmp_path: Path) -> None:
@@ -284,9 +292,11 @@ def test_the_command_says_what_it_did(atlas: Path, tmp_path: Path) -> None:
 # Compaction
 
 
-def with_holes(atlas: Path) -> int:
-    """Write many rows, others behind them, and take the first out again; the size of the file."""
-    with open_atlas(atlas) as opened:
+@pytest.fixture(scope="module")
+def holed_built(tiny_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with holes, of many rows that were written and taken out again with others behind them; to be copied."""
+    path = Path(shutil.copy(tiny_built, tmp_path_factory.mktemp("holed")))
+    with open_atlas(path) as opened:
         with opened.transaction():
             opened.rows("INSERT INTO activation SELECT 0, 0, 0, 1, hash(i) FROM range(1, 4000000) AS t(i)")
         opened.rows("CHECKPOINT")
@@ -296,14 +306,19 @@ def with_holes(atlas: Path) -> int:
         opened.rows("CHECKPOINT")
         with opened.transaction():
             opened.rows("DELETE FROM activation WHERE activation > 1000000")
-    return atlas.stat().st_size
+    return path
 
 
-def test_compaction_gives_room_back_and_changes_nothing_else(atlas: Path) -> None:
-    activations = len(rows_of(atlas)["activation"])
-    size = with_holes(atlas)
+@pytest.fixture
+def holed(holed_built: Path, tmp_path: Path) -> Path:
+    """A copy of the file with holes."""
+    return Path(shutil.copy(holed_built, tmp_path / "atlas.duckdb"))
+
+
+def test_compaction_gives_room_back_and_changes_nothing_else(holed: Path, tiny_built: Path) -> None:
+    atlas, size = holed, holed.stat().st_size
     rows, tables = rows_of(atlas), declared(atlas)
-    assert len(rows["activation"]) == activations
+    assert len(rows["activation"]) == len(rows_of(tiny_built)["activation"])
     atlas.chmod(0o640)
     done = compact(atlas)
     assert done.before == size > done.after + 8_000_000
@@ -313,42 +328,39 @@ def test_compaction_gives_room_back_and_changes_nothing_else(atlas: Path) -> Non
     assert names(atlas.parent) == {"atlas.duckdb"}
 
 
-def test_compaction_through_a_link_keeps_the_link(atlas: Path, tmp_path: Path) -> None:
-    with_holes(atlas)
+def test_compaction_through_a_link_keeps_the_link(holed: Path, tmp_path: Path) -> None:
     link = tmp_path / "elsewhere" / "link.duckdb"
     link.parent.mkdir()
-    link.symlink_to(atlas)
-    assert compact(link).after == atlas.stat().st_size
+    link.symlink_to(holed)
+    assert compact(link).after == holed.stat().st_size
     assert link.is_symlink()
     assert names(link.parent) == {"link.duckdb"}
-    assert holds(atlas)
+    assert holds(holed)
 
 
-def test_what_was_not_checkpointed_is_in_the_new_file(atlas: Path, tmp_path: Path) -> None:
+def test_what_was_not_checkpointed_is_in_the_new_file(holed: Path, tmp_path: Path) -> None:
     """A killed writer leaves rows in the log alone."""
     code = f"""
 import os
 from schema import open_atlas
-atlas = open_atlas({str(atlas)!r})
+atlas = open_atlas({str(holed)!r})
 with atlas.transaction():
     atlas.rows("INSERT INTO corpus VALUES (9, 'new', 'general')")
 os._exit(0)
 """
-    with_holes(atlas)
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     assert (tmp_path / "atlas.duckdb.wal").exists()
-    compact(atlas)
-    assert (9, "new", "general") in rows_of(atlas)["corpus"]
+    compact(holed)
+    assert (9, "new", "general") in rows_of(holed)["corpus"]
     assert names(tmp_path) == {"atlas.duckdb"}
 
 
-def test_a_second_compaction_has_nothing_to_give(atlas: Path) -> None:
-    with_holes(atlas)
+def test_a_second_compaction_has_nothing_to_give(holed: Path) -> None:
     runner = CliRunner()
-    assert " before, " in runner.invoke(files.compact, [str(atlas)]).output
-    before = atlas.stat().st_size
-    assert "none can be given back" in runner.invoke(files.compact, [str(atlas)]).output
-    assert atlas.stat().st_size == before
+    assert " before, " in runner.invoke(files.compact, [str(holed)]).output
+    before = holed.stat().st_size
+    assert "none can be given back" in runner.invoke(files.compact, [str(holed)]).output
+    assert holed.stat().st_size == before
 
 
 def test_an_atlas_in_use_is_not_compacted(atlas: Path, tmp_path: Path) -> None:
@@ -406,14 +418,15 @@ def test_a_file_whose_making_was_cut_short_is_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("act", ["migrate", "backup", "compact"])
-def test_a_full_disk_leaves_everything_as_it_was(act: str, older: Path, atlas: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_everything_as_it_was(
+    act: str, older: Path, atlas: Path, holed_built: Path, tmp_path: Path
+) -> None:
     if not can_mount(tmp_path / "try"):
         pytest.skip("no disk can be mounted here")
     with disk(tmp_path / "small", ROOMY) as small:
         path = small.path / "atlas.duckdb"
-        if act == "compact":
-            with_holes(atlas)
-        shutil.copy(older if act == "migrate" else atlas, path)
+        begun = {"migrate": older, "backup": atlas, "compact": holed_built}[act]
+        shutil.copy(begun, path)
         before = path.read_bytes()
         small.remount(f"size={shutil.disk_usage(small.path).used + 300_000}")
         with pytest.raises(AtlasFileError) as caught:
@@ -423,7 +436,7 @@ def test_a_full_disk_leaves_everything_as_it_was(act: str, older: Path, atlas: P
                 "compact": lambda: compact(path),
             }[act]()
         assert "\n" not in str(caught.value)
-        assert rows_of(path) == rows_of(older if act == "migrate" else atlas)
+        assert rows_of(path) == rows_of(begun)
         assert (path.read_bytes() == before) or act == "compact"
         assert names(small.path) == {"atlas.duckdb"}
 

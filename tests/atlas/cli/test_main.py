@@ -16,6 +16,7 @@ from schema import open_atlas
 from schema.locking import lock_path
 from schema.tables import metadata
 from schema.verify import verify
+from tests.made.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -64,22 +65,22 @@ def runs(path: Path) -> list[tuple[Any, ...]]:
         ),
     ],
 )
-def test_streams_that_are_full_or_closed(atlas_copy: Path, command: str, code: int, message: str) -> None:
-    before = contents(atlas_copy)
-    done = run(command.format(atlas=atlas_copy))
+def test_streams_that_are_full_or_closed(small_copy: Path, command: str, code: int, message: str) -> None:
+    before = contents(small_copy)
+    done = run(command.format(atlas=small_copy))
     assert (done.returncode, done.stderr.strip()) == (code, message)
-    assert contents(atlas_copy) == before
+    assert contents(small_copy) == before
 
 
-def test_a_limit_of_memory_is_a_size_that_is_enough(atlas_copy: Path) -> None:
-    assert run(f"--memory 2 verify {atlas_copy}").returncode == 2
-    refused = run(f"--memory 100MB verify {atlas_copy}")
+def test_a_limit_of_memory_is_a_size_that_is_enough(small_copy: Path) -> None:
+    assert run(f"--memory 2 verify {small_copy}").returncode == 2
+    refused = run(f"--memory 100MB verify {small_copy}")
     assert refused.returncode == 1
     assert refused.stderr.startswith("atlas: a memory limit of 100MB is too small: ")
     enough = refused.stderr.split("atlas --memory ")[1].split()[0]
-    done = run(f"--memory {enough} verify {atlas_copy}")
+    done = run(f"--memory {enough} verify {small_copy}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [path.name for path in atlas_copy.parent.iterdir()] == [atlas_copy.name]
+    assert [path.name for path in small_copy.parent.iterdir()] == [small_copy.name]
 
 
 def test_an_unset_corpus_is_wrong_usage(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_signal_ends_a_long_statement_and_closes_the_run(
             assert process.stdout.readline() == "begun\n"
             assert lock_path(path).exists()
             process.send_signal(number)
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
             process.kill()
     assert (process.returncode, said.strip().count("\n")) == (code, 0), said
@@ -183,19 +184,21 @@ def test_ctrl_c_while_modules_are_imported_shows_no_traceback() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
 
 
-def test_a_log_that_nobody_reads_any_more_ends_nothing(atlas_copy: Path) -> None:
+def test_a_log_that_nobody_reads_any_more_ends_nothing(small_copy: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "atlas", "--json-logs", "verify", str(atlas_copy)]
+    command = [sys.executable, "-m", "atlas", "--json-logs", "verify", str(small_copy)]
     with os.fdopen(writing) as stream:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stream, check=False)
     assert done.returncode == 0
 
 
-def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(atlas_copy: Path, tmp_path: Path) -> None:
+def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(
+    small_copy: Path, small_saes: tuple[str, ...], tmp_path: Path
+) -> None:
     source = tmp_path / "notes.jsonl"
     source.write_text('{"text": "One more."}\n{"text": \n')
-    done = run(f"--json-logs ingest {atlas_copy} {source} --on-error skip")
+    done = run(f"--json-logs ingest {small_copy} {source} --sae {small_saes[1]} --on-error skip")
     entries = [json.loads(line) for line in done.stderr.splitlines()]
     assert all({"time", "level", "logger", "message", "command"} <= entry.keys() for entry in entries)
     assert {entry["command"] for entry in entries} == {"ingest"}
@@ -203,7 +206,7 @@ def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(atlas_copy: Pat
     (ended,) = [entry["run"] for entry in entries if "run" in entry]
     assert (ended["status"], ended["documents"], ended["skipped"]) == ("done", 1, 1)
     assert (entries[-1]["level"], entries[-1]["exit_code"], entries[-1]["message"]) == ("INFO", 0, "done")
-    assert done.stdout.startswith(f"{atlas_copy}: 1 documents")
+    assert done.stdout.startswith(f"{small_copy}: 1 documents")
 
 
 @pytest.mark.parametrize(
@@ -214,12 +217,12 @@ def test_json_logs_are_an_object_a_line_and_end_with_the_outcome(atlas_copy: Pat
         ("verify", 2, "Missing argument 'ATLAS'."),
     ],
 )
-def test_json_logs_name_the_error(atlas_copy: Path, command: str, code: int, message: str) -> None:
-    done = run(f"--json-logs {command.format(atlas=atlas_copy)}")
+def test_json_logs_name_the_error(small_copy: Path, command: str, code: int, message: str) -> None:
+    done = run(f"--json-logs {command.format(atlas=small_copy)}")
     last = json.loads(done.stderr.splitlines()[-1])
     assert done.returncode == code
     assert (last["level"], last["exit_code"]) == ("ERROR", code)
-    assert last["message"].startswith(message.format(atlas=atlas_copy))
+    assert last["message"].startswith(message.format(atlas=small_copy))
 
 
 def test_a_traceback_is_all_that_is_shown_of_a_fault(tmp_path: Path) -> None:

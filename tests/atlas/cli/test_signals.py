@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schema import open_atlas
+from tests.made.patience import PATIENCE_SECONDS
 
 PROGRAM = """
 import os, signal, sys, threading
@@ -37,5 +38,5 @@ os._exit(0)
 def test_a_statement_is_interrupted_by_the_second_signal_alone(signals: str, ending: str, tmp_path: Path) -> None:
     open_atlas(tmp_path / "atlas.duckdb", create=True).close()
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "atlas.duckdb"), signals]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.stdout.split() == [ending], done.stderr

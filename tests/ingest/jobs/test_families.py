@@ -239,13 +239,13 @@ def test_the_commands_say_what_they_found(atlas: Atlas, three: tuple[Path, tuple
     assert "shared tokens" in matched
 
 
-def test_a_contrast_says_of_clusters_how_many_features_it_calls(small_copy: Path) -> None:
-    """On documents of the bundled corpora: the counts of a search, and a cluster that fires on medicine."""
+def test_a_contrast_says_of_clusters_how_many_features_it_calls(atlas_copy: Path) -> None:
+    """On the bundled corpora: the counts of a search, and a cluster that fires on medicine."""
     from ingest.jobs.contrast import ContrastRequest, contrast
 
-    contrast(ContrastRequest(small_copy, "medical", ("medical",), ("control",), shuffles=0))
-    with open_atlas(small_copy) as atlas:
-        cluster_into(atlas, ClusterRequest(small_copy, (), ("jaccard",)))
+    contrast(ContrastRequest(atlas_copy, "medical", ("medical",), ("control",), shuffles=0))
+    with open_atlas(atlas_copy) as atlas:
+        cluster_into(atlas, ClusterRequest(atlas_copy, (), ("jaccard",)))
         assert holds(atlas)
         said = atlas.rows("SELECT cluster, tested, called FROM cluster_contrast ORDER BY cluster")
         counted = atlas.rows(

@@ -21,6 +21,7 @@ from ingest.models.names import pocket_folder
 from ingest.models.sae import SAE
 from ingest.models.weights import choose_device
 from schema import ModelError, open_atlas
+from tests.made.patience import busyness
 from tests.made.tiny_models import save_sae, tiny_sae
 
 Pocket = tuple[LanguageModel, list[SAE]]
@@ -80,7 +81,7 @@ def test_a_model_of_the_hub_fails_at_once_without_network(name: str) -> None:
     message = str(caught.value)
     assert "\n" not in message
     assert all(part in message for part in (name, "hub", "--sae pocket", "--model FOLDER"))
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 10 * busyness()
 
 
 def test_an_sae_of_the_hub_fails_at_once_without_network() -> None:
@@ -91,7 +92,7 @@ def test_an_sae_of_the_hub_fails_at_once_without_network() -> None:
     assert "\n" not in message
     assert "gpt2-small-res-jb/blocks.8.hook_resid_pre" in message
     assert all(part in message for part in ("hub", "--sae pocket", "--sae FOLDER --model FOLDER"))
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 10 * busyness()
 
 
 @pytest.mark.parametrize(

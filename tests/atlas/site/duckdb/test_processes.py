@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.site.processes import HEADER, Child, ChildLostError, LateAnswerError, pack, read_frame
+from tests.made.patience import PATIENCE_SECONDS
 
 ECHO = """
 from atlas.site.processes import pack, read_frame
@@ -59,7 +60,7 @@ def test_a_child_answers_messages_larger_than_a_pipe() -> None:
     with child_of(ECHO) as child:
         for message in ({"text": "é\ud800\n" * 9}, {"text": "x" * 60_000}):
             child.send(message)
-            assert child.receive(30) == message
+            assert child.receive(PATIENCE_SECONDS) == message
 
 
 def test_a_late_answer_is_told() -> None:
@@ -80,13 +81,13 @@ def test_a_late_answer_is_told() -> None:
 )
 def test_a_child_that_ends_or_talks_nonsense_is_lost(program: str) -> None:
     with child_of(program) as child, pytest.raises(ChildLostError):
-        child.receive(30)
+        child.receive(PATIENCE_SECONDS)
 
 
 def test_a_child_that_is_gone_is_lost_when_it_is_sent_to() -> None:
     with child_of("") as child:
         with pytest.raises(ChildLostError):
-            child.receive(30)
+            child.receive(PATIENCE_SECONDS)
         while child.alive:
             time.sleep(0.01)
         with pytest.raises(ChildLostError):

@@ -26,7 +26,7 @@ from schema import open_atlas
 SCRIPT = "</script><script>alert('x')</script><img src=x onerror=alert(1)><|endoftext|> {{ 7 * 7 }} ⟦\u202e"
 SECRET = "root:x:0:0"
 LIMIT_SECONDS = 2.5
-SLACK_SECONDS = 12.0
+SLACK_SECONDS = 60.0
 """What a busy machine may add to the limit; the bombs took minutes to hours before they were bounded."""
 
 

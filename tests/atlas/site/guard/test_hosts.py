@@ -19,6 +19,7 @@ from atlas.site.lists.listed import Listed
 from atlas.site.lists.store import FILE, FeatureLists
 from atlas.site.serve import datasette_of
 from schema import AtlasError
+from tests.made.patience import PATIENCE_SECONDS
 
 SECRET = "a note that is nobody else's"
 SAE = "tiny/blocks.1.hook_resid_pre"
@@ -134,7 +135,7 @@ def test_the_command_answers_by_its_own_names_and_those_it_is_told(tiny_site: Pa
 def _status(address: str, host: str) -> int:
     asked = urllib.request.Request(address, headers={"Host": host} if host else {})
     try:
-        with urllib.request.urlopen(asked, timeout=20) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

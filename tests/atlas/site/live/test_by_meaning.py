@@ -26,12 +26,12 @@ from atlas.site.serve import current_folder, datasette_of
 from ingest.search.embedder import Embedder
 from ingest.search.meaning import by_meaning
 from schema import open_atlas
+from tests.made.patience import PATIENCE_SECONDS
 
 HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} \"'&"
 HIDDEN_LABEL = (
     "INSERT INTO feature_label BY NAME SELECT * REPLACE (9001 AS feature_label, ? AS label) FROM feature_label LIMIT 1"
 )
-PATIENCE_SECONDS = 60
 
 
 async def all_read(embedder: LiveEmbedder, snapshot: Path) -> None:
@@ -50,7 +50,7 @@ async def all_read(embedder: LiveEmbedder, snapshot: Path) -> None:
 
 async def _conversation(site: Path, folder: Path, expected: Callable[[str], list[dict[str, Any]]]) -> None:
     """One process, asked everything; loading it is what takes time."""
-    embedder = LiveEmbedder(folder, site / FILE)
+    embedder = LiveEmbedder(folder, site / FILE, seconds=PATIENCE_SECONDS)
     snapshot = current_folder(site)
     datasette = datasette_of(snapshot)
     switch_on_meaning(datasette, embedder)
@@ -94,7 +94,7 @@ async def _is_replaced(embedder: LiveEmbedder, database: Path, page: Callable[[]
     embedder.seconds = 0.0
     with pytest.raises(LiveError, match="took longer than"):
         await embedder.nearest(database, "slow")
-    embedder.seconds = 60.0
+    embedder.seconds = PATIENCE_SECONDS
     await all_read(embedder, database)
     answered = asyncio.create_task(page())
     while not embedder._asked:
@@ -142,7 +142,7 @@ def test_a_site_closed_to_writing_and_one_published_anew_are_searched_too(
     second = publish(tiny_copy, tmp_path / "site").folder / "atlas.db"
 
     async def ask() -> None:
-        embedder = LiveEmbedder(embedder_folder, tmp_path / "missing" / FILE)
+        embedder = LiveEmbedder(embedder_folder, tmp_path / "missing" / FILE, seconds=PATIENCE_SECONDS)
         try:
             embedder.read_labels(first)
             await all_read(embedder, first)
@@ -199,7 +199,7 @@ def test_labels_over_which_the_process_ends_are_given_up(
     bad, good = of_labels(tmp_path / "bad.db", "asthma", "fizz"), of_labels(tmp_path / "good.db", "asthma")
 
     async def ask() -> None:
-        embedder = LiveEmbedder(folder, tmp_path / FILE)
+        embedder = LiveEmbedder(folder, tmp_path / FILE, seconds=PATIENCE_SECONDS)
         try:
             embedder.read_labels(bad)
             assert "the model's process ended over them" in await refusal(embedder, bad, "asthma")
@@ -226,7 +226,7 @@ def test_a_model_that_fails_on_labels_or_a_text_says_which(
     fault = "the model gives vectors that are not finite; get it anew"
 
     async def ask() -> None:
-        embedder = LiveEmbedder(folder, tmp_path / FILE)
+        embedder = LiveEmbedder(folder, tmp_path / FILE, seconds=PATIENCE_SECONDS)
         try:
             embedder.read_labels(bad)
             await embedder.ready()
@@ -292,10 +292,10 @@ def test_the_server_reads_labels_as_it_starts(embedder_folder: Path, site_copy: 
             assert server.stdout
             address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
             assert address
-            with urllib.request.urlopen(f"{address[0]}find", timeout=20) as answer:
+            with urllib.request.urlopen(f"{address[0]}find", timeout=PATIENCE_SECONDS) as answer:
                 assert b"Search by meaning" in answer.read()
-            for _ in range(600):
-                with closing(sqlite3.connect(site_copy / FILE, timeout=20)) as file:
+            for _ in range(10 * PATIENCE_SECONDS):
+                with closing(sqlite3.connect(site_copy / FILE, timeout=PATIENCE_SECONDS)) as file:
                     tables = file.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'vector'").fetchone()[0]
                     if tables and file.execute("SELECT COUNT(*) FROM vector").fetchone()[0] > 5:
                         break
@@ -305,6 +305,6 @@ def test_the_server_reads_labels_as_it_starts(embedder_folder: Path, site_copy: 
             else:
                 pytest.fail("no label was read")
             server.send_signal(signal.SIGINT)
-            assert server.wait(timeout=20) == 0
+            assert server.wait(timeout=PATIENCE_SECONDS) == 0
         finally:
             server.kill()

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from atlas.publish import publish
 from atlas.site.live.model import MOST_DOSE, LiveModel
 from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import switch_on
@@ -28,6 +27,7 @@ from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed import encode_typed
 from ingest.models.names import parse_sae_name
 from schema import open_atlas
+from tests.made.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
@@ -115,7 +115,7 @@ def test_a_text_beyond_a_window_is_cut_there(pocket: "tuple[LanguageModel, list[
 
 async def _conversation(folder: Path) -> None:
     """One process, asked everything; loading it is what takes time."""
-    model = LiveModel([SAE_NAME], waiting=2)
+    model = LiveModel([SAE_NAME], seconds=PATIENCE_SECONDS, waiting=2)
     datasette = datasette_of(folder)
     switch_on(datasette, model)
 
@@ -220,7 +220,7 @@ async def _is_bounded(model: LiveModel) -> None:
     model.seconds = 0.0
     with pytest.raises(LiveError, match="took longer than"):
         await model.ask("slow")
-    model.seconds = 60.0
+    model.seconds = PATIENCE_SECONDS
     with pytest.raises(LiveError, match="being loaded"):
         await model.ask("too early again")
     await model.ready()
@@ -231,9 +231,8 @@ async def _is_bounded(model: LiveModel) -> None:
         await model.ask("killed")
 
 
-def test_a_typed_sentence_is_answered_and_bounded(atlas_copy: Path, tmp_path: Path) -> None:
-    publish(atlas_copy, tmp_path / "site")
-    asyncio.run(_conversation(current_folder(tmp_path / "site")))
+def test_a_typed_sentence_is_answered_and_bounded(bundled_site: Path) -> None:
+    asyncio.run(_conversation(current_folder(bundled_site)))
 
 
 def test_a_model_that_cannot_be_loaded_says_so() -> None:
@@ -248,12 +247,9 @@ def test_a_model_that_cannot_be_loaded_says_so() -> None:
     asyncio.run(ask())
 
 
-def test_without_live_the_page_says_how_to_have_it(atlas_copy: Path, tmp_path: Path) -> None:
-    publish(atlas_copy, tmp_path / "site")
-
+def test_without_live_the_page_says_how_to_have_it(tiny_snapshot: Path) -> None:
     async def get() -> Any:
-        datasette = datasette_of(current_folder(tmp_path / "site"))
-        return await datasette.client.get("/live")
+        return await datasette_of(tiny_snapshot).client.get("/live")
 
     response = asyncio.run(get())
     assert response.status_code == 404

@@ -27,6 +27,7 @@ from atlas.publish.tables import sqlite_tables
 from atlas.site.serve import current_folder, datasette_of, listening, url
 from queries import SavedQuery, run_query
 from schema import AtlasError, open_atlas
+from tests.made.patience import PATIENCE_SECONDS
 from tests.made.required import REQUIRED
 
 TABLES = sorted(sqlite_tables().tables)
@@ -340,10 +341,12 @@ def test_the_server_answers_and_stops(site: Path, number: signal.Signals) -> Non
             assert server.stdout
             address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
             assert address
-            with urllib.request.urlopen(f"{address[0]}atlas/candidates.json?_shape=array", timeout=20) as answer:
+            with urllib.request.urlopen(
+                f"{address[0]}atlas/candidates.json?_shape=array", timeout=PATIENCE_SECONDS
+            ) as answer:
                 assert answer.status == 200
             server.send_signal(number)
-            _, errors = server.communicate(timeout=20)
+            _, errors = server.communicate(timeout=PATIENCE_SECONDS)
         finally:
             server.kill()
     assert errors == ""
