@@ -69,6 +69,11 @@ class GPT2:
             end_of_text=end_of_text,
         )
 
+    def by_columns(self) -> "GPT2":
+        """The same weights, laid so that F.linear multiplies faster on a CPU; `fused_linear` wants them by rows."""
+        blocks = [{name: (_columns(W), b) for name, (W, b) in block.items()} for block in self.blocks]
+        return replace(self, blocks=tuple(blocks))
+
     @property
     def last_hook(self) -> str:
         """The residual stream after the last block."""
@@ -162,6 +167,11 @@ class GPT2:
 
     def _norm(self, resid: torch.Tensor, weights: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return F.layer_norm(resid, (resid.shape[-1],), *weights, eps=self.eps)
+
+
+def _columns(W: torch.Tensor) -> torch.Tensor:
+    """The same matrix, the numbers of a column side by side; vectors as they are."""
+    return W.T.contiguous().T if W.dim() == 2 else W
 
 
 def is_plain_gpt2(model: LanguageModel) -> bool:

@@ -201,5 +201,6 @@ def hooked_model(model: LanguageModel, hook_names: Iterable[str] = (), *, cut: b
     names = frozenset(hook_names)
     if not is_plain_gpt2(model) or not {hook_kind(name) for name in names} <= KINDS:
         return HookedBridge(model)
-    n_blocks = max(map(hook_layer, names)) + 1 if cut else None
-    return HookedGPT2(GPT2.of(model.bridge, model.end_of_text, n_blocks))
+    if cut:
+        return HookedGPT2(GPT2.of(model.bridge, model.end_of_text, max(map(hook_layer, names)) + 1).by_columns())
+    return HookedGPT2(GPT2.of(model.bridge, model.end_of_text))
