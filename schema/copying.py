@@ -8,8 +8,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
+
+import duckdb
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from schema.errors import AtlasFileError
 from schema.gate import locked
@@ -138,3 +143,35 @@ def _declared(run: Run, database: str) -> list[list[tuple[Any, ...]]]:
         run(f"SELECT {columns} FROM duckdb_columns() {here}"),
         run(f"SELECT table_name, constraint_type, constraint_text FROM duckdb_constraints() {here}"),
     ]
+
+
+def run_on(connection: Connection) -> Run:
+    """Runs statements each in a transaction of its own, as ATTACH and DETACH ask for."""
+
+    def _run(sql: str) -> list[tuple[Any, ...]]:
+        cursor = connection.connection.cursor()
+        cursor.execute(sql)
+        return [tuple(row) for row in cursor.fetchall()]
+
+    return _run
+
+
+def keep_beside(run: Run, path: Path, version: int, refusal: str) -> Path:
+    """Copy the open file beside itself, to `NAME.vN.duckdb` or the first of `NAME.vN-2.duckdb` ... that is free.
+
+    Raises:
+        AtlasFileError: there is no room for it; `refusal` says what is not done then.
+    """
+    names = (f"{path.stem}.v{version}{f'-{number}' * (number > 1)}{path.suffix}" for number in count(1))
+    copy = next(free for free in map(path.with_name, names) if not free.exists())
+    try:
+        with draft_for(copy) as draft:
+            copy_database(run, run("SELECT current_database()")[0][0], draft)
+            put(draft, copy)
+    except (OSError, duckdb.Error, DBAPIError) as error:
+        cause = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise AtlasFileError(
+            f"{refusal}: {copy}, the copy that is made before, cannot be written ({cause}); "
+            "make room, and run the same command again"
+        ) from error
+    return copy

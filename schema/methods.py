@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Table
 
 from schema import tables
+from schema.copying import keep_beside, run_on
 from schema.errors import AtlasVersionError
+from schema.migrations import VERSION
 
 if TYPE_CHECKING:
     from schema.store import Atlas
@@ -123,16 +125,23 @@ def outdated(atlas: "Atlas") -> list[str]:
     return [name for name, method in METHODS.items() if held.get(name) != method.revision]
 
 
-def bring_up(atlas: "Atlas") -> None:
+def bring_up(atlas: "Atlas", *, kept: bool) -> None:
     """See to it that no row of another revision is taken for one of this program's, in an atlas that is just opened.
+
+    A file that rows are taken out of is copied beside itself before, unless it has just been (`kept`).
 
     Raises:
         AtlasVersionError: rows are of a later revision than this program knows; nothing is changed.
+        AtlasFileError: the copy cannot be made; the file is as it was.
     """
     old = outdated(atlas)
     if not old:
         return
     made = [METHODS[name] for name in old if any(map(atlas.rows, _held(METHODS[name])))]
+    copy = None
+    if made and not kept and not atlas.read_only:
+        refusal = f"{atlas.path} holds what an older method computed, which is to be taken out"
+        copy = keep_beside(run_on(atlas.connection), atlas.path.resolve(), VERSION, refusal)
     if atlas.read_only:
         for name in old:
             _cover(atlas, METHODS[name])
@@ -145,6 +154,8 @@ def bring_up(atlas: "Atlas") -> None:
         commands = dict.fromkeys(command for method in made for command in method.commands)
         again = ", ".join(f"atlas {command}" for command in commands)
         log.warning("%s: what an older method computed is left out; to have it again: %s", atlas.path, again)
+    if copy:
+        log.warning("%s as it was: %s", atlas.path, copy)
 
 
 def _held(method: Method) -> Iterator[str]:

@@ -90,7 +90,7 @@ def open_folder(location: str) -> Atlas:
         held = _manifest(atlas.rows, location)
         for table in tables.metadata.sorted_tables:
             _show(atlas.rows, location, table, held)
-        bring_up(atlas)
+        bring_up(atlas, kept=True)
     except BaseException:
         atlas.close()
         raise

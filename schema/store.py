@@ -188,7 +188,7 @@ def _opened(path: Path, engine: Engine, *, create: bool, read_only: bool) -> Atl
     atlas = Atlas(path, engine, connection, read_only)
     try:
         migrated = migrations.migrate(connection, path, read_only=read_only)
-        methods.bring_up(atlas)
+        methods.bring_up(atlas, kept=migrated)
     except BaseException:
         connection.close()
         engine.dispose()

@@ -12,16 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
 
 import duckdb
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from schema.copying import Run, copy_database, draft_for, put
+from schema.copying import Run, keep_beside, run_on
 from schema.ddl import script
-from schema.errors import AtlasDamagedError, AtlasFileError, AtlasVersionError
+from schema.errors import AtlasDamagedError, AtlasVersionError
 from schema.migrations import m004_sae_identity
 from schema.statements import sql_file
 
@@ -70,7 +68,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
         AtlasDamagedError: the file holds tables, but none of an atlas.
         AtlasFileError: the copy cannot be made; the file is as it was.
     """
-    run = _run_on(connection)
+    run = run_on(connection)
     current = file_version(run, path)
     if current > VERSION:
         raise AtlasVersionError(
@@ -88,7 +86,9 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
         return False
     held = _holds_rows(run)
     if held:
-        _keep(run, path.resolve(), current)
+        refusal = f"{path} has schema version {current}, and cannot be brought to {VERSION}"
+        copy = keep_beside(run, path.resolve(), current, refusal)
+        log.warning("%s had schema version %d and is brought to %d; as it was: %s", path, current, VERSION, copy)
     for number, migration in enumerate(MIGRATIONS[current:], start=current + 1):
         with connection.begin():
             migration.apply(connection)
@@ -122,47 +122,10 @@ def file_version(run: Run, path: Path) -> int:
     return 0
 
 
-def _run_on(connection: Connection) -> Run:
-    """Runs statements each in a transaction of its own, as ATTACH and DETACH ask for."""
-
-    def _run(sql: str) -> list[tuple[object, ...]]:
-        cursor = connection.connection.cursor()
-        cursor.execute(sql)
-        return [tuple(row) for row in cursor.fetchall()]
-
-    return _run
-
-
 def _holds_rows(run: Run) -> bool:
     """Whether there is anything to lose: a file whose making was cut short between two migrations holds nothing."""
     names = run("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND table_name <> 'migration'")
     return any(run(f"SELECT 1 FROM {name} LIMIT 1") for (name,) in names)
-
-
-def _keep(run: Run, path: Path, version: int) -> None:
-    """Copy the open file beside itself, under a name that is free.
-
-    Raises:
-        AtlasFileError: there is no room for it.
-    """
-    copy = _free_name(path, version)
-    try:
-        with draft_for(copy) as draft:
-            copy_database(run, run("SELECT current_database()")[0][0], draft)
-            put(draft, copy)
-    except (OSError, duckdb.Error, DBAPIError) as error:
-        cause = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise AtlasFileError(
-            f"{path} has schema version {version}, and cannot be brought to {VERSION}: {copy}, the copy that is made "
-            f"before, cannot be written ({cause}); make room, and run the same command again"
-        ) from error
-    log.warning("%s had schema version %d and is brought to %d; as it was: %s", path, version, VERSION, copy)
-
-
-def _free_name(path: Path, version: int) -> Path:
-    """atlas.v1.duckdb; where there is one, atlas.v1-2.duckdb, and so on."""
-    names = (f"{path.stem}.v{version}{f'-{number}' * (number > 1)}{path.suffix}" for number in count(1))
-    return next(free for free in map(path.with_name, names) if not free.exists())
 
 
 __all__ = ["MIGRATIONS", "VERSION", "Migration", "file_version", "migrate"]

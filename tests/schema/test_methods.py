@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from atlas.publish import publish, snapshot_folder
-from schema import AtlasVersionError, open_atlas
+from schema import AtlasFileError, AtlasVersionError, open_atlas
 from schema.methods import METHODS, Method, outdated
+from schema.migrations import VERSION
 from schema.parquet_folder import read_atlas
 from schema.tables import metadata
 from schema.verify import verify
@@ -72,6 +73,12 @@ def test_rows_of_another_revision_are_not_read_and_gone_once_the_file_is_written
     assert all(f"atlas {command}" in caplog.text for command in commands)
     assert [unmarked(tiny_copy, method) for method in marking] == [0, 0, 0]
     assert counted(tiny_copy, read_only=False) == expected
+    kept = tiny_copy.with_name(f"{tiny_copy.stem}.v{VERSION}.duckdb")
+    assert f"{tiny_copy} as it was: {kept}" in caplog.text
+    with duckdb.connect(str(kept), read_only=True) as file:
+        assert {name: file.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in before} == {
+            name: (count,) for name, count in before.items()
+        }
     caplog.clear()
     assert counted(tiny_copy) == expected
     assert [unmarked(tiny_copy, method) for method in marking] == [0, 0, 0]
@@ -85,6 +92,7 @@ def test_what_is_current_is_left_alone(tiny_copy: Path) -> None:
     before = counted(tiny_copy)
     assert before["steering"]
     assert counted(tiny_copy, read_only=False) == before
+    assert not list(tiny_copy.parent.glob("*.v*.duckdb"))
     for name in ("contrast", "association", "labels"):
         assert unmarked(tiny_copy, METHODS[name])
 
@@ -111,6 +119,16 @@ def test_rows_of_a_later_revision_are_left_alone_and_the_program_is_to_be_upgrad
         open_atlas(tiny_copy, read_only=read_only)
     with duckdb.connect(str(tiny_copy), read_only=True) as file:
         assert file.execute("SELECT COUNT(*) FROM graph_node").fetchone() == (before["graph_node"],)
+
+
+def test_nothing_is_taken_out_of_a_file_that_cannot_be_copied_before(tiny_copy: Path) -> None:
+    before = counted(tiny_copy)
+    older(tiny_copy, "steering")
+    (tiny_copy.parent / f".{tiny_copy.stem}.v{VERSION}.duckdb.unfinished").write_text("in the way")
+    with pytest.raises(AtlasFileError, match=r"what an older method computed, which is to be taken out: .* make room"):
+        open_atlas(tiny_copy)
+    with duckdb.connect(str(tiny_copy), read_only=True) as file:
+        assert file.execute("SELECT COUNT(*) FROM steering").fetchone() == (before["steering"],)
 
 
 def test_old_rows_are_not_published_nor_exported(tiny_copy: Path, tmp_path: Path) -> None:
