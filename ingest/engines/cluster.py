@@ -20,17 +20,24 @@ if TYPE_CHECKING:
     from ingest.models.sae import SAE
 
 
+AHEAD = 1_024
+"""Batches that lie in the shards at once: some 15 million tokens, whose loading takes longer by far than that of the
+model, which each replica loads once for them."""
+
+
 @dataclass(frozen=True)
 class RayCluster:
     """Where to encode with Ray.
 
     address: of a cluster that runs; None: RAY_ADDRESS, else this machine alone. actors: replicas of the model; None:
     one a GPU, or without GPUs one a node. shards: a folder or an address that all nodes reach; None: beside the atlas.
+    ahead: batches that are planned, encoded and loaded before the sources are read on.
     """
 
     address: str | None = None
     actors: int | None = None
     shards: str | None = None
+    ahead: int = AHEAD
 
 
 class LoadedThere(Protocol):

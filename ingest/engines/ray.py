@@ -1,9 +1,10 @@
 """The Ray engine: batches encoded by replicas of the model, which may be on many machines.
 
     this process                        a replica, an actor with the model and its SAEs
-    plans every batch, writes its
+    plans some batches, writes their
     documents to the shards         ->  reads a batch's documents, encodes them,
     loads the batches in order      <-  writes what they are encoded to
+    plans the next
 
 Ray Data hands out names of batches, and starts again what was lost with a worker or a node; what a replica finds
 encoded it does not encode again. Nothing but this process touches the atlas, and a batch's files go when it is loaded.
@@ -12,6 +13,7 @@ encoded it does not encode again. Nothing but this process touches the atlas, an
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,7 +93,7 @@ def _line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Asks for all plans at once; those whose documents are known already are given back at once, the others in order.
+    """Asks for some plans at once; those whose documents are known already are given back at once, the others in order.
 
     `expected` is what the model and SAEs are to be that the reader loads elsewhere.
     """
@@ -109,24 +111,33 @@ class RayEngine:
             ModelError: a document cannot be encoded, or a machine has no such model.
             AtlasError: the cluster cannot be reached, or breaks off; what is loaded stays, what is encoded too.
         """
-        names: list[str] = []
-        for plan in plans:
-            if plan.todo:
+        with ExitStack() as cluster:
+            names: list[str] = []
+            encoded = 0
+            for plan in plans:
+                if not plan.todo:
+                    yield plan, None
+                    continue
                 names.append(self._sent(plan))
-                self.told("planning", len(names), None)
-            else:
-                yield plan, None
+                self.told("planning", encoded + len(names), None)
+                if len(names) == self.cluster.ahead:
+                    yield from self._through(names, encoded, cluster)
+                    encoded, names = encoded + len(names), []
+            yield from self._through(names, encoded, cluster)
+        self.shards.clear()
+
+    def _through(self, names: list[str], before: int, cluster: ExitStack) -> Iterator[Planned]:
+        """Have these batches encoded; each in order as soon as it and those before it are, and then its files go."""
         waiting = iter(names)
         due = next(waiting, None)
         arrived: set[str] = set()
-        for name in self._encoded(names):
+        for name in self._encoded(names, cluster):
             arrived.add(name)
-            self.told("encoding", len(arrived), len(names))
+            self.told("encoding", before + len(arrived), before + len(names))
             while due in arrived:
                 yield self._loaded(due)
                 self.shards.remove(due)
                 due = next(waiting, None)
-        self.shards.clear()
 
     def _sent(self, plan: Plan) -> str:
         """The name of a batch, its documents written for whoever encodes it."""
@@ -138,8 +149,11 @@ class RayEngine:
         plan = plan_of(self.shards.read(DOCUMENTS, name))
         return plan, encoded_of(self.shards.read(ENCODED, name), len(plan.wanted))
 
-    def _encoded(self, names: list[str]) -> Iterator[str]:
-        """The names of batches as they are encoded; first those that a run before this one has left."""
+    def _encoded(self, names: list[str], cluster: ExitStack) -> Iterator[str]:
+        """The names of batches as they are encoded; first those that a run before this one has left.
+
+        The cluster is begun when the first is asked of it, and goes on until the run ends.
+        """
         asked = []
         for name in names:
             if self.shards.holds(ENCODED, name):
@@ -147,8 +161,8 @@ class RayEngine:
             else:
                 asked.append(name)
         if asked:
-            with running(self.cluster.address):
-                yield from self._by_replicas(asked)
+            cluster.enter_context(running(self.cluster.address))
+            yield from self._by_replicas(asked)
 
     def _by_replicas(self, names: list[str]) -> Iterator[str]:
         import ray.data

@@ -167,27 +167,72 @@ def test_a_worker_that_is_killed_costs_nothing(
     assert left(path) == []
 
 
-def test_a_head_that_is_killed_leaves_whole_batches_and_the_same_command_finishes(
+def test_sources_are_read_on_when_what_was_planned_is_loaded(
     cluster: Any, notes: str, expected: dict[str, list[tuple[Any, ...]]], tmp_path: Path
 ) -> None:
-    path = tmp_path / "atlas.duckdb"
-    code = (
-        "from pathlib import Path; from ingest.jobs.ingest import IngestRequest, ingest; "
-        "from ingest.engines.cluster import RayCluster; import sys; "
-        "ingest(IngestRequest(Path(sys.argv[1]), (sys.argv[2],), batch_documents=1, ray=RayCluster(sys.argv[3], 2)))"
-    )
-    head = subprocess.Popen(
-        [sys.executable, "-c", code, str(path), notes, cluster.address],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    once_encoded(path, head.kill).join()
-    head.wait()
-    assert head.returncode == -signal.SIGKILL, head.stderr and head.stderr.read()
-    assert left(path)
+    path, lying, planned = tmp_path / "atlas.duckdb", list[int](), list[tuple[int, int]]()
+
+    def _watch(told: Progress) -> None:
+        lying.append(len(list(Path(f"{path}.shards/documents").glob("*.parquet"))))
+        if told.stage == "planning":
+            planned.append((told.done, told.counts.documents))
+
+    run(path, notes, RayCluster(actors=2, ahead=5), _watch)
+    assert_same_rows(path, expected)
+    assert max(lying) == 5
+    assert planned == [(n, (n - 1) // 5 * 5) for n in range(1, BATCHES + 1)]
+    assert left(path) == []
+
+
+HEAD = """
+import os, signal, sys
+from pathlib import Path
+from ingest.engines.cluster import RayCluster
+from ingest.jobs.ingest import IngestRequest, ingest
+
+path, notes, address, function, times = sys.argv[1:]
+module, _, name = function.rpartition(".")
+returned = 0
+
+def kill(frame, event, _):
+    global returned
+    if event == "return" and frame.f_code.co_name == name and frame.f_globals["__name__"] == module:
+        returned += 1
+        if returned == int(times):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.setprofile(kill)
+ingest(IngestRequest(Path(path), (notes,), batch_documents=1, ray=RayCluster(address, 2, ahead=8)))
+"""
+"""A run whose process is killed when a function returns for the n-th time."""
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [
+        pytest.param(("ingest.engines.ray._sent", 5, 0), id="planning"),
+        pytest.param(("ingest.rows.batch_rows.store_batch", 3, 2), id="inside a transaction"),
+        pytest.param(("ingest.jobs.ingest._load", 3, 3), id="between two"),
+        pytest.param(("ingest.engines.ray._sent", 10, 8), id="planning on"),
+        pytest.param(("ingest.statistics.sums._merge", 1, BATCHES), id="summing"),
+    ],
+)
+def test_a_head_that_is_killed_leaves_whole_batches_and_the_same_command_finishes(
+    cluster: Any,
+    notes: str,
+    expected: dict[str, list[tuple[Any, ...]]],
+    tmp_path: Path,
+    killed: tuple[str, int, int],
+) -> None:
+    path, (function, times, documents) = tmp_path / "atlas.duckdb", killed
+    command = [sys.executable, "-c", HEAD, str(path), notes, cluster.address, function, str(times)]
+    head = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert head.returncode == -signal.SIGKILL, head.stderr
     with open_atlas(path, read_only=True) as atlas:
-        assert [each.invariant for each in verify(atlas) if each.violations and "sum" not in each.invariant] == []
-    run(path, notes, CPU)
+        assert atlas.rows("SELECT COUNT(*) FROM document") == [(documents,)]
+        assert [each.invariant for each in verify(atlas) if each.violations] == []
+    again = run(path, notes, RayCluster(actors=2, ahead=8))
+    assert (again.counts.known, again.counts.documents) == (documents, BATCHES - documents)
     assert_same_rows(path, expected)
     assert left(path) == []
 
