@@ -17,28 +17,34 @@ SITE   := site
 PAGES  := README.md atlas/README.md queries/README.md schema/README.md
 EXPLAINED := --documents medical --documents control
 
+# In one process, so that the packages that run models are imported once.
+define BUILD
+ingest $(ATLAS) bundled:medical bundled:control
+contrast $(ATLAS) medical --positive medical --control control --null 200
+explain token $(ATLAS) $(EXPLAINED)
+explain token $(ATLAS) --documents medical --limit 8 --study
+explain feature $(ATLAS) $(EXPLAINED) --contrast medical --best 10
+explain logit $(ATLAS) $(EXPLAINED) --contrast medical --best 5 --pairs 16
+circuit patch $(ATLAS) --clean medical --corrupted control --contrast medical --best 1 --limit 12
+circuit direct $(ATLAS) --documents medical --contrast medical --best 1
+circuit attention $(ATLAS) --contrast medical
+circuit steer $(ATLAS) --documents medical --contrast medical --best 1 --limit 16 --words-of medical --generate 12
+circuit ablate $(ATLAS) --contrast medical --best 3 --positive medical --control control
+evaluate $(ATLAS) --corpus medical
+neighbours $(ATLAS)
+cluster $(ATLAS) --by decoder --by jaccard
+label make $(ATLAS)
+label score $(ATLAS)
+ingest $(ATLAS) bundled:medical --sae pocket/blocks.1.hook_resid_pre
+circuit graph $(ATLAS) --documents medical --contrast medical --best 1 --limit 4
+publish $(ATLAS) $(SITE)
+endef
+export BUILD
+
 .PHONY: atlas serve test test-next test-ray bench faults lint readme fix clean
 
 atlas: $(READY)
-	$(BIN)/atlas ingest $(ATLAS) bundled:medical bundled:control
-	$(BIN)/atlas contrast $(ATLAS) medical --positive medical --control control --null 200
-	$(BIN)/atlas explain token $(ATLAS) $(EXPLAINED)
-	$(BIN)/atlas explain token $(ATLAS) --documents medical --limit 8 --study
-	$(BIN)/atlas explain feature $(ATLAS) $(EXPLAINED) --contrast medical --best 10
-	$(BIN)/atlas explain logit $(ATLAS) $(EXPLAINED) --contrast medical --best 5 --pairs 16
-	$(BIN)/atlas circuit patch $(ATLAS) --clean medical --corrupted control --contrast medical --best 1 --limit 12
-	$(BIN)/atlas circuit direct $(ATLAS) --documents medical --contrast medical --best 1
-	$(BIN)/atlas circuit attention $(ATLAS) --contrast medical
-	$(BIN)/atlas circuit steer $(ATLAS) --documents medical --contrast medical --best 1 --limit 16 --words-of medical --generate 12
-	$(BIN)/atlas circuit ablate $(ATLAS) --contrast medical --best 3 --positive medical --control control
-	$(BIN)/atlas evaluate $(ATLAS) --corpus medical
-	$(BIN)/atlas neighbours $(ATLAS)
-	$(BIN)/atlas cluster $(ATLAS) --by decoder --by jaccard
-	$(BIN)/atlas label make $(ATLAS)
-	$(BIN)/atlas label score $(ATLAS)
-	$(BIN)/atlas ingest $(ATLAS) bundled:medical --sae pocket/blocks.1.hook_resid_pre
-	$(BIN)/atlas circuit graph $(ATLAS) --documents medical --contrast medical --best 1 --limit 4
-	$(BIN)/atlas publish $(ATLAS) $(SITE)
+	@echo "$$BUILD" | $(BIN)/atlas batch
 	@echo
 	@echo "The first ten candidates for a medical feature of the embedded model:"
 	$(BIN)/atlas query $(ATLAS) candidates -p limit=10 -c feature,auroc_confirmed,lift,q,label,label_auroc,example

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 COMMANDS = {
     "backup": ("files:backup", "Copy an atlas, also while it is being written"),
+    "batch": ("batch:batch", "Run commands out of a file, in one process"),
     "circuit": (
         "circuit:command",
         "What makes a feature fire, and what it does: patching, direct attribution, graphs, steering",
