@@ -14,7 +14,7 @@ NEXT_READY := $(NEXT)/.ready
 NEXT_DATASETTE := 1.0a41
 ATLAS  := atlas.duckdb
 SITE   := site
-PAGES  := README.md atlas/README.md queries/README.md schema/README.md
+PAGES  := README.md MODULES.md atlas/README.md queries/README.md schema/README.md
 EXPLAINED := --documents medical --documents control
 
 # In one process, so that the packages that run models are imported once.

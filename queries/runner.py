@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import duckdb
 import pyarrow as pa
 
-from queries.parameters import Value, told
+from queries.parameters import Value, repeat_value
 from queries.saved import SavedQuery, find_query
 from queries.selection import check_selection, looked_at
 from schema import Atlas, QueryError
@@ -20,7 +20,7 @@ def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None
         SelectionError: a value names an SAE, feature, corpus, domain or contrast that the atlas does not hold.
     """
     query, named = find_query(name), atlas.address or str(atlas.path)
-    bound = bind(query, values or {})
+    bound = bind_parameters(query, values or {})
     held = {sql: atlas.duckdb.execute(sql).fetchall() for sql in looked_at(query, bound)}
     check_selection(query, bound, held, named)
     try:
@@ -29,7 +29,7 @@ def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None
         raise QueryError(f"{name} cannot be run on {named}: {str(error).splitlines()[0]}") from error
 
 
-def bind(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
+def bind_parameters(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
     """A value for every parameter of a query: the given one in its declared type, or its default.
 
     Raises:
@@ -59,7 +59,7 @@ def read_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Val
     given: dict[str, Value] = {}
     for name, value in values.items():
         if name not in declared:
-            raise QueryError(f"{query.name} has no parameter {told(name)}; {_nearest(name, query)}")
+            raise QueryError(f"{query.name} has no parameter {repeat_value(name)}; {_nearest(name, query)}")
         try:
             given[name] = declared[name].convert(value)
         except QueryError as error:

@@ -55,7 +55,7 @@ _NO_PARAMETER_AFTER = re.compile(r"""[\w\])'"}:]$""")
 """What stands before the colon of a slice, a struct's member or an alias: `x[1:n]`, `{'a':b}`, `a:b`."""
 
 
-def tokens(sql: str) -> Iterator[Token]:
+def sql_tokens(sql: str) -> Iterator[Token]:
     """The tokens of an SQL text; their texts, joined, are that text."""
     position, before = 0, ""
     while position < len(sql):

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from schema import locking
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError
-from schema.file_names import is_utf8, shown
+from schema.file_names import is_utf8, shown_path
 
 MAGIC = b"DUCK"
 MAGIC_OFFSET = 8
@@ -21,7 +21,7 @@ def check_path(path: Path, *, create: bool = False) -> None:
         AtlasFileError: as `open_atlas` would, for what the path alone can tell.
     """
     if not is_utf8(path):
-        raise AtlasFileError(f"{shown(path)}: its name is not UTF-8, as DuckDB needs it; rename it")
+        raise AtlasFileError(f"{shown_path(path)}: its name is not UTF-8, as DuckDB needs it; rename it")
     try:
         _check_file(path, create=create)
     except OSError as error:

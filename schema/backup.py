@@ -22,12 +22,12 @@ from pathlib import Path
 import duckdb
 
 from schema.atlas_file import check_path
-from schema.copying import draft_for, put, read_through
+from schema.copying import draft_for, put_in_place, read_through
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
-from schema.file_names import is_utf8, shown
+from schema.file_names import is_utf8, shown_path
 from schema.gate import standing_still
 from schema.migrations import VERSION, file_version
-from schema.spill import connected
+from schema.spill import connect_within
 from schema.store import open_atlas
 from schema.verify import verify
 
@@ -62,13 +62,13 @@ def backup(atlas: str | Path, copy: str | Path, *, force: bool = False) -> Backu
         _copy_files(atlas, draft)
         rows = _settle(draft, atlas)
         size = draft.stat().st_size
-        put(draft, copy, replace=force)
+        put_in_place(draft, copy, replace=force)
     return Backup(copy, size, rows)
 
 
 def _check_places(atlas: Path, copy: Path, *, force: bool) -> None:
     if not is_utf8(copy):
-        raise AtlasFileError(f"{shown(copy)}: its name is not UTF-8, as DuckDB needs it; choose another")
+        raise AtlasFileError(f"{shown_path(copy)}: its name is not UTF-8, as DuckDB needs it; choose another")
     if copy.is_dir():
         raise AtlasFileError(f"{copy} is a folder; name the copy in it, such as {copy / atlas.name}")
     if not copy.parent.is_dir():
@@ -150,7 +150,7 @@ def _settle(draft: Path, atlas: Path) -> int:
     Raises:
         AtlasDamagedError: the atlas is no atlas, or broken.
     """
-    with connected(draft) as file:
+    with connect_within(draft) as file:
 
         def _run(sql: str) -> list[tuple[object, ...]]:
             return file.execute(sql).fetchall()

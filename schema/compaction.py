@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from schema.copying import copy_database, draft_for, put, quoted
+from schema.copying import copy_database, draft_for, put_in_place, sql_quoted
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
 from schema.gate import changing
-from schema.locking import held
-from schema.spill import connected
+from schema.locking import hold_atlas
+from schema.spill import connect_within
 from schema.store import open_atlas
 
 OLD = "old_file"
@@ -41,7 +41,7 @@ def compact(path: str | Path) -> Compacted:
         AtlasFileError: the disk is full; the file is as it was.
     """
     path = Path(path).resolve()  # a link goes on naming the file
-    with held(path):
+    with hold_atlas(path):
         open_atlas(path).close()
         return _compact(path)
 
@@ -51,12 +51,12 @@ def _compact(path: Path) -> Compacted:
         with changing(path), draft_for(path) as draft:
             _empty_log(path)
             before = path.stat().st_size
-            with connected(Path(":memory:"), path) as holder:
+            with connect_within(Path(":memory:"), path) as holder:
                 _write(holder, path, draft)
                 shutil.copymode(path, draft)
                 after = draft.stat().st_size
                 if after < before:
-                    put(draft, path, replace=True)
+                    put_in_place(draft, path, replace=True)
     except OSError as error:
         raise AtlasFileError(f"{path} cannot be written anew: {error.strerror}; it is as it was") from error
     except duckdb.Error as error:
@@ -65,13 +65,13 @@ def _compact(path: Path) -> Compacted:
 
 
 def _empty_log(path: Path) -> None:
-    with connected(path) as file:
+    with connect_within(path) as file:
         file.execute("CHECKPOINT")
 
 
 def _write(holder: duckdb.DuckDBPyConnection, path: Path, draft: Path) -> None:
     """Copy every row into the draft; the old file stays attached, and with it locked, until the holder is closed."""
-    holder.execute(f"ATTACH {quoted(str(path))} AS {OLD} (READ_ONLY)")
+    holder.execute(f"ATTACH {sql_quoted(str(path))} AS {OLD} (READ_ONLY)")
     if path.with_name(f"{path.name}.wal").exists():
         raise AtlasLockedError(f"{path} is open in another process; wait for it to end")
     copy_database(lambda sql: holder.execute(sql).fetchall(), OLD, draft)

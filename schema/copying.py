@@ -63,7 +63,7 @@ def _make(folder: Path) -> None:
         raise PermissionError(errno.EACCES, reason) from error
 
 
-def put(draft: Path, place: Path, *, replace: bool = False) -> None:
+def put_in_place(draft: Path, place: Path, *, replace: bool = False) -> None:
     """Give a finished draft its name: it is on disk before, and the name after.
 
     Raises:
@@ -99,8 +99,8 @@ def copy_database(run: Run, source: str, draft: Path) -> None:
     Raises:
         AtlasFileError: the copy is not equal to what it was made from.
     """
-    ((block,),) = run(f"SELECT block_size FROM pragma_database_size() WHERE database_name = {quoted(source)}")
-    run(f"ATTACH {quoted(str(draft))} AS {NEW} (BLOCK_SIZE {block})")
+    ((block,),) = run(f"SELECT block_size FROM pragma_database_size() WHERE database_name = {sql_quoted(source)}")
+    run(f"ATTACH {sql_quoted(str(draft))} AS {NEW} (BLOCK_SIZE {block})")
     try:
         run(f'COPY FROM DATABASE "{source}" TO {NEW}')
         differing = [name for name in _tables(run, source) if _content(run, source, name) != _content(run, NEW, name)]
@@ -114,7 +114,7 @@ def copy_database(run: Run, source: str, draft: Path) -> None:
         run(f"DETACH {NEW}")
 
 
-def quoted(text: str) -> str:
+def sql_quoted(text: str) -> str:
     """A text as SQL spells it, where no parameter can stand."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -125,7 +125,7 @@ def read_through(run: Run, database: str) -> int:
 
 
 def _tables(run: Run, database: str) -> list[str]:
-    named = f"SELECT table_name FROM duckdb_tables() WHERE database_name = {quoted(database)} ORDER BY table_name"
+    named = f"SELECT table_name FROM duckdb_tables() WHERE database_name = {sql_quoted(database)} ORDER BY table_name"
     return [name for (name,) in run(named)]
 
 
@@ -136,7 +136,7 @@ def _content(run: Run, database: str, table: str) -> tuple[Any, ...]:
 
 def _declared(run: Run, database: str) -> list[list[tuple[Any, ...]]]:
     """Tables, columns and constraints, with their comments."""
-    here = f"WHERE database_name = {quoted(database)} ORDER BY ALL"
+    here = f"WHERE database_name = {sql_quoted(database)} ORDER BY ALL"
     columns = "table_name, column_index, column_name, data_type, is_nullable, comment"
     return [
         run(f"SELECT table_name, comment FROM duckdb_tables() {here}"),
@@ -167,7 +167,7 @@ def keep_beside(run: Run, path: Path, version: int, refusal: str) -> Path:
     try:
         with draft_for(copy) as draft:
             copy_database(run, run("SELECT current_database()")[0][0], draft)
-            put(draft, copy)
+            put_in_place(draft, copy)
     except (OSError, duckdb.Error, DBAPIError) as error:
         cause = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise AtlasFileError(

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def shown(name: Path | str) -> str:
+def shown_path(name: Path | str) -> str:
     """Give a path, or part of one, as text that can be stored and printed; a byte that is not UTF-8 as `\\xe9`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 

@@ -97,12 +97,12 @@ def writing_as(command: str | None, wait: float = 0.0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(atlas: Path) -> Iterator[None]:
+def hold_atlas(atlas: Path) -> Iterator[None]:
     """Hold an atlas for writing while it is opened and closed inside; it need not exist yet.
 
     Raises: AtlasLockedError where another has it open, and waiting did not help.
     """
-    lock = patiently(lambda: acquire(atlas))
+    lock = patiently(lambda: acquire_lock(atlas))
     token = _held.set(_held.get() | {_identity(atlas)})
     try:
         yield
@@ -112,7 +112,7 @@ def held(atlas: Path) -> Iterator[None]:
             lock.release()
 
 
-def acquire(atlas: Path) -> Lock | None:
+def acquire_lock(atlas: Path) -> Lock | None:
     """Take the lock of an atlas; None where this context holds it already, or no lock can be kept there.
 
     Raises: AtlasLockedError where another has it.
@@ -121,7 +121,7 @@ def acquire(atlas: Path) -> Lock | None:
         return None
     path = lock_path(atlas)
     try:
-        lock = take(path)
+        lock = take_lock(path)
     except BlockingIOError as error:
         raise AtlasLockedError(in_use(atlas, read_writer(atlas))) from error
     except OSError as error:
@@ -180,7 +180,7 @@ def age_text(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def take(path: Path) -> Lock:
+def take_lock(path: Path) -> Lock:
     """Lock the file that is at the path when the lock is had: its last holder may just have removed it.
 
     Raises:

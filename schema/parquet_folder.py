@@ -19,12 +19,12 @@ from sqlalchemy import JSON, Table, create_engine
 from sqlalchemy.pool import StaticPool
 
 from schema import tables
-from schema.copying import quoted
+from schema.copying import sql_quoted
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasMissingError, AtlasVersionError
 from schema.memory import duckdb_settings
 from schema.methods import bring_up
 from schema.migrations import VERSION
-from schema.spill import bound, spill_setting, take_spill
+from schema.spill import keep_within, spill_setting, take_spill
 from schema.store import Atlas, open_atlas
 
 MANIFEST = "atlas.json"
@@ -85,7 +85,7 @@ def open_folder(location: str) -> Atlas:
     engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
     atlas = Atlas(Path(location), engine, engine.connect(), read_only=True, spill=spill, address=location)
     try:
-        bound(atlas.duckdb, settings | spill_setting(spill))
+        keep_within(atlas.duckdb, settings | spill_setting(spill))
         _reach(atlas.rows, location)
         held = _manifest(atlas.rows, location)
         for table in tables.metadata.sorted_tables:
@@ -155,4 +155,4 @@ def _show(run: Callable[[str], Any], location: str, table: Table, held: Manifest
 def _files(location: str, names: Sequence[str]) -> str:
     """Files of the folder as SQL names them; what DuckDB would take for a pattern in the folder's name is text."""
     root = location.rstrip("/").translate({ord(mark): f"[{mark}]" for mark in "[*?"})
-    return "[" + ", ".join(quoted(f"{root}/{name}") for name in names) + "]"
+    return "[" + ", ".join(sql_quoted(f"{root}/{name}") for name in names) + "]"

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from schema.copying import quoted
+from schema.copying import sql_quoted
 from schema.file_names import is_utf8
 from schema.locking import is_at
 from schema.memory import Settings, duckdb_settings
@@ -77,15 +77,15 @@ def spill_setting(spill: Spill | None) -> Settings:
     return {"temp_directory": str(spill.folder) if spill else ""}
 
 
-def bound(connection: Any, settings: Settings) -> None:
+def keep_within(connection: Any, settings: Settings) -> None:
     """Keep a connection within these settings, and with it all that the process opens of the file."""
     for name, value in settings.items():
         with suppress(duckdb.Error):  # a connection of the same file uses more, or the folder, already
-            connection.execute(f"SET {name} = {quoted(str(value))}")
+            connection.execute(f"SET {name} = {sql_quoted(str(value))}")
 
 
 @contextmanager
-def connected(path: Path, place: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_within(path: Path, place: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a database file within the limit of memory, its spilled blocks beside the file, or the place.
 
     Raises:
@@ -94,7 +94,7 @@ def connected(path: Path, place: Path | None = None) -> Iterator[duckdb.DuckDBPy
     settings, spill = duckdb_settings(), take_spill(place or path)
     try:
         with closing(duckdb.connect(str(path))) as connection:
-            bound(connection, settings | spill_setting(spill))
+            keep_within(connection, settings | spill_setting(spill))
             yield connection
     finally:
         if spill:

@@ -9,6 +9,6 @@ def sql_file(package: str, name: str) -> str:
     return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
-def statements(script: str) -> Iterator[str]:
+def split_statements(script: str) -> Iterator[str]:
     """The statements of a script in order; each but the last ends in a semicolon at the end of a line."""
     return filter(str.strip, script.split(";\n"))

@@ -17,11 +17,11 @@ from sqlalchemy.pool import StaticPool
 
 from schema import locking, methods, migrations
 from schema.atlas_file import check_path, file_error
-from schema.finite import advice
+from schema.finite_numbers import finite_advice
 from schema.gate import changing
 from schema.memory import Settings, duckdb_settings
-from schema.spill import Spill, bound, spill_setting, take_spill
-from schema.transactions import Transaction, behind, gate, inside
+from schema.spill import Spill, keep_within, spill_setting, take_spill
+from schema.transactions import Transaction, change_gate, duckdb_behind, duckdb_inside
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Atlas:
     @property
     def duckdb(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB connection behind the SQLAlchemy one, in the same transaction."""
-        return behind(self.connection)
+        return duckdb_behind(self.connection)
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Everything inside happens, or nothing does.
@@ -144,20 +144,20 @@ def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = Fals
     return locking.patiently(lambda: _open_now(path, create=create, read_only=read_only))
 
 
-def interrupt() -> None:
+def interrupt_statements() -> None:
     """Stop the statement under way on every atlas that this process writes; also from another thread."""
     for wrapper in tuple(_open_to_write):
         with suppress(duckdb.Error):  # it is closed
-            inside(wrapper).interrupt()
+            duckdb_inside(wrapper).interrupt()
 
 
 def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
     settings = duckdb_settings()
     with ExitStack() as undone:
-        lock = None if read_only else locking.acquire(path)
+        lock = None if read_only else locking.acquire_lock(path)
         if lock:
             undone.callback(lock.release)
-        with gate(path, read_only=read_only):
+        with change_gate(path, read_only=read_only):
             spill = take_spill(path)
             if spill:
                 undone.callback(spill.release)
@@ -170,7 +170,7 @@ def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
 def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
-    event.listen(engine, "connect", lambda connection, _: bound(connection, settings))
+    event.listen(engine, "connect", lambda connection, _: keep_within(connection, settings))
     event.listen(engine, "connect", _distrust_memory)
     if not read_only:
         event.listen(engine, "connect", _open_to_write_now)
@@ -193,7 +193,7 @@ def _opened(path: Path, engine: Engine, *, create: bool, read_only: bool) -> Atl
         connection.close()
         engine.dispose()
         raise
-    if migrated and (wrong := advice(atlas.rows, atlas.path)):
+    if migrated and (wrong := finite_advice(atlas.rows, atlas.path)):
         log.warning(wrong)
     return atlas
 

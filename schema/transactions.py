@@ -26,7 +26,7 @@ class Transaction:
 
     def __init__(self, connection: Connection, path: Path, *, read_only: bool) -> None:
         self.connection, self.path = connection, path
-        self.gate = gate(path, read_only=read_only)
+        self.gate = change_gate(path, read_only=read_only)
         self.begun: RootTransaction
 
     def __enter__(self) -> Connection:
@@ -66,7 +66,7 @@ class Transaction:
         with suppress(SQLAlchemyError, duckdb.Error):
             self.connection.rollback()
         with suppress(SQLAlchemyError, duckdb.Error):
-            behind(self.connection).execute("ROLLBACK")
+            duckdb_behind(self.connection).execute("ROLLBACK")
 
 
 class _Gate(changing):
@@ -86,17 +86,17 @@ class _Gate(changing):
             ) from error
 
 
-def gate(path: Path, *, read_only: bool) -> AbstractContextManager[None]:
+def change_gate(path: Path, *, read_only: bool) -> AbstractContextManager[None]:
     """Inside, the file may be changed: nobody copies it; a read-only atlas needs none."""
     return nullcontext() if read_only else _Gate(path)
 
 
-def behind(connection: Connection) -> duckdb.DuckDBPyConnection:
+def duckdb_behind(connection: Connection) -> duckdb.DuckDBPyConnection:
     """The DuckDB connection behind a SQLAlchemy one."""
-    return inside(connection.connection.dbapi_connection)
+    return duckdb_inside(connection.connection.dbapi_connection)
 
 
-def inside(wrapper: Any) -> duckdb.DuckDBPyConnection:
+def duckdb_inside(wrapper: Any) -> duckdb.DuckDBPyConnection:
     """The DuckDB connection inside duckdb_engine's wrapper."""
     raw: duckdb.DuckDBPyConnection = wrapper._ConnectionWrapper__c
     return raw

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
-from schema.finite import filled_tables, not_finite
+from schema.finite_numbers import filled_tables, not_finite
 from schema.memory import grouped_rows
 from schema.migrations import MIGRATIONS
 from schema.store import Atlas

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.circuit_findings import differing, patched, written
+from atlas.cli.circuit_findings import differing_heads, patched_heads, written_parts
 from atlas.cli.graph import graph
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, chosen_features, feature_options, prompt_options, reader_options
-from atlas.cli.stderr import progress
 from atlas.cli.steering import ablate, steer
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def patch(atlas: Path, **options: Any) -> None:
         raise click.UsageError("name pairs: --clean SET --corrupted SET, --pair 'One text' 'Another', or --pairs FILE")
     if features and (options["target"] or options["against"]):
         raise click.UsageError("--target and --against read logits, --feature and --contrast features: give one")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs.patch import PatchRequest
         from ingest.jobs.patch import patch as patch_job
 
@@ -88,7 +88,7 @@ def patch(atlas: Path, **options: Any) -> None:
             options["reader"],
         )
         result = patch_job(request, report)
-        found = list(patched(atlas, _label(options), features))
+        found = list(patched_heads(atlas, _label(options), features))
     _tell_patched(atlas, result)
     _tell(found)
 
@@ -129,13 +129,13 @@ def direct(atlas: Path, **options: Any) -> None:
         raise click.UsageError("name features: --feature 12, or --contrast NAME")
     if not options["documents"] and not options["texts"]:
         raise click.UsageError("name prompts: --documents SET or --text 'A prompt'")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs.direct import DirectRequest
         from ingest.jobs.direct import direct as direct_job
 
         names = ("documents", "texts", "position", "limit", "reader")
         result = direct_job(DirectRequest(atlas, features, *(options[name] for name in names)), report)
-        found = list(written(atlas, _label(options), features))
+        found = list(written_parts(atlas, _label(options), features))
     if result.silent:
         click.echo(f"{result.silent:,} prompts passed over: the feature is silent there", err=True)
     if not result.new:
@@ -158,7 +158,7 @@ def attention(atlas: Path, **options: Any) -> None:
     """What each head looks at: BOS, the token before, the same token, the term; and whether a contrast changes it."""
     if not options["documents"] and not options["contrasts"]:
         raise click.UsageError("name documents: --documents SET or --contrast NAME")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs.attention import AttentionRequest
         from ingest.jobs.attention import attention as attention_job
 
@@ -172,7 +172,7 @@ def attention(atlas: Path, **options: Any) -> None:
         f"{atlas}: {result.new:,} documents looked at in {result.seconds:.1f} s{told}; {result.known:,} were already "
         "in it"
     )
-    _tell(differing(atlas, _label(options), options["contrasts"]))
+    _tell(differing_heads(atlas, _label(options), options["contrasts"]))
 
 
 @command.command("pattern")

@@ -8,7 +8,7 @@ MOST_LOOKS = 1_000_000
 """More than the heads of any model times what is asked of each."""
 
 
-def patched(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
+def patched_heads(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
     """The head that brings most of each feature."""
     for feature in features:
         heads = _rows(path, "patched_heads", feature=feature, sae=sae, kind="z", limit=1)
@@ -19,7 +19,7 @@ def patched(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
             )
 
 
-def written(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
+def written_parts(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
     """The part of the model that writes most onto each feature."""
     for feature in features:
         parts = _rows(path, "direct_parts", feature=feature, sae=sae, limit=200)
@@ -29,7 +29,7 @@ def written(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
             yield f"feature {feature}: written most over {parts[0]['prompts']} prompts: {told}"
 
 
-def driving(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
+def driving_nodes(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
     """The earlier feature, or token, that drives each feature most over its graphs."""
     from ingest.models.names import parse_sae_name
 
@@ -45,7 +45,7 @@ def driving(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
             )
 
 
-def differing(path: Path, sae: str, contrasts: Iterable[str]) -> Iterator[str]:
+def differing_heads(path: Path, sae: str, contrasts: Iterable[str]) -> Iterator[str]:
     """The head that looks elsewhere on the positive side of each contrast."""
     for contrast in contrasts:
         found = _rows(path, "attention_differences", contrast=contrast, sae=sae, limit=MOST_LOOKS)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, shuffles_option
-from atlas.cli.stderr import progress
 from queries import find_query, run_query
 from queries.parameters import Value
 from schema import Atlas, open_atlas
@@ -88,7 +88,7 @@ def command(
         raise click.UsageError("a contrast needs a name, such as medical")
     _check_asked(bool(positive), bool(control), target is not None, bool(corpora), len(classes))
     from ingest.contrasts.scores import Unit
-    from ingest.contrasts.words import comparison, found_together
+    from ingest.contrasts.words import comparison_sentences, found_together
     from ingest.jobs.association import AssociationRequest
     from ingest.jobs.contrast import ContrastRequest, contrast_into
 
@@ -96,10 +96,10 @@ def command(
         _associate(AssociationRequest(atlas, name, target, corpora or classes, cast(Unit | None, unit), shuffles))
         return
 
-    with progress() as report, open_atlas(atlas) as opened:
+    with progress_line() as report, open_atlas(atlas) as opened:
         request = ContrastRequest(atlas, name, positive, control, cast(Unit | None, unit), shuffles)
         computed = contrast_into(opened, request, report)
-        compared = comparison(opened, name)
+        compared = comparison_sentences(opened, name)
         told = [*funnel_lines(opened, {"contrast": name}), *found_together(opened, name)]
     _tell(request, computed, [*compared, *told])
 
@@ -135,7 +135,7 @@ def _associate(request: "AssociationRequest") -> None:
     from ingest.contrasts.words import association_lines
     from ingest.jobs.association import association_into
 
-    with progress() as report, open_atlas(request.atlas) as opened:
+    with progress_line() as report, open_atlas(request.atlas) as opened:
         computed = association_into(opened, request, report)
         lines = association_lines(opened, request.name)
     _tell(request, computed, lines)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.printed_rows import write
-from atlas.cli.stderr import progress
+from atlas.cli.logs import progress_line
+from atlas.cli.printed_rows import write_rows
 from schema.errors import AtlasError, ModelError
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def doctor(
     if release is None:
         if model or device or expected or notebook:
             raise click.UsageError("--model, --device, --expected and --notebook go with a RELEASE")
-        from atlas.cli.machine import examined
+        from atlas.cli.machine import examine_machine
 
-        found = examined()
+        found = examine_machine()
         click.echo(found.text)
         if found.broken:
             raise AtlasError(f"{found.broken} packages are not as required; see 'to do' above")
@@ -75,20 +75,20 @@ def _examined(format_: str, device: str | None, **asked: Any) -> list["Line"]:
     """Examine, and print the lines, what their misses mean, and what was not held."""
     import pyarrow as pa
 
-    with progress() as tell:
-        from ingest.doctor.examination import Line, examine
+    with progress_line() as tell:
+        from ingest.doctor.examination import Line, examine_release
         from ingest.doctor.release import Asked
         from ingest.jobs.progress import Progress
         from ingest.models.weights import choose_device
 
         tell(Progress("loading the model"))
         found = []
-        for each in examine(Asked(**asked, device=choose_device(device))):
+        for each in examine_release(Asked(**asked, device=choose_device(device))):
             found.append(each)
             tell(Progress("examining", len(found), None, "values"))
     lines = [each for each in found if isinstance(each, Line)]
     columns = ("of", "what", "expected", "found", "apart", "verdict", "source")
-    write(pa.Table.from_pylist([{name: getattr(line, name) for name in columns} for line in lines]), format_, None)
+    write_rows(pa.Table.from_pylist([{name: getattr(line, name) for name in columns} for line in lines]), format_, None)
     for each in found:
         if not isinstance(each, Line):
             click.echo(f"{each.of}: {each.meaning}", err=format_ != "table")

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from atlas.cli.options import atlas_file, feature_options, name
-from atlas.cli.stderr import progress
+from atlas.cli.logs import progress_line
+from atlas.cli.options import atlas_file, feature_options, name_callback
 from atlas.exchange import FORMATS
 
 
@@ -46,7 +46,7 @@ def export_(atlas: Path, saes: tuple[str, ...], features_per_file: int, **folder
     from atlas.exchange import Wanted, export
 
     ((name, folder),) = asked
-    with progress() as report:
+    with progress_line() as report:
         lines = export(atlas, name, folder, Wanted(saes, features_per_file), report)
     for line in lines:
         click.echo(f"{folder}: {line}")
@@ -55,11 +55,11 @@ def export_(atlas: Path, saes: tuple[str, ...], features_per_file: int, **folder
 @click.command("import", short_help="Read features and windows that others have exported")
 @atlas_file
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--sae", callback=name, help="Name for the SAE, RELEASE/SAE_ID.  [default: as the export says]")
-@click.option("--corpus", callback=name, help="Name for the corpus of its windows.  [default: its data set]")
+@click.option("--sae", callback=name_callback, help="Name for the SAE, RELEASE/SAE_ID.  [default: as the export says]")
+@click.option("--corpus", callback=name_callback, help="Name for the corpus of its windows.  [default: its data set]")
 @click.option(
     "--tokenizer",
-    callback=name,
+    callback=name_callback,
     help="Of a delphi cache: name or folder of a model that has it.  [default: the model that the cache names]",
 )
 def import_(atlas: Path, folder: Path, sae: str | None, corpus: str | None, tokenizer: str | None) -> None:
@@ -73,7 +73,7 @@ def import_(atlas: Path, folder: Path, sae: str | None, corpus: str | None, toke
     """
     from atlas.exchange.arrivals import ImportRequest, import_exports
 
-    with progress() as report:
+    with progress_line() as report:
         found = import_exports(ImportRequest(atlas, folder, sae, corpus, tokenizer), report)
     for each in found:
         if not each.new:
@@ -91,7 +91,7 @@ def import_(atlas: Path, folder: Path, sae: str | None, corpus: str | None, toke
 
 @click.command("quick-list", short_help="Print addresses that show features at neuronpedia.org")
 @atlas_file
-@click.argument("title", metavar="NAME", callback=name)
+@click.argument("title", metavar="NAME", callback=name_callback)
 @click.option("--sae", help="SAE: as named when ingesting.  [default: the only one]")
 @feature_options
 def quick_list(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from atlas.cli.logs import progress_line
 from atlas.cli.options import Command, atlas_file, chosen_features, feature_options, prompt_options, reader_options
 from atlas.cli.plots import plot
-from atlas.cli.stderr import progress
 
 if TYPE_CHECKING:
     from ingest.attribution.answers import Question
@@ -143,7 +143,7 @@ def _explain(question: "Question[Any]", options: dict[str, Any]) -> None:
     """Ask a question of the prompts that the options name, and say what came of it."""
     if not options["documents"] and not options["texts"]:
         raise click.UsageError("name prompts: --documents SET or --text 'A prompt'")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.attribution.shapley import Method
         from ingest.jobs.explain import ExplainRequest, explain
 

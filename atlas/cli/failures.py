@@ -3,7 +3,8 @@
 Ctrl-C and SIGTERM end the statement under way; what was not committed is rolled back, the run is closed. Python looks
 at a signal only between two of its own steps, and a statement of DuckDB is one step, however long it takes. So a thread
 waits for the byte that the interpreter writes when a signal comes in, and interrupts the statement. Whoever takes a
-signal over (a server, a schedule) is left alone, also where he hands further ones back: he says so by `taken`.
+signal over (a server, a schedule) is left alone, also where he hands further ones back: he says so
+by `hand_signal_back`.
 """
 
 import logging
@@ -19,10 +20,10 @@ from types import FrameType
 
 import click
 
-from atlas.cli.stderr import log_outcome
+from atlas.cli.logs import log_outcome
 from schema.errors import AtlasError
 from schema.memory import memory_limit, size_text
-from schema.store import interrupt
+from schema.store import interrupt_statements
 from schema.transactions import stopped_by
 
 INTERRUPT_SECONDS = 0.2
@@ -52,11 +53,11 @@ def _raise(number: int, frame: FrameType | None) -> None:
         os._exit(128 + number)
     _received.append(number)
     stopped_by.append("terminated" if number == signal.SIGTERM else "interrupted")
-    interrupt()  # DuckDB may call this in the midst of a statement, and would wait for its other threads to end it
+    interrupt_statements()  # DuckDB may call this in the midst of one, and would wait for its other threads to end it
     raise Terminated("terminated") if number == signal.SIGTERM else KeyboardInterrupt
 
 
-def taken(number: int) -> None:
+def hand_signal_back(number: int) -> None:
     """To be called by a handler that hands the next signal of this number back to this module."""
     _handled[number] += 1
 
@@ -74,7 +75,7 @@ def _watch(reading: int) -> None:
         while _is_waiting(number, came[number]):
             seen.wait(INTERRUPT_SECONDS)
             if _is_waiting(number, came[number]):
-                interrupt()
+                interrupt_statements()
 
 
 def _is_waiting(number: int, count: int) -> bool:
@@ -98,7 +99,7 @@ _OFFLOAD = re.compile(r"failed to offload|max_temp_directory_size", re.IGNORECAS
 AGAIN = "what was stored before stays, and the same command goes on from there"
 
 
-def failed(error: BaseException, seconds: float) -> int | None:
+def report_failure(error: BaseException, seconds: float) -> int | None:
     """Tell what ended the command, and give the exit code; None for what should show its traceback."""
     if isinstance(error, click.ClickException):
         if not log_outcome(error.format_message(), error.exit_code, seconds):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file
-from atlas.cli.stderr import progress
 
 if TYPE_CHECKING:
     from ingest.families.clustering import Measure
@@ -28,7 +28,7 @@ def neighbours(atlas: Path, saes: tuple[str, ...]) -> None:
     neighbours from the first ingest on. Co-activation is counted over every token
     that the SAE has encoded, and again when it has encoded others.
     """
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs import neighbours as job
 
         found = job.neighbours(job.NeighboursRequest(atlas, saes), report)
@@ -70,7 +70,7 @@ def cluster(
     contrast says how many features of each it calls.
     """
     click.echo("note: 'atlas cluster' makes clusters now; nearest features are found by: atlas neighbours", err=True)
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs import cluster as job
         from schema import open_atlas
 
@@ -114,7 +114,7 @@ def match(atlas: Path, saes: tuple[str, ...]) -> None:
     By the cosine of decoder directions, and by the correlation of activations on
     the tokens that both SAEs have encoded; both ways, with features that are split.
     """
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs import match as job
 
         found = job.match(job.MatchRequest(atlas, saes), report)

@@ -82,7 +82,7 @@ def verify(atlas: Path, migrate: bool, freshness: timedelta | None, job: str | N
 
 def _check_invariants(atlas: Path, migrate: bool) -> None:
     from schema import AtlasDamagedError, open_atlas
-    from schema.finite import advice
+    from schema.finite_numbers import finite_advice
     from schema.verify import verify as findings
 
     broken = 0
@@ -92,7 +92,7 @@ def _check_invariants(atlas: Path, migrate: bool) -> None:
                 f"{'ok    ' if not finding.violations else 'BROKEN'}  {finding.invariant}{_count(finding.violations)}"
             )
             broken += bool(finding.violations)
-        mended_by = advice(opened.rows, opened.path) if broken else None
+        mended_by = finite_advice(opened.rows, opened.path) if broken else None
     if mended_by:
         raise AtlasDamagedError(mended_by)
     if broken:

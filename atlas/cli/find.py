@@ -9,7 +9,7 @@ import pyarrow as pa
 from click.core import ParameterSource
 
 from atlas.cli.options import atlas_file, reader_options
-from atlas.cli.printed_rows import FORMATS, write
+from atlas.cli.printed_rows import FORMATS, write_rows
 from queries import run_query
 from queries.parameters import Value
 from schema import ModelError, SourceError, open_atlas
@@ -104,7 +104,7 @@ def command(atlas: Path, reader: "Reader", max_density: float, limit: int, forma
         rows = _by_sentence(atlas, reader, asked["text"], max_density)
     else:
         rows = _by_examples(atlas, reader, (_sentences(asked["positive"]), _sentences(asked["negative"])), max_density)
-    write(rows.slice(0, limit), format_, None)
+    write_rows(rows.slice(0, limit), format_, None)
     if not rows.num_rows:
         advice = f"; it may be yet to be computed: atlas {COMPUTED_BY[kind]} {atlas}" if kind in OF_FEATURE else ""
         click.echo(f"nothing found{advice}", err=True)
@@ -169,13 +169,13 @@ def _by_sentence(atlas: Path, reader: "Reader", text: str, max_density: float) -
 
 
 def _by_examples(atlas: Path, reader: "Reader", boxes: tuple[list[str], list[str]], max_density: float) -> pa.Table:
-    from ingest.search.examples import warning
+    from ingest.search.examples import few_sentences_warning
     from ingest.search.found import by_examples
 
     loaded = reader.load()
     with open_atlas(atlas, read_only=True) as opened:
         rows = by_examples(opened, loaded, boxes, max_density)
-    if told := warning(*map(len, boxes)):
+    if told := few_sentences_warning(*map(len, boxes)):
         click.echo(told, err=True)
     return rows
 

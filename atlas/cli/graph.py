@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from atlas.cli.circuit_findings import driving
+from atlas.cli.circuit_findings import driving_nodes
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, chosen_features, feature_options, prompt_options, reader_options
-from atlas.cli.stderr import progress
 
 if TYPE_CHECKING:
     from ingest.jobs.graph import GraphResult
@@ -63,7 +63,7 @@ def graph(atlas: Path, **options: Any) -> None:
         raise click.UsageError("name prompts: --documents SET or --text 'A prompt'")
     if features and options["token"]:
         raise click.UsageError("--target is a token, --feature and --contrast are features: give one")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.circuits.graphs.graph_study import Pruning
         from ingest.jobs.graph import GraphRequest
         from ingest.jobs.graph import graph as graph_job
@@ -72,7 +72,7 @@ def graph(atlas: Path, **options: Any) -> None:
         names = ("documents", "texts", "token", "position", "limit", "methods", "reader")
         request = GraphRequest(atlas, features, pruning=pruning, **{name: options[name] for name in names})
         result = graph_job(request, report)
-        found = list(driving(atlas, options["reader"].saes[0], features))
+        found = list(driving_nodes(atlas, options["reader"].saes[0], features))
     _tell(atlas, result)
     for line in found:
         click.echo(line)

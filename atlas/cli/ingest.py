@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from atlas.cli.options import atlas_file, name, names, reader_options
-from atlas.cli.stderr import progress
+from atlas.cli.logs import progress_line
+from atlas.cli.options import atlas_file, name_callback, names_callback, reader_options
 from schema.errors import SourceError
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ SKIPPED_SHOWN = 20
 @reader_options(
     "SAE: RELEASE/SAE_ID, pocket/HOOK_NAME or a SAELens folder; repeat it for several from one pass.", several=True
 )
-@click.option("--corpus", callback=name, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]")
-@click.option("--domain", callback=name, help="Domain of the documents, instead of what the source says.")
+@click.option(
+    "--corpus", callback=name_callback, help="Corpus to put the documents in.  [default: STEM/DOMAIN of each source]"
+)
+@click.option("--domain", callback=name_callback, help="Domain of the documents, instead of what the source says.")
 @click.option("--limit", type=click.IntRange(1, 2**31 - 1), help="Stop after this many documents.")
 @click.option(
     "--on-error",
@@ -37,7 +39,7 @@ SKIPPED_SHOWN = 20
     "--field",
     "fields",
     multiple=True,
-    callback=names,
+    callback=names_callback,
     metavar="NAME",
     help="Field of the records whose numbers are kept, such as year, for atlas contrast --target; repeatable.",
 )
@@ -73,7 +75,7 @@ def command(
     cluster = {option: options.pop(option) for option in list(options) if option.startswith("ray_")}
     if engine == "local" and (given := [name for name, value in cluster.items() if value is not None]):
         raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --engine ray")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.engines.cluster import RayCluster
         from ingest.jobs.ingest import IngestRequest, ingest
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file
-from atlas.cli.stderr import progress
 from schema import ModelError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def make(atlas: Path, saes: tuple[str, ...]) -> None:
     """
     from ingest.jobs.label import LabelRequest, label
 
-    with progress() as report:
+    with progress_line() as report:
         found = label(LabelRequest(atlas, saes), report)
     for each in found:
         done = (
@@ -65,7 +65,7 @@ def ask(atlas: Path, url: str, model: str, sae: str, features: tuple[int, ...], 
     from ingest.jobs.word_labels import WordLabelsRequest, word_labels
 
     endpoint = _endpoint(url, model, key_variable)
-    with progress() as report:
+    with progress_line() as report:
         found = word_labels(WordLabelsRequest(atlas, sae, features, endpoint), report)
     for worded in found:
         click.echo(f"{worded.feature}: {worded.label}")
@@ -93,7 +93,7 @@ def judge(
     from ingest.jobs.judge_labels import JudgeLabelsRequest, judge_labels
 
     endpoint = _endpoint(url, model, key_variable)
-    with progress() as report:
+    with progress_line() as report:
         judged = judge_labels(JudgeLabelsRequest(atlas, sae, features, endpoint, wrong), report)
     click.echo(f"{atlas}: {judged:,} labels judged by {model}")
 
@@ -119,7 +119,7 @@ def score(atlas: Path, saes: tuple[str, ...]) -> None:
     from ingest.jobs.score import ScoreRequest
     from ingest.jobs.score import score as job
 
-    with progress() as report:
+    with progress_line() as report:
         found = job(ScoreRequest(atlas, saes), report)
     for each in found:
         click.echo(f"{atlas}: {each.sae}: {each.scored:,} of {each.labels:,} labels scored now")
@@ -143,7 +143,7 @@ def import_(atlas: Path, files: tuple[Path, ...], sae: str | None, neuronpedia_i
     """
     from ingest.jobs.import_labels import ImportLabelsRequest, import_labels
 
-    with progress() as report:
+    with progress_line() as report:
         found = import_labels(ImportLabelsRequest(atlas, files, sae, neuronpedia_id), report)
     for name, new in found.new.items():
         click.echo(f"{atlas}: {new:,} labels of {name} imported")

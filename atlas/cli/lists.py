@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pyarrow as pa
 
-from atlas.cli.printed_rows import FORMATS, write
+from atlas.cli.printed_rows import FORMATS, write_rows
 from atlas.cli.web import site_folder
-from atlas.site.lists.listed import LONGEST_INDEX, Listed, Summary, name_of
+from atlas.site.lists.feature_list import LONGEST_INDEX, Listed, Summary, name_of
 from atlas.site.lists.store import FILE, FeatureLists
 from schema import SelectionError, SourceError
 
@@ -44,7 +44,7 @@ def command(site: Path, name: str | None, file: Path | None, format_: str) -> No
         assert name is not None
         _put_all(lists, name, list(_listed(file)))
     shown: list[Summary] | list[Listed] = lists.summaries() if name is None else lists.read(name)[1]
-    write(pa.Table.from_pylist([asdict(each) for each in shown]), format_, None)
+    write_rows(pa.Table.from_pylist([asdict(each) for each in shown]), format_, None)
 
 
 def _put_all(lists: FeatureLists, name: str, features: list[Listed]) -> None:

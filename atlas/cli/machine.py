@@ -58,7 +58,7 @@ class Package:
         return self.installed is not None and not self.required.specifier.contains(self.installed, prereleases=True)
 
 
-def examined() -> Found:
+def examine_machine() -> Found:
     """Look at everything; seconds at most."""
     found = Found()
     packages = list(required_packages())
@@ -164,9 +164,9 @@ def _tell_caches(found: Found) -> None:
     found.tell("caches", "hub", f"{cache}: {len(held)} repositories of models, {size:.1f} GB; {free:.1f} GB are free")
     if importlib.util.find_spec("huggingface_hub") is None:
         return
-    from ingest.models.hub import reachable
+    from ingest.models.hub import hub_is_reachable
 
-    if reachable():
+    if hub_is_reachable():
         found.tell(
             "caches", "network", "the Hugging Face hub can be reached: what is missing is fetched when it is used"
         )

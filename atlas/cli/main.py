@@ -13,9 +13,9 @@ from contextlib import suppress
 
 import click
 
-from atlas.cli.failures import Terminated, catch_signals, failed
-from atlas.cli.stderr import log_outcome, set_up_logs
-from schema.file_names import is_utf8, shown
+from atlas.cli.failures import Terminated, catch_signals, report_failure
+from atlas.cli.logs import log_outcome, set_up_logs
+from schema.file_names import is_utf8, shown_path
 from schema.locking import writing_as
 from schema.memory import DEFAULT_SHARE, limited_to, parse_size
 
@@ -95,7 +95,7 @@ class LazyGroup(click.Group):
 def _check_utf8(ctx: click.Context, arguments: Sequence[str]) -> None:
     for argument in arguments:
         if not is_utf8(argument):
-            raise click.UsageError(f"'{shown(argument)}' is not UTF-8; rename the file, or write it in UTF-8", ctx)
+            raise click.UsageError(f"'{shown_path(argument)}' is not UTF-8; rename the file, or write it in UTF-8", ctx)
 
 
 def _size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -145,7 +145,7 @@ def main() -> None:
         catch_signals()
         code = run()
     except (Terminated, KeyboardInterrupt) as error:  # just before it listens to them itself, or just after
-        code = failed(error, 0.0) or 0
+        code = report_failure(error, 0.0) or 0
     except Exception:  # a fault of the program
         traceback.print_exc()
         code = 1
@@ -164,7 +164,7 @@ def run() -> int:
     try:
         outcome = cli.main(standalone_mode=False)
     except BaseException as error:
-        code = failed(error, time.monotonic() - began)
+        code = report_failure(error, time.monotonic() - began)
         if code is None:
             raise
         return code

@@ -17,7 +17,7 @@ atlas_or_folder = click.argument("atlas", type=str)
 """An atlas file, or a folder or an address that `schema.parquet_folder.read_atlas` opens."""
 
 
-def name(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def name_callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """A callback for names: '' is what an unset shell variable gives, and would be taken for no option at all."""
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty; give a name, or leave the option out", ctx, parameter)
@@ -26,18 +26,20 @@ def name(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
     return value
 
 
-def names(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def names_callback(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """The same for an option that may be repeated."""
-    return tuple(str(name(ctx, parameter, value)) for value in values)
+    return tuple(str(name_callback(ctx, parameter, value)) for value in values)
 
 
 _READ_BY = (
     click.option(
         "--model",
-        callback=name,
+        callback=name_callback,
         help="Model that the SAE reads, if not the one it names: a Hugging Face folder or name.",
     ),
-    click.option("--device", callback=name, help="Where the model runs.  [default: cuda if there is one, else cpu]"),
+    click.option(
+        "--device", callback=name_callback, help="Where the model runs.  [default: cuda if there is one, else cpu]"
+    ),
 )
 """What an SAE is read with."""
 
@@ -56,7 +58,7 @@ def reader_options(
             multiple=several,
             default=sae_default,
             show_default=True,
-            callback=names if several else name,
+            callback=names_callback if several else name_callback,
             help=sae_help,
         ),
         *_READ_BY,

@@ -34,7 +34,7 @@ def format_of(output: Path | None) -> str:
     return found
 
 
-def write(rows: pa.Table, format_: str, output: Path | None, text: str | None = None) -> None:
+def write_rows(rows: pa.Table, format_: str, output: Path | None, text: str | None = None) -> None:
     """Write rows to a file or to stdout; `text` is how they read to a person, if not as a table."""
     if format_ == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("parquet is not for a terminal: add -o FILE")
@@ -56,7 +56,7 @@ def write(rows: pa.Table, format_: str, output: Path | None, text: str | None = 
 def _text(rows: pa.Table, format_: str, text: str | None) -> str:
     if format_ in TEXTS:
         return TEXTS[format_](rows)
-    return aligned(rows) if text is None else text
+    return align_columns(rows) if text is None else text
 
 
 def _cell(value: Any) -> str:
@@ -73,7 +73,7 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def aligned(rows: pa.Table) -> str:
+def align_columns(rows: pa.Table) -> str:
     """Plain columns, two spaces apart, numbers to the right; nothing for no rows."""
     if not rows.num_rows:
         return ""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from atlas.cli.contrast import LISTS, funnel_lines
 from atlas.cli.options import atlas_or_folder
-from atlas.cli.printed_rows import FORMATS, format_of, write
+from atlas.cli.printed_rows import FORMATS, format_of, write_rows
 from ingest.contrasts.stale import stale_contrasts
 from queries import GROUPS, SavedQuery, find_query, run_query, saved_queries
 from queries.parameters import Value
@@ -62,14 +62,14 @@ def command(
             raise click.UsageError("-p, -c and --describe need the NAME of a query; list them: atlas query ATLAS")
         if atlas in saved_queries():
             raise click.UsageError(f"the atlas comes first: atlas query ATLAS {atlas}")
-        write(_listed(), format_, output, _list_text(_width()))
+        write_rows(_listed(), format_, output, _list_text(_width()))
     elif describe:
         click.echo(_description(find_query(name)))
     else:
         with read_atlas(atlas) as opened:
             rows = _chosen(run_query(opened, name, values), columns)
             told = [*_stale(opened, name, values), *(funnel_lines(opened, values) if name == LISTS else [])]
-        write(rows, format_, output)
+        write_rows(rows, format_, output)
         for line in [f"{name}: no rows"] * (not rows.num_rows) + told:
             click.echo(line, err=True)
 

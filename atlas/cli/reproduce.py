@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 import pyarrow as pa
 
-from atlas.cli.options import atlas_file, name, reader_options, shuffles_option
-from atlas.cli.printed_rows import FORMATS, aligned, format_of, write
-from atlas.cli.stderr import progress
-from atlas.publish.about import EMBEDDED_NOTE
+from atlas.cli.logs import progress_line
+from atlas.cli.options import atlas_file, name_callback, reader_options, shuffles_option
+from atlas.cli.printed_rows import FORMATS, align_columns, format_of, write_rows
+from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from ingest.models.names import POCKET
 from ingest.reproduction.lists import CONTROL, POSITIVE, PROMPTS, Notebook
 from ingest.reproduction.printed import LOADED, MEASURED
@@ -59,7 +59,9 @@ WIDTH, INDENT = 112, " " * 4
 @reader_options(
     "The SAE that the study measured, then the one that it loaded in its place.", several=True, saes=(MEASURED, LOADED)
 )
-@click.option("--name", default="study", show_default=True, callback=name, help="Name of the contrast and its corpora.")
+@click.option(
+    "--name", default="study", show_default=True, callback=name_callback, help="Name of the contrast and its corpora."
+)
 @click.option("--positive", default=POSITIVE, show_default=True, help="The list of prompts that name the concept.")
 @click.option("--control", default=CONTROL, show_default=True, help="The list of prompts to compare with.")
 @click.option("--prompts", help=f"The list that the study's filter was given.  [default: {PROMPTS}, if there is one]")
@@ -110,7 +112,7 @@ def command(
     format_ = format_ or format_of(output)
     if format_ not in ("table", "json") and part is None:
         part = "list"
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs.reproduce import ReproduceRequest, reproduce
 
         lists = Notebook(notebook, positive, control, prompts)
@@ -127,12 +129,12 @@ def print_reproduction(atlas: "Atlas", name: str, parts: list[str], format_: str
     rows = {part: _rows(atlas, name, part) for part in parts}
     if format_ == "table":
         text = "\n".join(_TOLD[part](table) for part, table in rows.items())
-        write(pa.table({}), "table", output, text)
+        write_rows(pa.table({}), "table", output, text)
     elif len(parts) == 1:
-        write(rows[parts[0]], format_, output)
+        write_rows(rows[parts[0]], format_, output)
     else:
         every = {part: json.loads(TEXTS["json"](table)) for part, table in rows.items()}
-        write(pa.table({}), "table", output, json.dumps(every, indent=1, ensure_ascii=False) + "\n")
+        write_rows(pa.table({}), "table", output, json.dumps(every, indent=1, ensure_ascii=False) + "\n")
 
 
 def _rows(atlas: "Atlas", name: str, part: str) -> pa.Table:
@@ -166,12 +168,14 @@ def _summary(rows: pa.Table) -> str:
 def _list(rows: pa.Table) -> str:
     """The list as printed, as it comes out here, and as corrected."""
     chosen = [column for column in LISTED if rows[column].null_count < len(rows)]
-    return "As printed and as corrected\n\n" + aligned(rows.select(chosen).rename_columns([LISTED[c] for c in chosen]))
+    return "As printed and as corrected\n\n" + align_columns(
+        rows.select(chosen).rename_columns([LISTED[c] for c in chosen])
+    )
 
 
 def _number(rows: pa.Table) -> str:
     """The features that share a printed number."""
-    return "The features that share the number\n\n" + aligned(rows.select(COMPARED))
+    return "The features that share the number\n\n" + align_columns(rows.select(COMPARED))
 
 
 def _faults(rows: pa.Table) -> str:

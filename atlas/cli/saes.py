@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, reader_options
-from atlas.cli.stderr import progress
 
 if TYPE_CHECKING:
     from ingest.jobs.evaluate import Evaluated
@@ -56,7 +56,7 @@ def evaluate(atlas: Path, reader: "Reader", corpus: str, limit: int | None) -> N
     the place of what the SAE reads. Stored in sae_quality; what is stored of the
     same documents is not computed again.
     """
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs import evaluate as job
 
         found = job.evaluate(job.EvaluateRequest(atlas, corpus, limit, reader), report)

@@ -45,21 +45,21 @@ def command(config: Path, once: bool, check: bool, names: tuple[str, ...]) -> in
 
 
 def _check_names(schedule: "Schedule", names: tuple[str, ...]) -> None:
-    from ingest.schedule.fields import near
+    from ingest.schedule.fields import near_names
 
     known = [job.name for job in schedule.jobs]
     for name in names:
         if name not in known:
-            raise click.UsageError(f"{schedule.path} has no corpus '{name}'; {near(name, known)}")
+            raise click.UsageError(f"{schedule.path} has no corpus '{name}'; {near_names(name, known)}")
 
 
 def _check(schedule: "Schedule") -> int:
     """Print the next runs; fail where something that is named is not there."""
-    from ingest.schedule.checks import absences
+    from ingest.schedule.checks import schedule_absences
     from schema import ScheduleError
 
     _print_times(schedule)
-    absent = list(absences(schedule))
+    absent = list(schedule_absences(schedule))
     if absent:
         raise ScheduleError("\n".join(f"{schedule.path}: {line}" for line in absent))
     click.echo(f"{schedule.path} holds: {len(schedule.jobs)} corpora, {len(schedule.contrasts)} contrasts", err=True)
@@ -95,14 +95,14 @@ def _print_times(schedule: "Schedule") -> None:
 
 def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     """Run the schedule; the exit code: 128 and the signal's number where a job was cut short by one."""
-    from ingest.schedule.checks import absences
+    from ingest.schedule.checks import schedule_absences
     from ingest.schedule.loop import only_one, run_forever, run_once
     from schema import ScheduleError
     from schema.locking import writing_as
 
     for logger in ("ingest.schedule", "ingest.jobs.reader"):
         logging.getLogger(logger).setLevel(logging.INFO)
-    for line in absences(schedule):
+    for line in schedule_absences(schedule):
         logging.getLogger("ingest.schedule").warning("%s: %s", schedule.path, line)
     # The schedule itself waits for other writers, and can be stopped while it does.
     with only_one(schedule.path) as alone, writing_as("atlas schedule", 0), _stoppable() as clock:
@@ -146,7 +146,7 @@ def _runner(schedule: "Schedule", clock: "SystemClock") -> "Runner":
 @contextmanager
 def _stoppable() -> Iterator["SystemClock"]:
     """A clock that the first SIGTERM or SIGINT stops; the second one has its usual effect."""
-    from atlas.cli.failures import taken
+    from atlas.cli.failures import hand_signal_back
     from ingest.schedule.loop import SystemClock
 
     clock = SystemClock()
@@ -154,7 +154,7 @@ def _stoppable() -> Iterator["SystemClock"]:
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
 
     def stop(number: int, frame: FrameType | None) -> None:
-        taken(number)
+        hand_signal_back(number)
         signal.signal(number, before[signal.Signals(number)])
         clock.stop(number)
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, chosen_features, feature_options, prompt_options, reader_options
-from atlas.cli.stderr import progress
 
 if TYPE_CHECKING:
     from ingest.jobs.steer import Push, SteerResult
@@ -91,7 +91,7 @@ def steer(atlas: Path, **options: Any) -> None:
     features = _features(atlas, options)
     if not options["documents"] and not options["texts"]:
         raise click.UsageError("name prompts: --documents SET or --text 'A prompt'")
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs.steer import SteerRequest
         from ingest.jobs.steer import steer as steer_job
 
@@ -156,7 +156,7 @@ def ablate(atlas: Path, **options: Any) -> None:
     Intervals are paired, by group of documents; random features are removed alike.
     """
     features = _features(atlas, options)
-    with progress() as report:
+    with progress_line() as report:
         from ingest.jobs.ablate import AblateRequest
         from ingest.jobs.ablate import ablate as ablate_job
 

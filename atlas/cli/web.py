@@ -12,15 +12,15 @@ import click
 from atlas.cli.failures import Terminated
 from atlas.cli.options import atlas_file
 from atlas.publish import publish as publish_atlas
-from atlas.publish.canned import DATABASE_NAME
+from atlas.publish.canned_queries import DATABASE_NAME
 from atlas.publish.current import KEPT_SNAPSHOTS
-from atlas.site.guard.mount import slashed
+from atlas.site.guard.path_prefix import slashed_prefix
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
 
     from atlas.site.guard.hosts import KnownHosts
-    from atlas.site.lists.switch import KeptLists
+    from atlas.site.lists.kept_lists import KeptLists
     from atlas.site.live.embedder import LiveEmbedder
     from atlas.site.live.model import LiveModel
     from atlas.site.live.model_process import ModelProcess
@@ -41,7 +41,7 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 
 def _prefix(context: click.Context, option: click.Parameter, value: str) -> str:
     """The prefix with a slash at both ends."""
-    mounted = slashed(value)
+    mounted = slashed_prefix(value)
     segments = mounted.strip("/").split("/")
     if not _PREFIX.fullmatch(mounted) or {".", ".."} & set(segments):
         raise click.BadParameter(f"'{value}' is no path such as /mine/ or /atlases/mine/")
@@ -187,8 +187,8 @@ def _known(host: str, origins: tuple[str, ...]) -> "KnownHosts | None":
 
 
 def _kept(site: Path, host: str, origins: tuple[str, ...]) -> "KeptLists":
+    from atlas.site.lists.kept_lists import kept_lists
     from atlas.site.lists.store import FILE, FeatureLists
-    from atlas.site.lists.switch import kept_lists
 
     return kept_lists(FeatureLists.open(site / FILE), host, origins)
 
@@ -201,7 +201,7 @@ def _switching_on(
     Where only this machine reaches it, it answers by its own names alone.
     """
     from atlas.site.guard import hosts
-    from atlas.site.lists import switch as lists
+    from atlas.site.lists import kept_lists as lists
     from atlas.site.live import plugin as live
 
     reader, embedder = models

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from atlas.exchange import Wanted
-from atlas.exchange.published import Published, published
+from atlas.exchange.published import Published, published_sae
 from ingest.jobs.progress import Progress, Report
 from schema.errors import AtlasError, SelectionError
 from schema.store import Atlas
@@ -57,7 +57,7 @@ def graph_file(atlas: Atlas, key: int) -> Row:
     (graph,) = _rows(atlas, "SELECT g.*, m.name AS model_name FROM graph AS g JOIN model AS m USING (model)", key)
     nodes = _rows(atlas, "SELECT * FROM graph_node AS g", key, "AND kept ORDER BY node")
     edges = _rows(atlas, "SELECT * FROM graph_edge AS g", key, "ORDER BY source, target")
-    saes = {row["sae"]: published(atlas, row["sae"]) for row in nodes if row["sae"] is not None}
+    saes = {row["sae"]: published_sae(atlas, row["sae"]) for row in nodes if row["sae"] is not None}
     layers = _layers(nodes, saes)
     ids = _ids(nodes, layers)
     return {

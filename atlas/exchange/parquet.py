@@ -12,7 +12,7 @@ from sqlalchemy import JSON, Table
 from atlas.exchange import Wanted
 from ingest.jobs.progress import Progress, Report
 from schema import tables
-from schema.copying import quoted
+from schema.copying import sql_quoted
 from schema.migrations import VERSION
 from schema.parquet_folder import Manifest, activation_file, table_file
 from schema.store import Atlas
@@ -74,4 +74,4 @@ def _select_range(sae: int, first: int, last: int) -> str:
 
 def _copy(atlas: Atlas, select: str, place: Path) -> int:
     """Write the rows of a SELECT to a file; how many there are."""
-    return int(atlas.rows(f"COPY ({select}) TO {quoted(str(place))} (FORMAT parquet, COMPRESSION zstd)")[0][0])
+    return int(atlas.rows(f"COPY ({select}) TO {sql_quoted(str(place))} (FORMAT parquet, COMPRESSION zstd)")[0][0])

@@ -62,7 +62,7 @@ NAMES = """
 """The rows that `published_as` reads, of every SAE."""
 
 
-def published(atlas: Atlas, sae: int) -> Published:
+def published_sae(atlas: Atlas, sae: int) -> Published:
     """What an SAE of an open atlas is called."""
     names = ("sae", "label", "release", "sae_id", "hook_name", "hook_layer", "neuronpedia_id", "model", "pinned")
     rows = (dict(zip(names, row, strict=True)) for row in atlas.rows(NAMES))
@@ -75,7 +75,7 @@ def published_apart(atlas: Atlas, saes: Iterable[int]) -> list[Published]:
     Raises:
         SelectionError: two are called the same.
     """
-    found = [published(atlas, sae) for sae in saes]
+    found = [published_sae(atlas, sae) for sae in saes]
     check_apart(atlas, ((own.sae, f"{own.model}/{own.source}") for own in found), "name at Neuronpedia")
     return found
 
@@ -106,7 +106,7 @@ def listed_features(
     keys = Wanted((sae,) if sae else ()).keys(atlas)
     if len(keys) != 1:
         raise SelectionError(f"a list is of one SAE, {atlas.path} holds {len(keys)}: name it with --sae")
-    own = published(atlas, keys[0])
+    own = published_sae(atlas, keys[0])
     if not own.is_there:
         raise SelectionError(f"{own.label} has no name at Neuronpedia, so that no list there can show its features")
     contrast, best = candidates

@@ -92,17 +92,17 @@ def feature_records(atlas: Atlas, sae: int) -> Iterator[FeatureRecord]:
         """,
         {"sae": sae},
     )
-    asked = statements(imported=imported)
+    asked = record_statements(imported=imported)
     if imported:
         asked = asked | {"tokens": f"{_shown(imported=True)}{_sql('tokens_imported')}"}
     for first in range(0, highest + 1, AT_ONCE):
         values = values_for(sae, first, first + AT_ONCE - 1)
-        rows = {name: atlas.rows(sql, used(sql, values)) for name, sql in asked.items()}
+        rows = {name: atlas.rows(sql, statement_values(sql, values)) for name, sql in asked.items()}
         yield from records_of(rows, as_spelled=True)
 
 
 @cache
-def statements(*, imported: bool) -> dict[str, str]:
+def record_statements(*, imported: bool) -> dict[str, str]:
     """What is asked of an atlas about the features of a range, by name; `records_of` takes the rows.
 
     The windows are those that an export showed, where the SAE was imported.
@@ -129,7 +129,7 @@ def values_for(sae: int, first: int, last: int) -> dict[str, int]:
     return {"sae": sae, "first": first, "last": last, "bars": BARS, **LIMITS}
 
 
-def used(sql: str, values: Mapping[str, int]) -> dict[str, int]:
+def statement_values(sql: str, values: Mapping[str, int]) -> dict[str, int]:
     """Those values that a statement asks for."""
     return {name: value for name, value in values.items() if f"${name}" in sql}
 

@@ -20,7 +20,7 @@ from sqlalchemy import JSON, ForeignKeyConstraint, String, Table
 from atlas.publish.rows import json_without_nul, without_nul
 from atlas.publish.tables import every_table
 from schema import Atlas, AtlasError
-from schema.copying import quoted
+from schema.copying import sql_quoted
 from schema.tables import metadata as schema_metadata
 
 PLUGIN = "feature-atlas"
@@ -167,7 +167,9 @@ def _expressions(table: Table) -> str:
 
 def _write_comments(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> None:
     """All in one transaction: each of its own would wait for the disk, and there are hundreds."""
-    said = [f"COMMENT ON {subject} IS {quoted(comment)}" for table in tables for subject, comment in _comments(table)]
+    said = [
+        f"COMMENT ON {subject} IS {sql_quoted(comment)}" for table in tables for subject, comment in _comments(table)
+    ]
     connection.execute(";".join(["BEGIN", *said, "COMMIT"]))
 
 

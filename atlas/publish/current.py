@@ -64,7 +64,7 @@ def snapshot_folder(site: Path, publication: Publication) -> Path:
 
 
 @contextmanager
-def publishing(site: Path) -> Iterator[None]:
+def hold_site(site: Path) -> Iterator[None]:
     """Hold the site's lock, with what killed publishers left cleared away.
 
     Raises:
@@ -97,7 +97,7 @@ def new_snapshot(site: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def show(site: Path, folder: Path, publication: Publication) -> None:
+def make_current(site: Path, folder: Path, publication: Publication) -> None:
     """Make a written folder the current snapshot: all of it is on disk before current.json names it."""
     for path in [*folder.rglob("*"), folder]:
         make_durable(path)
@@ -110,7 +110,7 @@ def show(site: Path, folder: Path, publication: Publication) -> None:
     make_durable(site)
 
 
-def retire(site: Path, current: str, keep: int) -> None:
+def retire_snapshots(site: Path, current: str, keep: int) -> None:
     """Remove all but the newest snapshots that nobody reads.
 
     The current one stays, whatever the clock said when it was named.

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _held: "WeakKeyDictionary[object, finalize[..., object]]" = WeakKeyDictionary()
 
 
-def hold(reader: object, folder: Path) -> None:
+def hold_snapshot(reader: object, folder: Path) -> None:
     """Keep a snapshot's folder from being removed until the reader releases it or is gone.
 
     Raises:
@@ -37,7 +37,7 @@ def hold(reader: object, folder: Path) -> None:
     _held[reader] = finalize(reader, _release, descriptor)
 
 
-def release(reader: object) -> None:
+def release_snapshot(reader: object) -> None:
     """Let go of what a reader holds; nothing happens where it holds nothing."""
     held = _held.pop(reader, None)
     if held is not None:

@@ -19,12 +19,19 @@ from typing import Any
 import yaml
 from sqlalchemy import Table
 
-from atlas.publish.about import About, program_version
 from atlas.publish.activations import ACTIVATIONS, ACTIVATIONS_FILE, ACTIVATIONS_PLUGIN, PLUGIN
 from atlas.publish.browsing import BROWSING, Browsing, browsing_in_full
-from atlas.publish.canned import DATABASE_NAME, canned_query, published_name, published_queries, queries_html, rendered
+from atlas.publish.canned_queries import (
+    DATABASE_NAME,
+    canned_query,
+    published_name,
+    published_queries,
+    queries_html,
+    render_description,
+)
 from atlas.publish.current import Publication
 from atlas.publish.database import ATLAS_FILE
+from atlas.publish.snapshot_facts import About, program_version
 from atlas.publish.tables import every_table, sqlite_tables
 
 SETTINGS: dict[str, bool | int] = {
@@ -110,7 +117,7 @@ def datasette_metadata(served: Sequence[Served], about: About, publication: Publ
 def _database(served: Served, about: About) -> dict[str, object]:
     listed = queries_html(published_queries(served.name), served.name) + tables_html(served)
     return {
-        "description_html": rendered("notes.html", notes=about.notes) + listed,
+        "description_html": render_description("notes.html", notes=about.notes) + listed,
         "tables": {name: _table(table, served.browsing(name)) for name, table in sorted(served.tables.items())},
         "queries": _queries(served, about),
     }
@@ -137,7 +144,7 @@ def tables_html(served: Served) -> str:
         for name, table in sorted(served.tables.items())
         if not served.browsing(name).hidden
     }
-    return rendered("tables.html", database=served.name, tables=shown)
+    return render_description("tables.html", database=served.name, tables=shown)
 
 
 def _description(table: Table, browsing: Browsing) -> str:

@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atlas.publish.about import about, fingerprint
 from atlas.publish.activations import ACTIVATIONS, write_activations
-from atlas.publish.canned import DATABASE_NAME
+from atlas.publish.canned_queries import DATABASE_NAME
 from atlas.publish.current import (
     KEPT_SNAPSHOTS,
     Publication,
+    hold_site,
+    make_current,
     new_snapshot,
-    publishing,
     read_current,
-    retire,
-    show,
+    retire_snapshots,
     snapshot_folder,
 )
 from atlas.publish.database import ATLAS_FILE, write_database
 from atlas.publish.metadata import write_metadata
+from atlas.publish.snapshot_facts import content_fingerprint, read_about
 from schema import AtlasDamagedError, AtlasError, migrations, open_atlas
-from schema.finite import advice
+from schema.finite_numbers import finite_advice
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +46,13 @@ def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> 
         AtlasError: the site cannot be written, or another process is publishing to it.
     """
     path, site = Path(atlas), Path(site)
-    with open_atlas(path, read_only=True) as opened, publishing(site):
-        content = fingerprint(opened)
+    with open_atlas(path, read_only=True) as opened, hold_site(site):
+        content = content_fingerprint(opened)
         current = read_current(site)
         if current is not None and current.fingerprint == content:
-            retire(site, current.snapshot, keep)
+            retire_snapshots(site, current.snapshot, keep)
             return Outcome(current, False, snapshot_folder(site, current))
-        if wrong := advice(opened.rows, opened.path):
+        if wrong := finite_advice(opened.rows, opened.path):
             raise AtlasDamagedError(wrong)
         publication = _named(path, content)
         try:
@@ -60,9 +60,9 @@ def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> 
                 counts = write_database(opened, folder / ATLAS_FILE)
                 every_count = write_activations(opened, folder, content)
                 counted = {DATABASE_NAME: counts, ACTIVATIONS: every_count}
-                write_metadata(folder, counted, about(opened), publication)
-                show(site, folder, publication)
-            retire(site, publication.snapshot, keep)
+                write_metadata(folder, counted, read_about(opened), publication)
+                make_current(site, folder, publication)
+            retire_snapshots(site, publication.snapshot, keep)
         except OSError as error:
             raise AtlasError(f"{site} cannot be written: {error.strerror}") from error
     return Outcome(publication, True, snapshot_folder(site, publication), sum(every_count.values()))

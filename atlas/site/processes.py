@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 HEADER = struct.Struct(">I")
 
 
-def pack(message: dict[str, Any]) -> bytes:
+def pack_frame(message: dict[str, Any]) -> bytes:
     """A message as a frame.
 
     Raises:
@@ -43,7 +43,7 @@ def answer_frames(replies: Callable[[Iterator[dict[str, Any]]], Iterable[dict[st
     answers = _only_answers_on_stdout()
     try:
         for answer in replies(iter(lambda: read_frame(0), None)):
-            answers.write(pack(answer))
+            answers.write(pack_frame(answer))
             answers.flush()
     except BrokenPipeError:
         os._exit(0)
@@ -125,7 +125,7 @@ class Child:
         Raises:
             ChildLostError: it ended.
         """
-        data = pack(message)
+        data = pack_frame(message)
         try:
             while data:
                 data = data[os.write(self._stdin, data) :]

@@ -10,7 +10,7 @@ from ingest.attribution.answers import Absent, Answer, Asked, Question, check_ta
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.shapley import Method
 from ingest.attribution.subject import CleanRun, Subject, corpus_mean, find_keys
-from ingest.models.identity import canonical, model_config, sae_config
+from ingest.models.identity import canonical_settings, model_config, sae_config
 from ingest.rows.sae_keys import Keys
 from schema.methods import revision
 from schema.store import Atlas
@@ -75,9 +75,9 @@ class Explainer(Generic[Asked]):
             self.question.name,
             subject.model.weights_sha256,
             asdict(subject.model.processing),
-            canonical(model_config(subject.model)),
+            canonical_settings(model_config(subject.model)),
             subject.sae.weights_sha256 if of_sae else None,
-            canonical(sae_config(subject.sae, subject.model)) if of_sae else None,
+            canonical_settings(sae_config(subject.sae, subject.model)) if of_sae else None,
             [subject.bos, *prompt.token_ids.tolist()],
             [prompt.document, prompt.ordinal],
             asdict(asked),

@@ -20,7 +20,7 @@ from schema.store import Atlas
 Row = dict[str, Any]
 
 
-def stored(atlas: Atlas, identities: Iterable[str]) -> dict[str, int]:
+def stored_explanations(atlas: Atlas, identities: Iterable[str]) -> dict[str, int]:
     """The explanations among these that the atlas holds, with their errors: identity -> key."""
     return dict(atlas.rows(f"{_KNOWN} AND NOT {_FORGOTTEN}", [list(identities)]))
 
@@ -37,7 +37,7 @@ _FORGOTTEN = """(
 """Values of several pairs whose errors, by an older rule, a migration has set to NULL. A single pair has none."""
 
 
-def store(
+def store_explanations(
     atlas: Atlas, explainer: Explainer[Any], prompt: Prompt, answers: Mapping[str, Answer], run: int
 ) -> list[int]:
     """Append explanations with their values, or renew their errors; to be called inside a transaction. Their keys.

@@ -51,10 +51,10 @@ def study_rule(
     """
     numbers = np.argsort(values)[-STUDY_TOP:, 0]
     looked_at = [tokens[number] for number in numbers if number < len(tokens)]
-    return looked_at, any(passes(token, text) for token in looked_at)
+    return looked_at, any(passes_study_filter(token, text) for token in looked_at)
 
 
-def passes(token: str, text: str) -> bool:
+def passes_study_filter(token: str, text: str) -> bool:
     """Whether the study's test takes a token for the pathology: it contains a word of the prompt, whatever its case."""
     return any(word.lower() in token.lower() for word in text.split())
 

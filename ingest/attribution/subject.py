@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.encode.windows import Tokenization
-from ingest.models.gpt2 import GPT2, departure
+from ingest.models.gpt2 import GPT2, departure_from_gpt2
 from ingest.models.hooked_model import HookedGPT2
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
@@ -41,7 +41,7 @@ class Subject:
     @classmethod
     def of(cls, model: LanguageModel, sae: SAE) -> "Subject":
         """Raises ModelError where the model is no plain GPT-2."""
-        if (other := departure(model)) is not None:
+        if (other := departure_from_gpt2(model)) is not None:
             raise ModelError(
                 f"{model.name} is {other}; attributions are computed for GPT-2 alone, other models can be ingested and "
                 "contrasted"

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.attribution.ahead import ahead
+from ingest.attribution.computed_ahead import compute_ahead
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.attribution.trie import BOS, NO_NODE, Trie, TrieAttention, build_trie, chunks
+from ingest.attribution.trie import BOS, NO_NODE, Trie, TrieAttention, build_trie, coalition_chunks
 from ingest.models.arithmetic import ROUNDED_TO, Heads
 from ingest.models.gpt2 import GPT2
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_kind, hook_layer
@@ -62,8 +62,8 @@ class TokenGame:
         """The values of coalitions."""
         distinct, place = np.unique(coalitions, axis=0, return_inverse=True)
         threads = self.threads if len(distinct) >= THREADED_ROWS else 1
-        parts = chunks(distinct, -(-len(distinct) // threads), self.nodes)
-        values = np.concatenate([value for _, value in ahead(self._values, parts, threads)])
+        parts = coalition_chunks(distinct, -(-len(distinct) // threads), self.nodes)
+        values = np.concatenate([value for _, value in compute_ahead(self._values, parts, threads)])
         return values[place.reshape(-1)]
 
     @torch.no_grad()

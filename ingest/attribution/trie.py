@@ -171,7 +171,7 @@ def build_trie(rows: Coalitions, *, bos: bool, removal: bool) -> Trie:
     return Trie(before, tokens, shown, position, leaf)
 
 
-def chunks(rows: Coalitions, most_rows: int, most_nodes: int) -> Iterator[Coalitions]:
+def coalition_chunks(rows: Coalitions, most_rows: int, most_nodes: int) -> Iterator[Coalitions]:
     """Sorted coalitions, as many at a time as have room; the first of a chunk begins anew."""
     nodes = np.cumsum(_fresh(rows).sum(axis=1))  # (row,), distinct prefixes up to it
     start = 0

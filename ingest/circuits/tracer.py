@@ -11,7 +11,7 @@ from ingest.attribution.prompts import Prompt
 from ingest.encode.windows import Tokenization
 from ingest.models.hooked import HookedModel
 from ingest.models.hooked_model import hooked_model
-from ingest.models.identity import canonical, model_config, sae_config
+from ingest.models.identity import canonical_settings, model_config, sae_config
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
 from ingest.rows.sae_keys import Keys, held_keys
@@ -61,8 +61,8 @@ class Tracer:
     def identity(self) -> list[object]:
         """All of the model and the SAEs that figures depend on."""
         model = self.model
-        saes = [[sae.weights_sha256, canonical(sae_config(sae, model))] for sae in self.saes]
-        return [model.weights_sha256, asdict(model.processing), canonical(model_config(model)), *saes]
+        saes = [[sae.weights_sha256, canonical_settings(sae_config(sae, model))] for sae in self.saes]
+        return [model.weights_sha256, asdict(model.processing), canonical_settings(model_config(model)), *saes]
 
     def tokens(self, prompt: Prompt) -> Int[torch.Tensor, " position"]:
         """A prompt's tokens, BOS first."""

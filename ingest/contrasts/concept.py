@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
-from ingest.contrasts.confirmation import Weights, judges
+from ingest.contrasts.confirmation import Weights, half_can_judge
 from ingest.contrasts.feature_columns import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import tail_share
-from ingest.statistics.correlation import cluster_draws, correlations
+from ingest.statistics.correlation import cluster_draws, rank_correlations
 from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain, tie_key
 from ingest.statistics.rank_sum import rank_sum
 
@@ -36,7 +36,7 @@ class BestSplits:
 
     def add(self, scores: Scores) -> None:
         """Take in a range of features, the best first: by gain, by AUROC of the means, then by a hash of the values."""
-        if not judges(self.documents, confirmation=False):
+        if not half_can_judge(self.documents, confirmation=False):
             return
         sizes = self.documents.half_sizes(confirmation=False)
         half = scores.half(confirmation=False)
@@ -63,7 +63,9 @@ class BestSplits:
     def monosemanticity(self) -> Monosemanticity | None:
         """FMS; None where a half has too few groups of a side, or the SAE too few features."""
         inside, positive = self.documents.confirmation, self.documents.positive
-        judged = judges(self.documents, confirmation=True) and judges(self.documents, confirmation=False)
+        judged = half_can_judge(self.documents, confirmation=True) and half_can_judge(
+            self.documents, confirmation=False
+        )
         if not judged or len(self.best) < BEST:
             return None
         ranked = sorted(self.best, key=lambda entry: entry[:4], reverse=True)
@@ -100,7 +102,7 @@ def correlation_rows(columns: Columns) -> pa.Table:
     rows, draws = [], cluster_draws(columns["cluster"])
     for moment in MOMENTS:
         for evidence in EVIDENCE:
-            found = correlations(
+            found = rank_correlations(
                 columns[moment], columns[evidence], columns["active_tokens"], columns["cluster"], draws
             )
             figures = dict(zip(CORRELATED, (*found.plain, *found.partial), strict=True))

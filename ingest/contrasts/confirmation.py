@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from ingest.contrasts.feature_columns import Columns, rank_sum_p, study_columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights, tail_share
-from ingest.statistics.classifiers import Judgement, Probe, best_threshold, fit_probe, judge, probe_calls
+from ingest.statistics.classifiers import Judgement, Probe, best_threshold, fit_probe, judge_calls, probe_calls
 from ingest.statistics.groups import MIN_GROUPS
 from ingest.statistics.rank_sum import rank_sum
 
@@ -37,7 +37,7 @@ def bootstrap_weights(documents: Documents) -> Weights:
     return resample_weights(documents.group[inside], documents.positive[inside], resamples, SEED)
 
 
-def judges(documents: Documents, *, confirmation: bool) -> bool:
+def half_can_judge(documents: Documents, *, confirmation: bool) -> bool:
     """Whether a half has enough groups of both sides to choose anything, or to judge it."""
     return min(documents.half(confirmation=confirmation).groups) >= MIN_GROUPS
 
@@ -45,7 +45,7 @@ def judges(documents: Documents, *, confirmation: bool) -> bool:
 def confirmation_columns(scores: Scores, weights: Weights) -> Columns:
     """Discovery and confirmation of each feature of the range; NaN where a half has too few groups."""
     found = {"feature": np.asarray(scores.features, dtype=np.int32), **_discovered(scores)}
-    if not judges(scores.documents, confirmation=True):
+    if not half_can_judge(scores.documents, confirmation=True):
         return found | {name: _nothing(scores) for name in CONFIRMED}
     return found | _ranked(scores, weights) | _judged(scores, found)
 
@@ -68,7 +68,7 @@ def called_rows(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> 
 def _discovered(scores: Scores) -> Columns:
     alone, n_features = scores.within_half(confirmation=False), len(scores)
     fires = {"fires_discovery": np.bincount(alone.firing.feature, minlength=n_features).astype(np.int32)}
-    if not judges(scores.documents, confirmation=False):
+    if not half_can_judge(scores.documents, confirmation=False):
         return fires | {name: _nothing(scores) for name in DISCOVERED}
     sizes, firing = alone.documents.sizes, alone.firing
     ranks = rank_sum(firing.feature, firing.score, firing.positive, sizes, n_features)
@@ -82,7 +82,7 @@ def _discovered(scores: Scores) -> Columns:
         "study_positive_discovery": study["study_positive"],
         "study_control_discovery": study["study_control"],
         "threshold": threshold.astype(float),
-        "f1_discovery": _known(judge(called.feature, called.positive, sizes[0], n_features), threshold).f1,
+        "f1_discovery": _known(judge_calls(called.feature, called.positive, sizes[0], n_features), threshold).f1,
         "probe_weight": probe.weight,
         "probe_bias": probe.bias,
     }
@@ -111,7 +111,7 @@ def _judged(scores: Scores, found: Columns) -> Columns:
     """The threshold and the probe on the confirmation half."""
     sizes, n_features = scores.documents.half_sizes(confirmation=True), len(scores)
     called = called_rows(scores, found["threshold"])
-    rule = _known(judge(called.feature, called.positive, sizes[0], n_features), found["threshold"])
+    rule = _known(judge_calls(called.feature, called.positive, sizes[0], n_features), found["threshold"])
     probe = Probe(found["probe_weight"], found["probe_bias"])
     half = scores.half(confirmation=True)
     calls = probe_calls(probe, half.feature, half.mean)

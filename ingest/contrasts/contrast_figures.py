@@ -9,15 +9,23 @@ import pyarrow as pa
 from ingest.contrasts.concept import EVIDENCE, MOMENTS, BestSplits, correlation_rows, fms_columns
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
 from ingest.contrasts.evidence import MIN_DIFFERENCES, domain_columns, evidence_rows, pair_columns
-from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, contrast_columns, places, q_values, seen, tested
+from ingest.contrasts.feature_columns import (
+    MIN_DOCUMENTS,
+    Columns,
+    contrast_columns,
+    feature_places,
+    features_seen,
+    features_tested,
+    q_values,
+)
+from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.lifts import TokenLifts
 from ingest.contrasts.null import Shuffles, shuffles_of
 from ingest.contrasts.scores import CHUNK_ROWS, Documents, Scores, Unit, read_chunks
-from ingest.contrasts.together import Together
 from ingest.statistics.correlation import clusters_of
 from ingest.statistics.paired import pair_numbers
 from ingest.statistics.stratified import difference_p, length_quartiles
-from ingest.statistics.study import study_kept
+from ingest.statistics.study_contrast import study_kept
 from schema.store import Atlas
 
 FAVOURED = 0.6
@@ -57,7 +65,7 @@ def compute_figures(
     found["feature_confirmation"] |= discovery_columns(found["feature_confirmation"])
     pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
     confirmation = found["feature_confirmation"]
-    confirmation["place_discovery"] = places(contrast, confirmation, found["feature_lift"])
+    confirmation["place_discovery"] = feature_places(contrast, confirmation, found["feature_lift"])
     tables = {name: _table(columns) for name, columns in found.items()}
     tables["contrast_null"] = null_rows
     tables["feature_evidence"], n_terms = evidence_rows(atlas, key, documents, _favoured(found))
@@ -77,14 +85,14 @@ def _favoured(found: dict[str, Columns]) -> np.ndarray:
 
 
 def _chunk(scores: Scores, weights: np.ndarray, null: Shuffles) -> dict[str, Columns]:
-    kept = seen(scores)
+    kept = features_seen(scores)
     contrast = {**contrast_columns(scores), "p": null.add(scores)}
     confirmation = confirmation_columns(scores, weights)
     return {
         "feature_contrast": _rows(contrast, kept),
         "feature_confirmation": _rows(confirmation, kept),
         "feature_pair": pair_columns(scores),
-        "feature_domain": domain_columns(scores, confirmation["threshold"], tested(scores)),
+        "feature_domain": domain_columns(scores, confirmation["threshold"], features_tested(scores)),
     }
 
 

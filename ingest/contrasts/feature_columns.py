@@ -12,7 +12,7 @@ from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg, rank_sum
 from ingest.statistics.shuffles import lifts_of, of_units, units_of
 from ingest.statistics.stratified import stratified_rank_sum
-from ingest.statistics.study import mean_with_bos
+from ingest.statistics.study_contrast import mean_with_bos
 
 MIN_DOCUMENTS = 5
 """A feature that fires in fewer documents of both sides together is not tested: it can hardly reach a small p."""
@@ -78,13 +78,13 @@ def firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
     return observed_p(lifts_of(of_units(firing.feature, firing.document, once, units), units, len(scores)), units)
 
 
-def seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:
+def features_seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:
     """Which features fire at all: on a document, or on BOS."""
     fires: Bool[np.ndarray, " n_features"] = np.bincount(scores.feature, minlength=len(scores)) > 0
     return fires | (scores.bos > 0)
 
 
-def tested(scores: Scores) -> Bool[np.ndarray, " n_features"]:
+def features_tested(scores: Scores) -> Bool[np.ndarray, " n_features"]:
     """Which features are tested; blind to which documents are positive."""
     enough: Bool[np.ndarray, " n_features"] = np.bincount(scores.firing.feature, minlength=len(scores)) >= MIN_DOCUMENTS
     return enough
@@ -122,7 +122,7 @@ TELLS_APART = 0.65
 """AUROC on the discovery half from which on a feature is ordered by its words."""
 
 
-def places(contrast: Columns, confirmation: Columns, lifts: Columns) -> Int[np.ndarray, " n_features"]:
+def feature_places(contrast: Columns, confirmation: Columns, lifts: Columns) -> Int[np.ndarray, " n_features"]:
     """The place of each feature, from 1; rows of `contrast` and `confirmation` are aligned.
 
     Those that tell the documents of the discovery half apart come first, the ones whose words belong most surely to

@@ -8,9 +8,9 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from ingest.contrasts.feature_columns import Columns, tested
+from ingest.contrasts.feature_columns import Columns, features_tested
 from ingest.contrasts.scores import Documents, Scores
-from ingest.statistics.lift import Rates, Sides, rates
+from ingest.statistics.lift import Rates, Sides, rates_per_token
 from schema.store import Atlas
 
 PARTS = ("all", "discovery", "confirmation")
@@ -72,14 +72,14 @@ class TokenLifts:
         """A row for each tested feature of the range and each part of the documents."""
         shape, places = (len(scores), len(scores.documents)), (scores.feature, scores.document)
         fired, mass = (csr_array((of.astype(float), places), shape=shape) for of in (scores.active, scores.total))
-        chances, chosen = self._chances(scores), np.flatnonzero(tested(scores))
+        chances, chosen = self._chances(scores), np.flatnonzero(features_tested(scores))
         rows: list[Columns] = []
         for block in np.split(chosen, range(BLOCK, len(chosen), BLOCK)):
             feature = (scores.features.start + block).astype(np.int32)
             amounts = [of.toarray() for of in (fired[block], mass[block], chances[block] @ self.words.counts)]
             for part, sides in self.sides.items():
                 named = {"feature": feature, "part": np.full(len(block), part, object)}
-                rows.append(named | _figures(*(rates(of, sides) for of in amounts)))
+                rows.append(named | _figures(*(rates_per_token(of, sides) for of in amounts)))
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     def _chances(self, scores: Scores) -> csr_array:

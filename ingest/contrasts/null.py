@@ -6,18 +6,18 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float
 
-from ingest.contrasts.feature_columns import Columns, q_values, tested
+from ingest.contrasts.feature_columns import Columns, features_tested, q_values
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.permutation import (
     Tails,
-    aurocs,
     chance_of,
     family_wise,
     not_below_chance,
     observed_p,
+    permuted_aurocs,
     shuffled_tails,
 )
-from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffled, units_of
+from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffle_labels, units_of
 
 SEED = 20
 """With the number of a shuffle it gives the labels: more shuffles leave the first ones as they are."""
@@ -40,7 +40,7 @@ class Shuffles:
 
     def add(self, scores: Scores) -> Float[np.ndarray, " n_features"]:
         """Take in a range of features; their p."""
-        firing, chosen = scores.firing, tested(scores)
+        firing, chosen = scores.firing, features_tested(scores)
         rows = of_units(firing.feature, firing.document, firing.score, self.units)
         lifts = lifts_of(rows, self.units, len(scores))
         if chosen.any() and len(self):
@@ -51,7 +51,7 @@ class Shuffles:
             else:
                 alone = units_of(np.arange(len(scores.documents)), scores.documents.positive)
                 by_document = lifts_of(Rows(firing.feature, firing.document, firing.score), alone, len(scores))
-            reached = aurocs(by_document, self.labels[self.units.unit])[chosen]
+            reached = permuted_aurocs(by_document, self.labels[self.units.unit])[chosen]
             np.maximum(self.best, reached.max(axis=0), out=self.best)
         return observed_p(lifts, self.units)
 
@@ -90,5 +90,5 @@ def shuffles_of(documents: Documents, number: int) -> Shuffles:
     units = units_of(documents.group, documents.positive)
     labels = np.zeros((len(units.positive), number), dtype=bool)
     for shuffle in range(number):
-        labels[:, shuffle] = shuffled(units, SEED, shuffle + 1)
+        labels[:, shuffle] = shuffle_labels(units, SEED, shuffle + 1)
     return Shuffles(units, labels, np.full(number, 0.5))

@@ -107,7 +107,7 @@ def replace_figures(
         atlas.append(tables.metadata.tables[name], keyed)
 
 
-def drop(atlas: Atlas, kind: Kind, name: str) -> None:
+def drop_contrast(atlas: Atlas, kind: Kind, name: str) -> None:
     """Delete a contrast or an association with all its figures, if it is stored; to be called inside a transaction."""
     for table in (*contrast_tables(kind), tables.metadata.tables[kind]):
         atlas.rows(f"DELETE FROM {table.name} WHERE {kind} IN (SELECT {kind} FROM {kind} WHERE name = ?)", [name])
@@ -144,8 +144,8 @@ def _contrast_key(atlas: Atlas, definition: Definition) -> int:
     known = atlas.connection.execute(select(table).where(table.c.name == definition.name)).mappings().all()
     if known and all(known[0][name] == value for name, value in definition.columns.items()):
         return int(known[0]["contrast"])
-    drop(atlas, "contrast", definition.name)
-    drop(atlas, "association", definition.name)
+    drop_contrast(atlas, "contrast", definition.name)
+    drop_contrast(atlas, "association", definition.name)
     key = atlas.next_key(table)
     atlas.connection.execute(insert(table), {"contrast": key, "name": definition.name, **definition.columns})
     return key

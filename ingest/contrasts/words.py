@@ -9,7 +9,7 @@ NAMED = 8
 """Features of a set that are named in a line."""
 
 
-def comparison(atlas: Atlas, name: str) -> list[str]:
+def comparison_sentences(atlas: Atlas, name: str) -> list[str]:
     """Sentences about a contrast's documents; one more where they are of too few groups."""
     rows = atlas.arrow(
         """

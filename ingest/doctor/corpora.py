@@ -40,7 +40,7 @@ def registry_says(release: str, sae_id: str) -> list[Expected]:
     return entries
 
 
-def l0(subject: Subject) -> float:
+def bundled_l0(subject: Subject) -> float:
     """Active features a token of the bundled corpora."""
     sums = reconstruction(subject)
     return sums.activations / sums.tokens

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ingest.doctor.expected import Expected
-from ingest.doctor.kinds import KINDS, apart
+from ingest.doctor.kinds import KINDS, tolerances_apart
 from ingest.doctor.subject import Reading, Subject
 from ingest.models.language_model import LanguageModel, Processing
 from ingest.models.sae import SAE
@@ -44,7 +44,9 @@ class Suspicion:
     about: frozenset[str] = SHARP
 
 
-def diagnose(missed: Sequence[Expected], held: Sequence[Expected], subject: Subject, others: Others) -> list[str]:
+def diagnose_subject(
+    missed: Sequence[Expected], held: Sequence[Expected], subject: Subject, others: Others
+) -> list[str]:
     """What is wrong with a subject, a sentence each: the first way to read it that gives what was missed.
 
     `held` is what was found as it was published.
@@ -147,7 +149,7 @@ def _given(missed: Sequence[Expected], subject: Callable[[], Subject]) -> list[E
 
 def _within(entry: Expected, subject: Subject) -> bool:
     try:
-        return apart(entry, KINDS[entry.kind].found(entry, subject)) <= 1
+        return tolerances_apart(entry, KINDS[entry.kind].found(entry, subject)) <= 1
     except ModelError:
         return False
 

@@ -8,14 +8,14 @@ from functools import cache, partial
 import torch
 
 from ingest.doctor.corpora import registry_says
-from ingest.doctor.diagnosis import Others, diagnose
+from ingest.doctor.diagnosis import Others, diagnose_subject
 from ingest.doctor.expected import Expected
-from ingest.doctor.kinds import KINDS, Values, apart
+from ingest.doctor.kinds import KINDS, Values, tolerances_apart
 from ingest.doctor.release import Asked, release_of
 from ingest.doctor.subject import Subject
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
-from ingest.models.matching import fitted
+from ingest.models.matching import fit_saes
 from ingest.models.sae import SAE
 from ingest.models.sae_files import load_sae
 from schema.errors import ModelError
@@ -69,7 +69,7 @@ class Unheld:
     meaning: str
 
 
-def examine(asked: Asked) -> Iterator[Line | Diagnosis | Unheld]:
+def examine_release(asked: Asked) -> Iterator[Line | Diagnosis | Unheld]:
     """Lines of a release, after each part what its misses mean, and at the end what was not held.
 
     Raises:
@@ -87,7 +87,7 @@ def examine(asked: Asked) -> Iterator[Line | Diagnosis | Unheld]:
     for sae_id, name in release.spelled.items():
         sae = first if name == names[0] else load_sae(name, asked.device)
         model = models(Processing.from_options(sae.model_options))
-        (sae,) = fitted(model, [sae])
+        (sae,) = fit_saes(model, [sae])
         yield from _by_two_ways(Subject(model, sae))
         entries = known.of(sae_id) + registry_says(release.name, sae_id)
         yield from _parts(sae, entries, models, Others(models, partial(_others, name, names, asked.device)))
@@ -119,7 +119,7 @@ def _part(subject: Subject, entries: Sequence[Expected], others: Others) -> Iter
         line = _line(entry, subject, of)
         yield line
         (missed if line.missed else held).append(entry)
-    for meaning in diagnose(missed, held, subject, others) if missed else ():
+    for meaning in diagnose_subject(missed, held, subject, others) if missed else ():
         yield Diagnosis(of, meaning)
 
 
@@ -131,7 +131,7 @@ def _line(entry: Expected, subject: Subject, of: str) -> Line:
         found = kind.found(entry, subject)
     except ModelError as error:
         return Line(of, said, _shown(wanted), str(error), math.inf, entry.source)
-    return Line(of, said, _shown(wanted), _shown(found), apart(entry, found), entry.source)
+    return Line(of, said, _shown(wanted), _shown(found), tolerances_apart(entry, found), entry.source)
 
 
 def _shown(values: Values) -> str:

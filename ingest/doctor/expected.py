@@ -93,7 +93,7 @@ class Published:
         return [entry for entry in self.entries if entry.sae_id == sae_id]
 
 
-def published(release: str) -> Published:
+def published_values(release: str) -> Published:
     """What the package has of a release; nothing, where it has no file of it."""
     file = files("ingest.doctor").joinpath("published", f"{release}.json")
     return _read(file.read_text(encoding="utf-8"), file.name) if file.is_file() else Published(release)

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 
 from ingest.doctor import study
-from ingest.doctor.corpora import explained_variance, l0
+from ingest.doctor.corpora import bundled_l0, explained_variance
 from ingest.doctor.expected import Expected
 from ingest.doctor.subject import Subject
 from ingest.models.circuit_weights import stream_directions
@@ -95,7 +95,7 @@ def _logits(entry: Expected, subject: Subject) -> list[float]:
 
 
 def _quality(entry: Expected, subject: Subject) -> list[float]:
-    return [{"l0": l0, "explained_variance": explained_variance}[entry["figure"]](subject)]
+    return [{"l0": bundled_l0, "explained_variance": explained_variance}[entry["figure"]](subject)]
 
 
 def _stream(entry: Expected, subject: Subject) -> list[float]:
@@ -155,7 +155,7 @@ KINDS: dict[str, Kind] = {
 """By the name that files use."""
 
 
-def apart(entry: Expected, found: Values) -> float:
+def tolerances_apart(entry: Expected, found: Values) -> float:
     """How far what was found is from what is expected, in tolerances: within is at most 1.
 
     Texts and numbers of features are the same, or infinitely far apart; of some lists so many features may be others.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.doctor.expected import PROMPTED, Expected, Published, published, read_expected
+from ingest.doctor.expected import PROMPTED, Expected, Published, published_values, read_expected
 from ingest.doctor.study import with_prompts, with_study
 from ingest.models.names import POCKET, local_folder, parse_sae_name, pocket_sae_ids
 from ingest.reproduction.lists import Notebook
@@ -42,7 +42,7 @@ def release_of(asked: Asked) -> Release:
     """
     lists = Notebook(asked.notebook).read() if asked.notebook else None
     release, spelled, several = _named(asked.name.rstrip("/"))
-    every = read_expected(asked.expected) if asked.expected else with_study(published(release))
+    every = read_expected(asked.expected) if asked.expected else with_study(published_values(release))
     known = with_prompts(every, lists)
     if several:
         chosen = [sae_id for sae_id in spelled if sae_id in known.sae_ids] or list(spelled)[:1]

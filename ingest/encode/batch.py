@@ -52,7 +52,7 @@ def alike_in_length(needed: Sequence[int], windows: Sequence[Window], first: int
         yield group
 
 
-def padded(windows: Sequence[Window], first: int, bos_token_id: int) -> Int[torch.Tensor, "window position"]:
+def pad_tokens(windows: Sequence[Window], first: int, bos_token_id: int) -> Int[torch.Tensor, "window position"]:
     """The tokens of windows as the model reads them; BOS stands before them, and pads them."""
     width = first + max(map(len, windows))
     tokens = torch.full((len(windows), width), bos_token_id, dtype=torch.int64)
@@ -150,7 +150,7 @@ class BatchEncoder:
             begin = self.first_token_id if first else None
             values = self.model.run_packed([window.token_ids for window in windows], self.hook_names, begin).values
         else:
-            tokens = padded(windows, first, self.first_token_id).to(self.device)
+            tokens = pad_tokens(windows, first, self.first_token_id).to(self.device)
             text = is_text(windows, first).to(self.device)
             values = {name: value[text] for name, value in self.model.run(tokens, self.hook_names).values.items()}
         return {name: value.flatten(1) for name, value in values.items()}

@@ -67,7 +67,7 @@ def check_ray(reader: LoadedThere) -> None:
         raise ModelError("a model in memory cannot be loaded on other machines; save it to a folder that they reach")
 
 
-def replicas(asked: int | None, nodes: list[dict[str, Any]], *, gpus: bool) -> tuple[int, dict[str, Any]]:
+def plan_replicas(asked: int | None, nodes: list[dict[str, Any]], *, gpus: bool) -> tuple[int, dict[str, Any]]:
     """How many replicas there are, and what each takes of its node: a GPU, or a share of the smallest node's CPUs."""
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     if gpus:
@@ -78,7 +78,7 @@ def replicas(asked: int | None, nodes: list[dict[str, Any]], *, gpus: bool) -> t
 
 
 @contextmanager
-def running(address: str | None) -> Iterator[None]:
+def running_ray(address: str | None) -> Iterator[None]:
     """Inside, Ray runs: the one that this process uses already, that address, RAY_ADDRESS, or this machine alone.
 
     Raises:

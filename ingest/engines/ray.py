@@ -21,7 +21,7 @@ import numpy as np
 
 from ingest.encode.batch import BatchEncoder
 from ingest.engines import Planned, encode_plan
-from ingest.engines.cluster import LoadedThere, RayCluster, replicas, running
+from ingest.engines.cluster import LoadedThere, RayCluster, plan_replicas, running_ray
 from ingest.engines.shards import (
     DOCUMENTS,
     ENCODED,
@@ -161,14 +161,14 @@ class RayEngine:
             else:
                 asked.append(name)
         if asked:
-            cluster.enter_context(running(self.cluster.address))
+            cluster.enter_context(running_ray(self.cluster.address))
             yield from self._by_replicas(asked)
 
     def _by_replicas(self, names: list[str]) -> Iterator[str]:
         import ray.data
 
         gpus = self.reader.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
-        actors, each = replicas(self.cluster.actors, ray.nodes(), gpus=gpus)
+        actors, each = plan_replicas(self.cluster.actors, ray.nodes(), gpus=gpus)
         pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors, initial_size=actors)
         found = ray.data.from_items([{"name": name} for name in names], override_num_blocks=len(names)).map_batches(
             Replica,

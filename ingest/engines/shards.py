@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from ingest.encode.batch import EncodedBatch
 from ingest.encode.windows import Window
 from ingest.rows.batches import Plan
-from ingest.rows.intake import Record
+from ingest.rows.source_records import Record
 from ingest.sources import Document
 from schema.errors import SourceError
 

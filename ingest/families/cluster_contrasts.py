@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.contrasts import SHUFFLES
-from ingest.contrasts.feature_columns import tested
+from ingest.contrasts.feature_columns import features_tested
 from ingest.contrasts.null import shuffles_of
 from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks, read_documents
 from ingest.statistics.rank_sum import rank_sum
@@ -48,7 +48,7 @@ def cluster_contrast_rows(atlas: Atlas, clustering: int, contrast: int, unit: Un
     scores = _counted(atlas, (sae, d_sae), _documents(atlas, contrast, sae, unit), unit, cluster)
     null = shuffles_of(scores.documents, SHUFFLES)
     p = null.add(scores)
-    corrected, _ = null.corrected(np.arange(clusters), p, tested(scores))
+    corrected, _ = null.corrected(np.arange(clusters), p, features_tested(scores))
     said, called = _features(atlas, contrast, sae, cluster)
     q = corrected["q"]
     return pa.table(

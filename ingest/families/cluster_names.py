@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ingest.families.ranked import largest_each
+from ingest.families.largest_entries import largest_each
 
 NAMED = 5
 """Tokens that name a cluster."""

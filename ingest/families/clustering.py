@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.families.company import KEPT, Placed, fires_with, place_by_company
+from ingest.families.coactive_pairs import KEPT, Placed, fires_with, place_by_company
 from ingest.families.firing import Firing
 from ingest.families.kmeans import cluster_directions
 from ingest.families.map import FEWEST, Layout, draw_map, trustworthiness
@@ -17,12 +17,12 @@ from ingest.families.silhouette import (
     SEEDS,
     Choice,
     Stability,
-    best,
+    best_cluster_number,
     choose_number,
     cluster_stability,
     runs_of,
+    seed_stability,
     silhouette,
-    stability,
 )
 
 Measure = Literal["decoder", "jaccard", "pmi"]
@@ -100,7 +100,7 @@ def cluster_features(placed: Placed, wanted: Wanted, tell: Tell = lambda stage, 
         if wanted.clusters
         else choose_number(unit, wanted.seed, lambda done, total: tell("choosing a number", done, total))
     )
-    clusters = wanted.clusters or best(tried)
+    clusters = wanted.clusters or best_cluster_number(tried)
     runs = runs_of(unit, clusters, wanted.seed)
     tell("clustering", SEEDS, SEEDS)
     place, layout, trust = _mapped(unit, wanted.seed)
@@ -110,7 +110,7 @@ def cluster_features(placed: Placed, wanted: Wanted, tell: Tell = lambda stage, 
         cluster=runs[0].cluster,
         silhouette=silhouette(unit, runs[0].cluster),
         silhouette_shuffled=_by_chance(unit, clusters, wanted.seed),
-        stability=stability(runs),
+        stability=seed_stability(runs),
         stability_each=cluster_stability(runs),
         tried=tried,
         place=place,

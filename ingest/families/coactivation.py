@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import delete, insert
 
-from ingest.families.company import Pairs, Report, fires_with
+from ingest.families.coactive_pairs import Pairs, Report, fires_with
 from ingest.families.firing import Firing
 from schema import tables
 from schema.store import Atlas

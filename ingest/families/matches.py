@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csc_array
 
-from ingest.families.neighbours import largest
-from ingest.families.ranked import largest_each
+from ingest.families.largest_entries import largest_each
+from ingest.families.neighbours import largest_of_rows
 
 MOST = 3
 """Matches kept of each feature."""
@@ -77,7 +77,7 @@ def by_decoder(
         cosine = one[first : first + rows] @ two.T  # (rows, d_in) x (d_in, d_other) -> (rows, d_other)
         cosine[:, ~there] = -torch.inf
         cosine[~known[first : first + rows]] = -torch.inf
-        value, found = largest(cosine, wanted)
+        value, found = largest_of_rows(cosine, wanted)
         row, place = np.nonzero(value.numpy() > -np.inf)
         parts.append(Matches(row + first, found.numpy()[row, place], place + 1, value.clamp(-1, 1).numpy()[row, place]))
         report(min(first + rows, len(one)), len(one))
@@ -109,7 +109,7 @@ def by_activation(
     return Matches(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def cosines(
+def pair_cosines(
     W_dec: Float[torch.Tensor, "d_sae d_in"],
     other: Float[torch.Tensor, "d_other d_in"],
     pairs: Matches,
@@ -126,7 +126,7 @@ def cosines(
     return cosine
 
 
-def correlations(one: csc_array, other: csc_array, tokens: int, pairs: Matches) -> Float[np.ndarray, " match"]:
+def pair_correlations(one: csc_array, other: csc_array, tokens: int, pairs: Matches) -> Float[np.ndarray, " match"]:
     """The correlation of activations of each of the pairs; NaN where one never varies."""
     (mean, deviation), (mean_there, deviation_there) = _moments(one, tokens), _moments(other, tokens)
     products = np.zeros(len(pairs.feature))
@@ -141,14 +141,14 @@ def correlations(one: csc_array, other: csc_array, tokens: int, pairs: Matches) 
     return found
 
 
-def mutual(one: Matches, other: Matches) -> Bool[np.ndarray, " match"]:
+def mutual_matches(one: Matches, other: Matches) -> Bool[np.ndarray, " match"]:
     """Whether each match of one is the best both ways."""
     back = dict(zip(other.best.feature.tolist(), other.best.other.tolist(), strict=True))
     pairs = zip(one.feature.tolist(), one.other.tolist(), one.rank.tolist(), strict=True)
     return np.array([rank == 1 and back.get(there) == here for here, there, rank in pairs], bool)
 
 
-def siblings(one: Matches, least: float) -> Int[np.ndarray, " match"]:
+def count_siblings(one: Matches, least: float) -> Int[np.ndarray, " match"]:
     """How many features have the same best match, all at least so alike; 0 where the match is no such one.
 
     2 or more: what is one feature there is several here.

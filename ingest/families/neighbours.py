@@ -53,7 +53,7 @@ def nearest_rows(
         cosines[:, silent] = -torch.inf
         cosines[silent[here]] = -torch.inf
         cosines.diagonal(first).fill_(-torch.inf)
-        values, found = largest(cosines, wanted)
+        values, found = largest_of_rows(cosines, wanted)
         known = values > -torch.inf
         other[here, :wanted] = torch.where(known, found, -1).cpu()
         cosine[here, :wanted] = torch.where(known, values, torch.nan).clamp(-1, 1).cpu()
@@ -61,7 +61,7 @@ def nearest_rows(
     return Neighbours(other.numpy(), cosine.numpy())
 
 
-def largest(
+def largest_of_rows(
     values: Float[torch.Tensor, "row column"], wanted: int
 ) -> tuple[Float[torch.Tensor, "row wanted"], Int[torch.Tensor, "row wanted"]]:
     """The largest values of each row and their columns; of equal values, the first columns.

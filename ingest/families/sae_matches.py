@@ -18,10 +18,10 @@ from ingest.families.matches import (
     by_decoder,
     chance_of_activations,
     chance_of_directions,
-    correlations,
-    cosines,
-    mutual,
-    siblings,
+    count_siblings,
+    mutual_matches,
+    pair_correlations,
+    pair_cosines,
 )
 from schema import tables
 from schema.store import Atlas
@@ -48,7 +48,7 @@ class Comparison:
     chance: dict[Measure, float]
 
 
-def compare(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Comparison]:
+def compare_saes(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Comparison]:
     """Both SAEs' features looked for in the other: by decoder if widths agree, by activation if tokens are shared."""
     sides = ((one, other), (other, one))
     matches: list[dict[Measure, Matches]] = [{}, {}]
@@ -103,10 +103,10 @@ def _rows(way: Comparison, back: Comparison) -> Iterator[pa.Table]:
         unknown = np.full(rows, np.nan)
         figures = {"cosine": unknown, "correlation": unknown, measure: found.value.astype(float)}
         if "cosine" in way.matches and measure != "cosine":
-            figures["cosine"] = cosines(one.W_dec, other.W_dec, found).astype(float)
+            figures["cosine"] = pair_cosines(one.W_dec, other.W_dec, found).astype(float)
         if "correlation" in way.matches and measure != "correlation":
             pair = one.firing.activation, other.firing.activation
-            figures["correlation"] = correlations(*pair, one.firing.tokens, found)
+            figures["correlation"] = pair_correlations(*pair, one.firing.tokens, found)
         yield pa.table(
             {
                 "sae": np.full(rows, one.sae, np.int16),
@@ -116,7 +116,7 @@ def _rows(way: Comparison, back: Comparison) -> Iterator[pa.Table]:
                 "rank": found.rank.astype(np.int16),
                 "other_feature": found.other.astype(np.int32),
                 **{name: pa.array(value, mask=np.isnan(value)) for name, value in figures.items()},
-                "mutual": mutual(found, back.matches[measure]),
-                "siblings": siblings(found, SPLIT[measure]).astype(np.int32),
+                "mutual": mutual_matches(found, back.matches[measure]),
+                "siblings": count_siblings(found, SPLIT[measure]).astype(np.int32),
             }
         )

@@ -66,7 +66,7 @@ def silhouette(unit: Float[np.ndarray, "row d"], cluster: Int[np.ndarray, " row"
 def choose_number(
     unit: Float[np.ndarray, "row d"], seed: int, report: Report = lambda done, numbers: None
 ) -> list[Choice]:
-    """The numbers tried, each with its silhouette, in their order; see `best`."""
+    """The numbers tried, each with its silhouette, in their order; see `best_cluster_number`."""
     numbers = [number for number in NUMBERS if number * ROWS_EACH <= len(unit)]
     choices = []
     for done, number in enumerate(numbers, start=1):
@@ -76,7 +76,7 @@ def choose_number(
     return choices
 
 
-def best(choices: Sequence[Choice]) -> int:
+def best_cluster_number(choices: Sequence[Choice]) -> int:
     """The number with the largest silhouette; of equal ones, the smallest."""
     return max(choices, key=lambda choice: (choice.silhouette, -choice.clusters)).clusters
 
@@ -87,7 +87,7 @@ def runs_of(unit: Float[np.ndarray, "row d"], clusters: int, seed: int, seeds: i
     return sorted(runs, key=lambda run: -run.fit)
 
 
-def stability(runs: Sequence[Clusters]) -> Stability:
+def seed_stability(runs: Sequence[Clusters]) -> Stability:
     """The agreement of each two runs; a single run agrees with itself."""
     found = [adjusted_rand_score(one.cluster, other.cluster) for one, other in combinations(runs, 2)] or [1.0]
     return Stability(float(np.mean(found)), float(np.min(found)))

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.associations.association_figures import compute_figures
-from ingest.contrasts.associations.question import Borne, Question, borne_labels, covered, documents_hash, read_asked
+from ingest.contrasts.associations.question import (
+    Borne,
+    Question,
+    borne_labels,
+    covered_documents,
+    documents_hash,
+    read_asked,
+)
 from ingest.contrasts.associations.stored_associations import store_association, stored_shuffles
 from ingest.contrasts.scores import Unit, default_unit
-from ingest.contrasts.stored_contrasts import drop, drop_stale, stale_definitions
+from ingest.contrasts.stored_contrasts import drop_contrast, drop_stale, stale_definitions
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
@@ -64,7 +71,7 @@ def association_into(atlas: Atlas, request: AssociationRequest, report: Report =
     arguments = {"name": question.name, "field": question.field, "sets": list(question.sets)}
     with RunRecord(atlas, "contrast", arguments | {"unit": plan[0], "shuffles": plan[1]}, "cpu") as record:
         for done, (sae, label, d_sae) in enumerate(saes, start=1):
-            labels = covered(atlas, sae, borne)
+            labels = covered_documents(atlas, sae, borne)
             if _answers(labels, question):
                 compared += 1
                 if _bring_up(record, question, (sae, d_sae), (borne, labels), plan):
@@ -86,7 +93,7 @@ def refresh_associations(atlas: Atlas) -> list[str]:
             association_into(atlas, AssociationRequest(atlas.path, name, field, json.loads(sets), unit, shuffles))
         except SelectionError:
             with atlas.transaction():
-                drop(atlas, "association", name)
+                drop_contrast(atlas, "association", name)
     drop_stale(atlas, "association")
     return [str(name) for name, *_ in stale]
 
@@ -115,6 +122,6 @@ def _bring_up(
     figures.summary["documents_without"] = borne.without
     with atlas.transaction():
         record.start()
-        drop(atlas, "contrast", question.name)
+        drop_contrast(atlas, "contrast", question.name)
         store_association(atlas, question, unit, key, figures, content)
     return True

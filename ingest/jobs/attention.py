@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.attribution.prompts import Prompt, windows_of_documents
-from ingest.circuits.attention.attention_contrast import SHUFFLES, compared
+from ingest.circuits.attention.attention_contrast import SHUFFLES, compare_sides
 from ingest.circuits.attention.attention_measures import COMPARED
 from ingest.circuits.attention.attention_rows import (
     average_corpora,
-    averaged,
+    corpus_means_complete,
     document_rows,
     documents_looked_at,
-    measured,
+    measure_documents,
 )
 from ingest.circuits.tracer import Tracer
 from ingest.contrasts.scores import Documents, read_documents
@@ -90,7 +90,7 @@ def attention_into(
         for batch in _batches(atlas, wanted, tokenization):
             _look(record, tracer, batch, result)
             report(Progress("looking", result.new, len(wanted), "documents"))
-        if not averaged(atlas, model, tokenization):
+        if not corpus_means_complete(atlas, model, tokenization):
             with atlas.transaction():
                 record.start()
                 average_corpora(atlas, model, tokenization)
@@ -132,7 +132,7 @@ def _batches(atlas: Atlas, documents: list[int], tokenization: int) -> Iterator[
 
 
 def _look(record: RunRecord, tracer: Tracer, windows: list[Prompt], result: AttentionResult) -> None:
-    found = measured(tracer, windows)
+    found = measure_documents(tracer, windows)
     with record.atlas.transaction():
         record.start()
         record.atlas.append(tables.attention_summary, document_rows(tracer, found))
@@ -155,7 +155,7 @@ def _compare(
         return
     n_heads = tracer.n_heads
     parts = defaultdict(list)
-    for measure, columns in compared(_values(record.atlas, tracer, documents), documents, shuffles).items():
+    for measure, columns in compare_sides(_values(record.atlas, tracer, documents), documents, shuffles).items():
         cells = np.arange(len(columns["p"]))
         parts["measure"].append(np.full(len(cells), measure))
         parts["layer"].append((cells // n_heads).astype(np.int16))

@@ -26,7 +26,7 @@ from ingest.families.clusters_stored import (
     store_clustering,
     stored_clustering,
 )
-from ingest.families.company import Placed
+from ingest.families.coactive_pairs import Placed
 from ingest.families.firing import coverage_hash, read_firing
 from ingest.families.stored_saes import label_of, load_stored, stored_keys, stored_names, weights_of
 from ingest.jobs.progress import Progress, Report, unwatched

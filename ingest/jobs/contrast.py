@@ -15,7 +15,7 @@ from ingest.contrasts.selection import check_disjoint, normal_texts, select_docu
 from ingest.contrasts.stored_contrasts import (
     Definition,
     documents_hash,
-    drop,
+    drop_contrast,
     drop_stale,
     stale_definitions,
     store_contrast,
@@ -109,6 +109,6 @@ def refresh_contrasts(atlas: Atlas) -> list[str]:
             contrast_into(atlas, ContrastRequest(atlas.path, name, *sides, unit, shuffles or SHUFFLES))
         except SelectionError:
             with atlas.transaction():
-                drop(atlas, "contrast", name)
+                drop_contrast(atlas, "contrast", name)
     drop_stale(atlas, "contrast")
     return [*(str(name) for name, *_ in stale), *refresh_associations(atlas)]

@@ -18,8 +18,8 @@ from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from ingest.quality.measuring import Meter
-from ingest.quality.sums import Losses, Quality, Reconstruction, quality
-from ingest.rows.registration import register
+from ingest.quality.sums import Losses, Quality, Reconstruction, quality_figures
+from ingest.rows.registration import register_saes
 from schema import tables
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
@@ -80,7 +80,7 @@ def evaluate_into(
     meter = Meter(model, sae, device)
     corpora = corpora_named(atlas, request.corpus, request.limit)
     encoder = BatchEncoder.of(model, [sae], device)
-    key = register(atlas, model, [sae], encoder.bos_activations()).saes[0]
+    key = register_saes(atlas, model, [sae], encoder.bos_activations()).saes[0]
     total, done = sum(corpus.documents for corpus in corpora), 0
     found = []
     arguments = {"sae": str(sae.name), "model": model.name, "corpus": request.corpus, "limit": request.limit}
@@ -167,7 +167,7 @@ def _figures(corpus: Corpus, sums: Sums | None, d_vocab: int) -> Quality:
     """Raises SelectionError where there is no token, or none that can be predicted."""
     if sums is None or not sums[1].predicted_tokens:
         raise SelectionError(f"corpus {corpus.name} holds no token that could be predicted; ingest longer texts")
-    figures = quality(*sums, d_vocab)
+    figures = quality_figures(*sums, d_vocab)
     wrong = [name for name, value in asdict(figures).items() if value is not None and not math.isfinite(value)]
     if wrong:
         raise SelectionError(f"corpus {corpus.name}: {', '.join(wrong)} cannot be computed: not a finite number")

@@ -12,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ingest.attribution.ahead import ahead
 from ingest.attribution.answers import Answer, Question
+from ingest.attribution.computed_ahead import compute_ahead
 from ingest.attribution.explainer import Explainer, Task
-from ingest.attribution.explanation_rows import not_judged, store, store_judgement, stored
+from ingest.attribution.explanation_rows import not_judged, store_explanations, store_judgement, stored_explanations
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
 from ingest.attribution.questions import TokenQuestion
 from ingest.attribution.shapley import Method
@@ -80,7 +80,7 @@ def explain_into(atlas: Atlas, request: ExplainRequest, loaded: Loaded, report: 
     todo = (_with_known(atlas, task) for task in tasks)
     with (
         RunRecord(atlas, "explain", _arguments(request, subject), request.reader.runs_on) as record,
-        closing(ahead(explainer.answers, todo, _threads(request, subject, total))) as answered,
+        closing(compute_ahead(explainer.answers, todo, _threads(request, subject, total))) as answered,
     ):
         for done, (task, answers) in enumerate(answered, start=1):
             if task is None:
@@ -113,7 +113,7 @@ def _tasks(explainer: Explainer[Any], prompts: Iterable[Prompt]) -> Iterator[Tas
 
 
 def _with_known(atlas: Atlas, task: Task[Any] | None) -> Task[Any] | None:
-    return task and replace(task, known=stored(atlas, task.asked).keys())
+    return task and replace(task, known=stored_explanations(atlas, task.asked).keys())
 
 
 def _threads(request: ExplainRequest, subject: Subject, prompts: int) -> int:
@@ -126,14 +126,14 @@ def _store(
     record: RunRecord, explainer: Explainer[Any], task: Task[Any], answers: Mapping[str, Answer], result: ExplainResult
 ) -> None:
     """Store the answers to a task in one transaction, and add them to the result."""
-    there = stored(record.atlas, task.asked)
+    there = stored_explanations(record.atlas, task.asked)
     result.known.extend(there.values())
     fresh = {key: answer for key, answer in answers.items() if key not in there}  # a prompt may have been given twice
     if not fresh:
         record.add(known=1)
         return
     with record.atlas.transaction():
-        result.new.extend(store(record.atlas, explainer, task.prompt, fresh, record.start()))
+        result.new.extend(store_explanations(record.atlas, explainer, task.prompt, fresh, record.start()))
         record.add(documents=1)
     result.evaluations += sum(answer.estimate.evaluations for answer in fresh.values())
 

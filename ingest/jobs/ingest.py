@@ -25,15 +25,15 @@ from ingest.jobs.run_record import RunRecord, record_failure
 from ingest.rows.batch_rows import store_batch
 from ingest.rows.batches import Plan, Planner, check_folders, cut_batches
 from ingest.rows.document_identity import Seen
-from ingest.rows.intake import Intake, Record, Sources
-from ingest.rows.registration import register
-from ingest.rows.removal import outgoing, remove_documents
+from ingest.rows.registration import register_saes
+from ingest.rows.removal import outgoing_documents, remove_documents
+from ingest.rows.source_records import Intake, Record, Sources
 from ingest.sources import Skipped
 from ingest.statistics.sums import sum_pending
 from schema.atlas_file import check_path
 from schema.errors import SourceError
-from schema.file_names import shown
-from schema.locking import held
+from schema.file_names import shown_path
+from schema.locking import hold_atlas
 from schema.store import Atlas, open_atlas
 
 
@@ -76,7 +76,7 @@ def ingest(request: IngestRequest, report: Report = unwatched) -> IngestResult:
     if request.ray is not None:
         check_ray(request.reader)
     device = request.reader.runs_on
-    with held(request.atlas):
+    with hold_atlas(request.atlas):
         try:
             intake = Intake(request).begin()
             if request.atlas.exists() and request.atlas.stat().st_size:
@@ -104,7 +104,7 @@ def ingest_into(
     with Seen(atlas) as seen, RunRecord(atlas, "ingest", arguments, device, idle=True) as record:
         encoder = BatchEncoder.of(model, saes, device)
         with encoder.stages.timed("register"):
-            planner = Planner(atlas, register(atlas, model, saes, encoder.bos_activations()))
+            planner = Planner(atlas, register_saes(atlas, model, saes, encoder.bos_activations()))
         plans = _plans(cut_batches(intake.records(), request.batch_documents), planner, intake, seen, record)
         with encoder.stages.timed("read"):
             for plan, encoded in _engine(request, loaded, encoder, record, report).encode(plans):
@@ -183,7 +183,7 @@ def _sizes(plan: Plan, encoded: EncodedBatch | None) -> dict[str, int]:
 
 def _take_out(record: RunRecord, seen: Seen, intake: Intake) -> list[str]:
     """Remove what the run has replaced, or is to drop, in one transaction; what stays that should go, and why."""
-    out = outgoing(seen, intake)
+    out = outgoing_documents(seen, intake)
     if out.older or out.gone:
         with record.atlas.transaction():
             record.start()
@@ -194,7 +194,7 @@ def _take_out(record: RunRecord, seen: Seen, intake: Intake) -> list[str]:
 
 def _arguments(request: IngestRequest, model: str | None, saes: Sequence[str]) -> dict[str, object]:
     return {
-        "sources": list(map(shown, request.sources)),
+        "sources": list(map(shown_path, request.sources)),
         "saes": list(saes),
         "model": model,
         "corpus": request.corpus or request.stem,

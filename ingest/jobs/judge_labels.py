@@ -8,7 +8,7 @@ from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.asked import judging
 from ingest.labels.asked.endpoint import Endpoint
-from ingest.labels.places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_places
 from ingest.labels.scored.words import JUDGE
 from ingest.labels.stored_labels import labels_of, replace_scores
 from schema.errors import SelectionError

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.run_record import RunRecord
+from ingest.labels.firing_places import documents_sha256, gather_places
 from ingest.labels.made.making import make_labels
-from ingest.labels.places import documents_sha256, gather_places
 from ingest.labels.stored_labels import made_from, replace_made
 from schema.errors import SelectionError
 from schema.naming import sae_named

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from ingest.families.firing import Firing, read_shared, shared_hash
-from ingest.families.sae_matches import Side, compare, compared_before, store_comparison
+from ingest.families.sae_matches import Side, compare_saes, compared_before, store_comparison
 from ingest.families.stored_saes import label_of, load_stored, stored_keys, stored_names
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.run_record import RunRecord
@@ -78,7 +78,7 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
         firing = read_shared(atlas, one[1], other[1])
         one_side, other_side = (_side(atlas, held, fires) for held, fires in zip((one, other), firing, strict=True))
         stage = " and ".join(names)
-        ways = compare(
+        ways = compare_saes(
             one_side,
             other_side,
             lambda what, done, total: report(Progress(f"{stage}: {what}", done, total, "features")),

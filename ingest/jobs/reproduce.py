@@ -15,11 +15,11 @@ from ingest.jobs.ingest import IngestRequest, ingest_into
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.reader import Loaded, Reader
 from ingest.jobs.run_record import RunRecord
-from ingest.models.gpt2 import GPT2, departure
+from ingest.models.gpt2 import GPT2, departure_from_gpt2
 from ingest.models.language_model import load_language_model
 from ingest.reproduction.evidence import contrast_key, processing_difference
-from ingest.reproduction.filtered import Filtered, filter_prompt, store_filtered, stored_filtered, unfiltered
-from ingest.reproduction.findings import Computed, Subject, compute, faults_of, inputs_hash, number_of
+from ingest.reproduction.filtered import Filtered, filter_prompt, store_filtered, stored_filtered, unfiltered_documents
+from ingest.reproduction.findings import Computed, Subject, compute_findings, faults_of, inputs_hash, number_of
 from ingest.reproduction.lists import Lists, Notebook
 from ingest.reproduction.means import STUDY_PROCESSING
 from ingest.reproduction.printed import LOADED, MEASURED, printed_candidates, read_candidates
@@ -27,8 +27,8 @@ from ingest.reproduction.storing import Reproduced, store_moments, store_reprodu
 from ingest.rows.sae_keys import known_keys
 from schema.atlas_file import check_path
 from schema.errors import ModelError, SelectionError
-from schema.file_names import shown
-from schema.locking import held
+from schema.file_names import shown_path
+from schema.locking import hold_atlas
 from schema.store import Atlas, open_atlas
 
 STUDY_READER = Reader((MEASURED, LOADED))
@@ -82,7 +82,7 @@ def reproduce(request: ReproduceRequest, report: Report = unwatched) -> Reproduc
     request.notebook.read()
     if request.printed is not None:
         read_candidates(request.printed)
-    with held(request.atlas):
+    with hold_atlas(request.atlas):
         if request.atlas.exists() and request.atlas.stat().st_size:
             open_atlas(request.atlas).close()
         report(Progress("loading the model"))
@@ -97,7 +97,7 @@ def reproduce_into(
     """Reproduce the study in an open atlas, with a loaded model and its two SAEs."""
     _check_two(loaded[1])
     subject = _subject(atlas, request, loaded, request.notebook.read(), report)
-    arguments = {"notebook": shown(request.notebook.path), "name": request.name, "saes": list(subject.names)}
+    arguments = {"notebook": shown_path(request.notebook.path), "name": request.name, "saes": list(subject.names)}
     with RunRecord(atlas, "reproduce", arguments, request.reader.runs_on) as record:
         filtered = _filter(record, request, subject, report)
         inputs = inputs_hash(atlas, subject, request.number, len(filtered[0]))
@@ -176,12 +176,12 @@ def _filter(
     """Run the study's filter on prompts that it was not run on, each a transaction of its own; all that is stored."""
     atlas, corpus = record.atlas, request.corpus(request.notebook.prompts_name)
     (model,) = atlas.rows("SELECT model FROM sae WHERE sae = ?", [subject.result[1]])[0]
-    strange = departure(subject.model)
+    strange = departure_from_gpt2(subject.model)
     if strange is not None:
         return [], f"the filter is run on a plain GPT-2, and the model is {strange}"
     if request.filtered:
         gpt2 = GPT2.of(subject.model.bridge, subject.model.end_of_text)
-        waiting = unfiltered(atlas, model, corpus)
+        waiting = unfiltered_documents(atlas, model, corpus)
         for done, (document, text) in enumerate(waiting, start=1):
             found = study_values(gpt2, subject.model.tokenizer, text)
             if found is not None:
@@ -202,7 +202,7 @@ def _compute(request: ReproduceRequest, subject: Subject, report: Report) -> Com
         raise ModelError(
             f"the study processes weights as they were saved, and those of {name} are others than were read"
         )
-    return compute(
+    return compute_findings(
         studied,
         subject,
         lambda done, total: report(Progress("running the prompts as the study did", done, total, "prompts")),

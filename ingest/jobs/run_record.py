@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ingest.jobs.progress import Counts
 from schema import tables
 from schema.errors import AtlasError, AtlasFileError
-from schema.file_names import shown
+from schema.file_names import shown_path
 from schema.store import Atlas, open_atlas
 from schema.transactions import stopped_by
 
@@ -160,7 +160,7 @@ def record_failure(
 def storable(value: object) -> object:
     """An argument as JSON in UTF-8 holds it: names of files may have bytes that are not."""
     if isinstance(value, str | Path):
-        return shown(value)
+        return shown_path(value)
     if isinstance(value, list | tuple):
         return [storable(part) for part in value]
     return value

@@ -10,10 +10,10 @@ from pathlib import Path
 from ingest.jobs.label import chosen_saes
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_places
 from ingest.labels.scored.scoring import score_labels
 from ingest.labels.scored.words import JUDGE
-from ingest.labels.stored_labels import labels_of, replace_scores, unscored
+from ingest.labels.stored_labels import labels_of, replace_scores, unscored_labels
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
 
@@ -54,7 +54,7 @@ def score_into(atlas: Atlas, request: ScoreRequest, report: Report = unwatched) 
             labels = labels_of(atlas, sae)
             gather_places(atlas, sae, d_sae)
             content = documents_sha256(atlas, sae)
-            wanted = unscored(atlas, sae, JUDGE, content)
+            wanted = unscored_labels(atlas, sae, JUDGE, content)
             done = 0
             for scored in score_labels(atlas, sae, labels, wanted):
                 with atlas.transaction():

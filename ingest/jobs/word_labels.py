@@ -9,7 +9,7 @@ from ingest.jobs.run_record import RunRecord
 from ingest.labels.asked import wording
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import Worded
-from ingest.labels.places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_places
 from ingest.labels.stored_labels import add_worded
 from schema.naming import check_features
 from schema.store import Atlas, open_atlas

@@ -1,7 +1,7 @@
 """Labels of features: made from what a feature fires on, scored on documents that had no part in it, imported.
 
-Documents fall into two halves by a hash of their group (`ingest.labels.places`), once and for ever: labels are made
-from the one and scored on the other, also where the atlas grows in between.
+Documents fall into two halves by a hash of their group (`ingest.labels.firing_places`), once and for ever: labels are
+made from the one and scored on the other, also where the atlas grows in between.
 """
 
 RADIUS = 8

@@ -53,7 +53,7 @@ def replace_made(atlas: Atlas, sae: int, made: Sequence[Made], run: int, documen
         }
         for place, label in enumerate(made)
     )
-    append(atlas, tables.feature_label, rows)
+    append_labels(atlas, tables.feature_label, rows)
 
 
 def add_worded(atlas: Atlas, sae: int, worded: Worded, model: str, shared: Mapping[str, object]) -> None:
@@ -82,7 +82,7 @@ def add_worded(atlas: Atlas, sae: int, worded: Worded, model: str, shared: Mappi
         "prompt": worded.prompt,
         "answer": worded.answer,
     }
-    append(atlas, tables.feature_label, [row])
+    append_labels(atlas, tables.feature_label, [row])
 
 
 def labels_of(atlas: Atlas, sae: int) -> list[Label]:
@@ -102,7 +102,7 @@ def labels_of(atlas: Atlas, sae: int) -> list[Label]:
     ]
 
 
-def unscored(atlas: Atlas, sae: int, judge: str, documents_sha256: str) -> set[int]:
+def unscored_labels(atlas: Atlas, sae: int, judge: str, documents_sha256: str) -> set[int]:
     """The labels of an SAE that the judge has not scored on these documents."""
     rows = atlas.rows(
         """
@@ -127,7 +127,7 @@ def replace_scores(atlas: Atlas, scored: Sequence[Scored], shared: Mapping[str, 
             "DELETE FROM label_score WHERE judge = ? AND feature_label IN (SELECT feature_label FROM scored)",
             [shared["judge"]],
         )
-    append(atlas, tables.label_score, ({**shared, **_columns(score)} for score in scored))
+    append_labels(atlas, tables.label_score, ({**shared, **_columns(score)} for score in scored))
 
 
 def _columns(score: Scored) -> dict[str, object]:
@@ -146,7 +146,7 @@ def _columns(score: Scored) -> dict[str, object]:
     }
 
 
-def append(atlas: Atlas, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+def append_labels(atlas: Atlas, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
     """Append rows that may lack columns; these are NULL."""
     names = [column.name for column in table.columns]
     columns: dict[str, list[object]] = {name: [] for name in names}

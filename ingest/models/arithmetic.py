@@ -97,7 +97,7 @@ def attention_pattern(q: Heads, k: Heads) -> Float[torch.Tensor, "batch head que
     return pattern
 
 
-def read(pattern: Float[torch.Tensor, "batch head query key"], v: Heads) -> Heads:
+def read_heads(pattern: Float[torch.Tensor, "batch head query key"], v: Heads) -> Heads:
     """The values that each head reads by a pattern: (batch, query, head, d_head)."""
     z: torch.Tensor = pattern @ v.transpose(1, 2)
     return z.transpose(1, 2)

@@ -176,10 +176,10 @@ def _columns(W: torch.Tensor) -> torch.Tensor:
 
 def is_plain_gpt2(model: LanguageModel) -> bool:
     """Whether a model is what these functions compute."""
-    return departure(model) is None
+    return departure_from_gpt2(model) is None
 
 
-def departure(model: LanguageModel) -> str | None:
+def departure_from_gpt2(model: LanguageModel) -> str | None:
     """What these functions do not compute of a model; None where it is a plain GPT-2."""
     config = model.bridge.original_model.config
     if model.architecture != "GPT2LMHeadModel":

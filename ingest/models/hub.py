@@ -22,7 +22,7 @@ OWNERS = {"openai-community": "gpt2", "distilbert": "distilgpt2"}
 
 
 @cache
-def reachable() -> bool:
+def hub_is_reachable() -> bool:
     """Whether the hub answers at all; asked once a process."""
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return False
@@ -56,7 +56,7 @@ def hub_names(name: str) -> list[str]:
 def held_name(name: str) -> str:
     """The name to load a model by: the first one that can be had here."""
     names = hub_names(name)
-    return next((one for one in names if reachable() or is_cached(one)), names[0])
+    return next((one for one in names if hub_is_reachable() or is_cached(one)), names[0])
 
 
 @contextmanager
@@ -66,13 +66,13 @@ def hub_access(what: str, folder_option: str) -> Iterator[None]:
     Raises:
         ModelError: it is not on this machine and cannot be fetched; says what to do.
     """
-    if not reachable():
+    if not hub_is_reachable():
         log.info("the Hugging Face hub is out of reach: using its cache only")
         huggingface_hub.constants.HF_HUB_OFFLINE = True
     try:
         yield
     except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
-        if reachable():
+        if hub_is_reachable():
             reason = str(error).splitlines()[0]
         else:
             reason = "the Hugging Face hub cannot be reached and it is not in the cache on this machine"

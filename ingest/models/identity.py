@@ -77,12 +77,12 @@ def model_config(model: LanguageModel) -> Config:
     }
 
 
-def canonical(config: Mapping[str, Any]) -> str:
+def canonical_settings(config: Mapping[str, Any]) -> str:
     """The settings as text, the same for the same settings."""
     return json.dumps(config, sort_keys=True, separators=(", ", ": "), default=str)
 
 
-def sha256(*parts: object) -> str:
+def sha256_of_parts(*parts: object) -> str:
     """SHA-256, hexadecimal, of parts in their order."""
     return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
 

@@ -33,10 +33,10 @@ def load_together(
     if not name:
         raise ModelError(f"{saes[0].name} does not say which model it reads; name it: --model FOLDER")
     model = load_language_model(name, Processing.from_options(saes[0].model_options), device)
-    return model, fitted(model, saes)
+    return model, fit_saes(model, saes)
 
 
-def fitted(model: LanguageModel, saes: Sequence[SAE]) -> list[SAE]:
+def fit_saes(model: LanguageModel, saes: Sequence[SAE]) -> list[SAE]:
     """SAEs that have been held against the model they are to read, and against each other.
 
     Raises:

@@ -18,7 +18,7 @@ def text_of(model: LanguageModel, token_id: int) -> str:
     return _speller(model.tokenizer)(token_id)
 
 
-def vocabulary(tokenizer: Any) -> list[str]:
+def spell_vocabulary(tokenizer: Any) -> list[str]:
     """The text of every token id, <7> for one that no token has; a part of a character shows as U+FFFD."""
     spelled, ids = _speller(tokenizer), tokenizer.get_vocab().values()
     known = set(ids)

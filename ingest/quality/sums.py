@@ -124,7 +124,7 @@ class Losses:
         )
 
 
-def quality(reconstruction: Reconstruction, losses: Losses, d_vocab: int) -> Quality:
+def quality_figures(reconstruction: Reconstruction, losses: Losses, d_vocab: int) -> Quality:
     """The figures that follow from the sums of a corpus with at least one predicted token."""
     predicted = losses.predicted_tokens
     return Quality(

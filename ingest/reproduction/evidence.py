@@ -22,7 +22,9 @@ def contrast_key(atlas: Atlas, name: str, sae: int) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-def survival(atlas: Atlas, result: Result, printed: Int[np.ndarray, " place"], matched: int | None) -> Survival:
+def survival_of_printed(
+    atlas: Atlas, result: Result, printed: Int[np.ndarray, " place"], matched: int | None
+) -> Survival:
     """How many printed features each correction leaves; `matched` is the contrast of pairs that share a template."""
     contrast, sae = result
     values = {"contrast": contrast, "sae": sae, "matched": matched, "p": SMALL_P, "limit": PRINTED}
@@ -40,7 +42,7 @@ def survival(atlas: Atlas, result: Result, printed: Int[np.ndarray, " place"], m
     )
 
 
-def lengths(atlas: Atlas, result: Result) -> tuple[float, float, float]:
+def compare_lengths(atlas: Atlas, result: Result) -> tuple[float, float, float]:
     """Median tokens of both sides, and p that they are alike."""
     rows = atlas.rows(
         """
@@ -55,7 +57,7 @@ def lengths(atlas: Atlas, result: Result) -> tuple[float, float, float]:
     return float(positive), float(control), float(p)
 
 
-def correlated(atlas: Atlas, result: Result) -> list[Correlated]:
+def correlate_moments(atlas: Atlas, result: Result) -> list[Correlated]:
     """Every moment of the logit weights against every measure of meaning one thing, frequency held fixed."""
     rows = atlas.rows(
         """

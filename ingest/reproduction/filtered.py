@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
-from ingest.attribution.study_filter import STUDY_TOP, passes, study_rule
+from ingest.attribution.study_filter import STUDY_TOP, passes_study_filter, study_rule
 from schema import tables
 from schema.store import Atlas
 
@@ -54,12 +54,12 @@ def kept_by_chance(tokenizer: Any, text: str) -> float:
     """The chance that one of three tokens drawn from a prompt passes the filter's test."""
     ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     n = len(ids)
-    passing = sum(passes(tokenizer.decode([token]), text) for token in ids)
+    passing = sum(passes_study_filter(tokenizer.decode([token]), text) for token in ids)
     drawn = min(STUDY_TOP, n)
     return 1 - comb(n - passing, drawn) / comb(n, drawn) if n else 0.0
 
 
-def unfiltered(atlas: Atlas, model: int, corpus: str) -> list[tuple[int, str]]:
+def unfiltered_documents(atlas: Atlas, model: int, corpus: str) -> list[tuple[int, str]]:
     """The documents of a corpus that the filter was not run on with this model, in order: key and text."""
     sql = """
         SELECT document, text

@@ -10,10 +10,10 @@ import torch
 from ingest.models.circuit_weights import stream_directions
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.reproduction.evidence import Result, correlated, lengths, survival
-from ingest.reproduction.faults import Fault, untold
-from ingest.reproduction.faults.counted import bos_counted, no_uncertainty, one_based, unmatched
-from ingest.reproduction.faults.named import hypothesis, label_elsewhere, wrong_sae, wrong_sort
+from ingest.reproduction.evidence import Result, compare_lengths, correlate_moments, survival_of_printed
+from ingest.reproduction.faults import Fault, fault_untold
+from ingest.reproduction.faults.counted import bos_counted, no_uncertainty, one_based, unmatched_lists
+from ingest.reproduction.faults.named import label_elsewhere, moments_hypothesis, wrong_sae, wrong_sort
 from ingest.reproduction.faults.prompts import any_word, unread_top
 from ingest.reproduction.filtered import Filtered, kept_by_chance
 from ingest.reproduction.lists import Lists
@@ -54,7 +54,7 @@ class Computed:
     moments: tuple[Moments | None, Moments | None]
 
 
-def compute(studied: LanguageModel, subject: Subject, told: Callable[[int, int], None]) -> Computed:
+def compute_findings(studied: LanguageModel, subject: Subject, told: Callable[[int, int], None]) -> Computed:
     """Run the study's method on its model."""
     means = prompt_means(studied, subject.sae, subject.lists.sides, told)
     return Computed(means, (study_moments(studied, subject.sae), study_moments(studied, subject.other)))
@@ -73,7 +73,7 @@ def faults_of(
 ) -> list[Fault]:
     """Each fault, by its number; `filtered` is what the filter made of prompts, and why of none."""
     lists, means, result = subject.lists, found.means, subject.result
-    left = survival(atlas, result, means.printed(), subject.matched)
+    left = survival_of_printed(atlas, result, means.printed(), subject.matched)
     largest = float(means.difference()[means.printed()].max(initial=0.0))
     chances = [
         [kept_by_chance(subject.model.tokenizer, text) for text in texts] for texts in (lists.prompts, lists.control)
@@ -84,8 +84,8 @@ def faults_of(
         any_word((chances[0], chances[1]), [run.kept for _, run in filtered[0]]),
         bos_counted(means),
         no_uncertainty(left, shuffled_lists(means), largest),
-        unmatched(lists.sides, lengths(atlas, result), left),
-        hypothesis(correlated(atlas, result)),
+        unmatched_lists(lists.sides, compare_lengths(atlas, result), left),
+        moments_hypothesis(correlate_moments(atlas, result)),
         unread_top(filtered[0], set(lists.positive), filtered[1]),
     ]
     return sorted(told, key=lambda fault: fault.number)
@@ -96,7 +96,7 @@ def _of_names(subject: Subject, found: Computed, number: int) -> list[Fault]:
     directions = [stream_directions(subject.model, sae) for sae in (subject.sae, subject.other)]
     measured, loaded = found.moments
     if measured is None or loaded is None or directions[0] is None or directions[1] is None:
-        return [untold(fault, "an SAE of the two writes nothing to the residual stream") for fault in (2, 3, 4)]
+        return [fault_untold(fault, "an SAE of the two writes nothing to the residual stream") for fault in (2, 3, 4)]
     lists = printed_lists(subject.names[1])
     rows = [part.to("cpu", torch.float64).numpy() for part in directions if part is not None]
     return [

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from ingest.models.hooked_model import hooked_model
 from ingest.models.language_model import LanguageModel, Processing
 from ingest.models.sae import SAE
-from ingest.statistics.study import study_kept
+from ingest.statistics.study_contrast import study_kept
 
 STUDY_PROCESSING = Processing(center_writing_weights=True, fold_ln=True, center_unembed=True)
 """What `HookedTransformer.from_pretrained` does where nothing else is said; folded value biases change no logit."""

@@ -55,7 +55,7 @@ def study_moments(model: LanguageModel, sae: SAE) -> Moments | None:
     return Moments(found.std, found.skewness, found.kurtosis)
 
 
-def overlap(one: Lists, other: Lists) -> tuple[int, int]:
+def list_overlap(one: Lists, other: Lists) -> tuple[int, int]:
     """How many entries the lists of one heading and end share, and how many there are, over those that both have."""
     keys = one.keys() & other.keys()
     return sum(len(set(one[key]) & set(other[key])) for key in keys), sum(len(one[key]) for key in keys)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from ingest.rows.document_identity import Bearer, Seen
-from ingest.rows.document_rows import differs, rows_of
+from ingest.rows.document_rows import differs_condition, rows_of
 from ingest.rows.fields import changed_fields
-from ingest.rows.intake import Record
 from ingest.rows.registration import Registered
+from ingest.rows.source_records import Record
 from schema.store import Atlas
 
 BATCH_CHARACTERS = 65_536
@@ -126,7 +126,7 @@ _STATE = f"""
     SELECT
       EXISTS (FROM context WHERE context.document = said.document AND tokenization = ?),
       (SELECT LIST(sae) FROM coverage WHERE coverage.document = said.document),
-      document.document IS NOT NULL AND ({differs()})
+      document.document IS NOT NULL AND ({differs_condition()})
     FROM said
     LEFT JOIN document USING (document)
     ORDER BY ordinal

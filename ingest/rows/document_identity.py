@@ -38,7 +38,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from ingest.rows.intake import Record
+from ingest.rows.source_records import Record
 from schema.errors import SourceError
 from schema.store import Atlas
 

@@ -10,7 +10,7 @@ from sqlalchemy import Integer
 
 from ingest.contrasts.stale import mark_stale, mark_stale_associations
 from ingest.rows.fields import changed_fields, keep_fields
-from ingest.rows.intake import Record
+from ingest.rows.source_records import Record
 from schema import tables
 from schema.errors import SourceError
 from schema.store import Atlas
@@ -64,7 +64,7 @@ def _following() -> Iterator[tuple[str, str]]:
 FOLLOWING = dict(_following())
 
 
-def differs(columns: Sequence[str] = tuple(FOLLOWING)) -> str:
+def differs_condition(columns: Sequence[str] = tuple(FOLLOWING)) -> str:
     """An SQL condition: what is stored in these columns is not what it is from now on."""
     return " OR ".join(f"document.{name} IS DISTINCT FROM {FOLLOWING[name]}" for name in columns)
 
@@ -112,7 +112,7 @@ def bring_up_to_date(atlas: Atlas, records: Sequence[Record], keys: Sequence[int
 
     Contrasts are marked that rest on what has changed, as it was or as it is.
     """
-    compared = differs([name for name in FOLLOWING if name not in SHOWN])
+    compared = differs_condition([name for name in FOLLOWING if name not in SHOWN])
     values = ", ".join(f"{name} = {value}" for name, value in FOLLOWING.items())
     same = "WHERE document.document = said.document"
     with atlas.registered(said=rows_of(records).append_column("document", pa.array(keys, pa.int32()))):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ingest.rows.intake import Record
+from ingest.rows.source_records import Record
 from schema import tables
 from schema.store import Atlas
 

@@ -18,11 +18,11 @@ import pyarrow as pa
 from sqlalchemy import Table, insert, select, update
 
 from ingest.models.circuit_weights import way_to_stream
-from ingest.models.identity import canonical, model_config, sae_config, sha256
+from ingest.models.identity import canonical_settings, model_config, sae_config, sha256_of_parts
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
 from ingest.models.sae_activations import SparseActivations
-from ingest.models.spelling import vocabulary
+from ingest.models.spelling import spell_vocabulary
 from ingest.rows.features import MOST_AT_ONCE, add_features, lacks_logit_weights, renew_logit_weights
 from ingest.rows.sae_keys import check_pin, known_keys, pinned_name
 from schema import tables
@@ -45,7 +45,7 @@ class Registered:
     vocabulary: pa.Array
 
 
-def register(
+def register_saes(
     atlas: Atlas,
     model: LanguageModel,
     saes: Sequence[SAE],
@@ -57,7 +57,7 @@ def register(
     Raises:
         ModelError: an SAE was asked for by a hash that is not its own.
     """
-    texts = vocabulary(model.tokenizer)
+    texts = spell_vocabulary(model.tokenizer)
     known = [known_keys(atlas, model, sae) for sae in saes]
     with atlas.transaction():
         model_key = _model(atlas, model)
@@ -79,7 +79,7 @@ def register(
 
 def _model(atlas: Atlas, model: LanguageModel) -> int:
     processing, config = model.processing, model.config
-    settings = canonical(model_config(model))
+    settings = canonical_settings(model_config(model))
     identity = {
         "weights_sha256": model.weights_sha256,
         "center_writing_weights": processing.center_writing_weights,
@@ -94,7 +94,7 @@ def _model(atlas: Atlas, model: LanguageModel) -> int:
         "n_ctx": config.n_ctx,
         "d_vocab": config.d_vocab,
     }
-    known = {"config": json.loads(settings), "config_sha256": sha256(settings)}
+    known = {"config": json.loads(settings), "config_sha256": sha256_of_parts(settings)}
     written_before = identity | rest | {"config_sha256": None}
     found = _first(atlas, tables.model, identity | {"config_sha256": known["config_sha256"]})
     if found is None and (found := _first(atlas, tables.model, written_before)) is not None:
@@ -123,7 +123,7 @@ def _tokenization(atlas: Atlas, model: LanguageModel, sae: SAE, texts: Sequence[
 
 def _sae(atlas: Atlas, model: LanguageModel, sae: SAE, keys: tuple[int, int]) -> int:
     """Add a row, under a hash that no other SAE of its name has."""
-    settings = canonical(sae_config(sae, model))
+    settings = canonical_settings(sae_config(sae, model))
     pins = (pinned_name(model, sae, digits) for digits in range(6, 65))
     pinned = next(pin for pin in pins if _first(atlas, tables.sae, {"pinned": pin}) is None)
     check_pin(sae, pinned)
@@ -134,7 +134,7 @@ def _sae(atlas: Atlas, model: LanguageModel, sae: SAE, keys: tuple[int, int]) ->
         "tokenization": keys[1],
         "weights_sha256": sae.weights_sha256,
         "config": json.loads(settings),
-        "config_sha256": sha256(settings),
+        "config_sha256": sha256_of_parts(settings),
         "hook_name": sae.hook_name,
         "hook_layer": sae.hook_layer,
         "architecture": sae.architecture,

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from ingest.contrasts.stale import mark_stale
 from ingest.labels.stored_labels import mark_stale_labels
 from ingest.rows.document_identity import Seen
-from ingest.rows.intake import Intake
+from ingest.rows.source_records import Intake
 from ingest.statistics.sums import rank_tokens
 from schema import tables
 from schema.naming import name_saes
@@ -43,7 +43,7 @@ class Outgoing:
     kept: list[str] = field(default_factory=list)
 
 
-def outgoing(seen: Seen, intake: Intake) -> Outgoing:
+def outgoing_documents(seen: Seen, intake: Intake) -> Outgoing:
     """What a run has replaced, or is to drop, once all of its sources have been read; nothing where some were not."""
     older, others = _unseen(seen, intake)
     doubts, drop = "; ".join(intake.doubts), intake.asked.drop

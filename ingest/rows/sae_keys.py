@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.encode.batch import BatchEncoder
-from ingest.models.identity import canonical, model_config, sae_config, sha256
+from ingest.models.identity import canonical_settings, model_config, sae_config, sha256_of_parts
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
 from ingest.models.sae_activations import SparseActivations
-from ingest.models.spelling import vocabulary
+from ingest.models.spelling import spell_vocabulary
 from ingest.rows.features import lacks_logit_weights, renew_logit_weights
 from schema.errors import ModelError, SelectionError
 from schema.store import Atlas
@@ -114,7 +114,7 @@ def held_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
         )
     if lacks_logit_weights(atlas, keys.sae):
         with atlas.transaction():
-            renew_logit_weights(atlas, keys.sae, model, sae, vocabulary(model.tokenizer))
+            renew_logit_weights(atlas, keys.sae, model, sae, spell_vocabulary(model.tokenizer))
     return keys
 
 
@@ -131,7 +131,7 @@ def pinned_name(model: LanguageModel, sae: SAE, digits: int = 6) -> str:
     """release/sae_id@hash: a spelling that means this SAE for ever."""
     identity = _identity(model, sae)
     parts = [value for name, value in sorted(identity.items()) if name not in ("release", "sae_id")]
-    return f"{sae.name}@{sha256(*parts)[:digits]}"
+    return f"{sae.name}@{sha256_of_parts(*parts)[:digits]}"
 
 
 def _identity(model: LanguageModel, sae: SAE) -> dict[str, Any]:
@@ -139,9 +139,9 @@ def _identity(model: LanguageModel, sae: SAE) -> dict[str, Any]:
         "release": sae.name.release,
         "sae_id": sae.name.sae_id,
         "weights_sha256": sae.weights_sha256,
-        "config_sha256": sha256(canonical(sae_config(sae, model))),
+        "config_sha256": sha256_of_parts(canonical_settings(sae_config(sae, model))),
         "model_sha256": model.weights_sha256,
-        "model_config_sha256": sha256(canonical(model_config(model))),
+        "model_config_sha256": sha256_of_parts(canonical_settings(model_config(model))),
         "center_writing_weights": model.processing.center_writing_weights,
         "fold_ln": model.processing.fold_ln,
         "center_unembed": model.processing.center_unembed,
@@ -164,14 +164,14 @@ def _taken_up(atlas: Atlas, model: LanguageModel, sae: SAE, identity: dict[str, 
             log.warning("%s gives other activations than those stored of it: it is a new SAE here", sae.name)
             continue
         with atlas.transaction():
-            settings = canonical(model_config(model))
+            settings = canonical_settings(model_config(model))
             atlas.rows(
                 "UPDATE model SET config = ?, config_sha256 = ? WHERE model = ? AND config_sha256 IS NULL",
                 [settings, identity["model_config_sha256"], keys.model],
             )
             atlas.rows(
                 "UPDATE sae SET config = ?, config_sha256 = ? WHERE sae = ?",
-                [canonical(sae_config(sae, model)), identity["config_sha256"], keys.sae],
+                [canonical_settings(sae_config(sae, model)), identity["config_sha256"], keys.sae],
             )
         return keys
     return None

@@ -7,22 +7,22 @@ from itertools import permutations
 from ingest.contrasts.selection import CONDITIONS
 from ingest.models.names import parse_sae_name
 from ingest.schedule.config import Contrast, Job, Schedule
-from ingest.schedule.fields import near, quoted
+from ingest.schedule.fields import near_names, toml_key
 from ingest.sources import source_stem
 from schema.atlas_file import check_path
 from schema.errors import AtlasError
 
 
-def disagreements(schedule: Schedule) -> Iterator[str]:
+def schedule_disagreements(schedule: Schedule) -> Iterator[str]:
     """A line for each two things that a schedule cannot have both: key, what is wrong, what to do."""
     for job in schedule.jobs:
-        yield from (f"corpus.{quoted(job.name)}{line}" for line in _of_job(schedule, job))
+        yield from (f"corpus.{toml_key(job.name)}{line}" for line in _of_job(schedule, job))
     for contrast in schedule.contrasts:
-        yield from (f"contrast.{quoted(contrast.name)}{line}" for line in _of_contrast(contrast))
+        yield from (f"contrast.{toml_key(contrast.name)}{line}" for line in _of_contrast(contrast))
     for one, other in permutations(schedule.jobs, 2):
         if one.domain is None and other.name.startswith(f"{one.name}/"):
             yield (
-                f"corpus.{quoted(other.name)}: corpus.{quoted(one.name)} has no domain and so writes every corpus "
+                f"corpus.{toml_key(other.name)}: corpus.{toml_key(one.name)} has no domain and so writes every corpus "
                 f"'{one.name}/DOMAIN', this one too; give it a domain, or rename one of the two"
             )
 
@@ -34,7 +34,7 @@ def _of_job(schedule: Schedule, job: Job) -> Iterator[str]:
     for name in job.contrasts:
         if all(name != contrast.name for contrast in schedule.contrasts):
             known = [contrast.name for contrast in schedule.contrasts]
-            yield f".contrasts: there is no [contrast.{quoted(name)}]; {near(name, known)}"
+            yield f".contrasts: there is no [contrast.{toml_key(name)}]; {near_names(name, known)}"
     if job.publish and schedule.site is None:
         yield '.publish: it is not said where to; add [publish] with site = "site"'
     if job.gone == "drop" and job.limit is not None:
@@ -62,7 +62,7 @@ def _of_contrast(contrast: Contrast) -> Iterator[str]:
         yield f".control: '{name}' is on both sides; take it out of one"
 
 
-def absences(schedule: Schedule) -> Iterator[str]:
+def schedule_absences(schedule: Schedule) -> Iterator[str]:
     """A line for each file, SAE or program that a schedule names and that is not there now."""
     try:
         check_path(schedule.atlas, create=True)
@@ -78,6 +78,6 @@ def absences(schedule: Schedule) -> Iterator[str]:
             try:
                 source_stem(source)
             except AtlasError as error:
-                yield f"corpus.{quoted(job.name)}.sources: {error}"
+                yield f"corpus.{toml_key(job.name)}.sources: {error}"
     if schedule.notify and schedule.notify.command and shutil.which(schedule.notify.command[0]) is None:
         yield f"notify.command: there is no program {schedule.notify.command[0]}; check its name, path and permissions"

@@ -18,7 +18,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DURATION = "write a length of time such as '90s', '15m', '6h' or '1d'"
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def near_names(name: str, known: Iterable[str]) -> str:
     """A hint at the name that was meant, or at all there are."""
     names = list(known)
     found = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -27,7 +27,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"it may be {', '.join(names)}" if names else "there is none"
 
 
-def quoted(name: str) -> str:
+def toml_key(name: str) -> str:
     """A key as TOML spells it."""
     bare = name and all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in name)
     return name if bare else f'"{name}"'
@@ -104,7 +104,7 @@ class Fields:
         value = self._value(key)
         if value is not None and value not in choices:
             self.wrong(
-                key, f"{value!r} is none of {', '.join(map(str, choices))}; {near(str(value), map(str, choices))}"
+                key, f"{value!r} is none of {', '.join(map(str, choices))}; {near_names(str(value), map(str, choices))}"
             )
             return otherwise
         return otherwise if value is None else cast(T, value)
@@ -134,7 +134,7 @@ class Fields:
         """The tables inside a table, by name."""
         found = {}
         for name, values in self._mapping(key, ".NAME").items():
-            place = f"{self.place}{key}.{quoted(name)}"
+            place = f"{self.place}{key}.{toml_key(name)}"
             if not isinstance(values, dict):
                 self.mistakes.append(f"{place}: it is no table; begin it with [{place}]")
                 continue
@@ -148,7 +148,7 @@ class Fields:
         known = sorted(self.read)
         for key in self.values:
             if key not in self.read:
-                self.wrong(key, f"there is no such key here; {near(key, known)}")
+                self.wrong(key, f"there is no such key here; {near_names(key, known)}")
 
     def checked(self, key: str, make: Callable[[str], T], advice: str) -> T | None:
         """A string that something is made of; `make` raises ValueError where it cannot be."""

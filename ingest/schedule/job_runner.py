@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, cast
 from ingest.jobs.progress import Progress, Report
 from ingest.schedule.config import Job, Schedule
 from ingest.schedule.history import PUBLISHING, Run, close_killed, notify_of, read_pasts, store_runs
-from ingest.schedule.plan import Attempt, Due, Past, Status, overlapped, retry_at
+from ingest.schedule.plan import Attempt, Due, Past, Status, overlapped_due_time, retry_at
 from ingest.schedule.upkeep import Fill
 from schema.errors import AtlasError, AtlasLockedError
 from schema.store import Atlas, open_atlas
@@ -140,7 +140,7 @@ class Runner:
     def _overlapped(self, job: Job, ended: Run) -> list[Run]:
         """The row of due times that came while the run was under way; those of an earlier attempt have theirs."""
         until = self.pasts.get(job.name, Past()).until or ended.planned_at
-        found = overlapped(job, max(ended.planned_at, until), self.clock.now())
+        found = overlapped_due_time(job, max(ended.planned_at, until), self.clock.now())
         if found is None or ended.status == "stopped":
             return []
         reason = f"the run that was due at {self._local(ended.planned_at)} was still under way"

@@ -14,7 +14,7 @@ from ingest.schedule.config import Schedule
 from ingest.schedule.job_runner import Runner
 from ingest.schedule.plan import Due, Situation, due_now, next_due, run_at_once
 from schema.errors import ScheduleError
-from schema.locking import take
+from schema.locking import take_lock
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _lock(path: Path) -> Callable[[], None]:
     Where the folder takes no lock file, the schedule itself is locked. What is given back ends the lock.
     """
     try:
-        return take(path.with_name(f".{path.name}.lock")).release
+        return take_lock(path.with_name(f".{path.name}.lock")).release
     except BlockingIOError:
         raise
     except OSError:

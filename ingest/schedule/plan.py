@@ -90,7 +90,7 @@ def run_at_once(job: Job, now: datetime) -> Due:
     return Due(job.name, now.replace(microsecond=0), now)
 
 
-def overlapped(job: Job, planned_at: datetime, finished_at: datetime) -> tuple[datetime, int] | None:
+def overlapped_due_time(job: Job, planned_at: datetime, finished_at: datetime) -> tuple[datetime, int] | None:
     """The latest due time that came while a run was under way, and how many others came before it."""
     timing = job.when.timing
     return None if timing is None else fold(timing, timing.after(planned_at), finished_at - INSTANT)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.scores import Unit
 from ingest.jobs.reader import Reader
-from ingest.schedule.checks import disagreements
+from ingest.schedule.checks import schedule_disagreements
 from ingest.schedule.config import (
     Contrast,
     Gone,
@@ -25,7 +25,7 @@ from ingest.schedule.config import (
     When,
 )
 from ingest.schedule.cron import Cron
-from ingest.schedule.fields import Fields, near
+from ingest.schedule.fields import Fields, near_names
 from ingest.schedule.plan import shortest_gap
 from ingest.sources.streams import binary_kind
 from schema.errors import ScheduleError
@@ -48,7 +48,7 @@ def read_schedule(path: Path) -> Schedule:
         raise ScheduleError(f"{path} is no TOML: {error}; mend that line") from error
     mistakes: list[str] = []
     schedule = _schedule(path.resolve(), Fields("", values, mistakes))
-    mistakes += disagreements(schedule)
+    mistakes += schedule_disagreements(schedule)
     if not schedule.jobs and not any(mistake.startswith("corpus") for mistake in mistakes):
         mistakes.append("corpus: there is none; describe one in a table [corpus.NAME]")
     if mistakes:
@@ -201,5 +201,5 @@ def _notify(top: Fields, places: Places) -> Notify | None:
 
 def _zone(name: str) -> ZoneInfo:
     if name not in available_timezones():
-        raise ValueError(f"there is no such time zone; {near(name, sorted(available_timezones()))}")
+        raise ValueError(f"there is no such time zone; {near_names(name, sorted(available_timezones()))}")
     return ZoneInfo(name)

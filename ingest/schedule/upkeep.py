@@ -14,7 +14,7 @@ from ingest.jobs.explain import ExplainRequest, explain_into
 from ingest.jobs.ingest import IngestRequest, IngestResult, ingest_into
 from ingest.jobs.progress import Progress, Report
 from ingest.jobs.reader import KeptReader, Loaded
-from ingest.rows.intake import Intake
+from ingest.rows.source_records import Intake
 from ingest.schedule.config import Contrast, Job, Schedule
 from schema.errors import SelectionError
 from schema.store import Atlas

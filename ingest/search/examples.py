@@ -68,7 +68,7 @@ def told_apart(maxima: Maxima, positive: Bool[np.ndarray, " sentence"]) -> pa.Ta
     return pa.table({name: column[order] for name, column in rows.items()})
 
 
-def together(of_each: Sequence[pa.Table]) -> pa.Table:
+def rank_together(of_each: Sequence[pa.Table]) -> pa.Table:
     """The features of several SAEs in one order, the best first, each with its SAE's place in `of_each`, and with q."""
     places = np.repeat(np.arange(len(of_each)), [len(rows) for rows in of_each])
     rows = pa.concat_tables(of_each).add_column(0, "sae", pa.array(places))
@@ -84,7 +84,7 @@ def _mean(
     return mean
 
 
-def warning(positive: int, negative: int) -> str | None:
+def few_sentences_warning(positive: int, negative: int) -> str | None:
     """What to be told where a box holds too few sentences."""
     if min(positive, negative) >= FEW:
         return None

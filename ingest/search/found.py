@@ -10,7 +10,7 @@ from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed import UNHASHED, encode_typed
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.search.examples import maxima_of, together, told_apart
+from ingest.search.examples import maxima_of, rank_together, told_apart
 from ingest.search.sentence import features_of
 from schema.errors import SelectionError
 from schema.store import Atlas
@@ -79,7 +79,7 @@ def by_examples(
     """
     model, saes = loaded
     keys = [key_of(atlas, sae) for sae in saes]
-    rows = together(told_apart_by(BatchEncoder.of(model, list(saes)), boxes))
+    rows = rank_together(told_apart_by(BatchEncoder.of(model, list(saes)), boxes))
     rows = rows.append_column("place", pa.array(np.arange(len(rows))))
     found = []
     for number, (key, sae) in enumerate(zip(keys, saes, strict=True)):

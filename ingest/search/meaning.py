@@ -51,13 +51,13 @@ def by_meaning(atlas: Atlas, embedder: Embedder, text: str, saes: Sequence[int] 
     sql = "SELECT DISTINCT label FROM feature_label WHERE len($saes) = 0 OR list_contains($saes, sae) ORDER BY label"
     labels = [label for (label,) in atlas.rows(sql, {"saes": list(saes)})]
     with closing(VectorFile(cache_of(atlas.path), embedder.sha256)) as kept:
-        near = nearest(embedder, text, labels, vectors_of(kept, embedder, labels), limit)
+        near = nearest_labels(embedder, text, labels, vectors_of(kept, embedder, labels), limit)
     table = pa.table({"label": [label for label, _ in near], "similarity": [float(cosine) for _, cosine in near]}, NEAR)
     with atlas.registered(near=table):
         return atlas.arrow(FOUND, {"saes": list(saes), "limit": limit})
 
 
-def nearest(
+def nearest_labels(
     embedder: Embedder, text: str, labels: Sequence[str], vectors: Iterable[Vectors], limit: int
 ) -> list[tuple[str, float]]:
     """The labels nearest to a text with their cosine; a label may be of several features, and is of one at least.

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from ingest.sources.document import LINE_LIMIT, Fault, Row
 from ingest.sources.file_formats import Input, Kind, id_name, name_fault, named_file_rows, split_name
-from ingest.sources.folders import walk
+from ingest.sources.folders import walk_folders
 from ingest.sources.streams import STREAM_ERRORS, open_stream
 from schema.errors import SourceError
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 QUIET_SECONDS = 10
 """A file that was written to within this time may not be whole yet."""
@@ -40,7 +40,7 @@ def stem(source: str) -> str:
 
     Raises: SourceError where there is no such folder.
     """
-    return shown(_folder(source).resolve().name) or "files"
+    return shown_path(_folder(source).resolve().name) or "files"
 
 
 def place(source: str) -> Path:
@@ -53,7 +53,7 @@ def inputs(source: str) -> Iterator[Input]:
     folder = _folder(source)
     for path in _files(folder):
         rows = _unfinished_rows if _UNFINISHED.fullmatch(path.name) else partial(_whole_rows, path)
-        yield Input(shown(path), id_name(path.relative_to(folder)), rows, alone=False)
+        yield Input(shown_path(path), id_name(path.relative_to(folder)), rows, alone=False)
 
 
 DROP_FOLDER = Kind(matches, stem, inputs, place)
@@ -62,13 +62,13 @@ DROP_FOLDER = Kind(matches, stem, inputs, place)
 def _folder(source: str) -> Path:
     folder = Path(source).expanduser()
     if not folder.is_dir():
-        raise SourceError(f"{shown(source)}: there is no such folder; make it, or check the path")
+        raise SourceError(f"{shown_path(source)}: there is no such folder; make it, or check the path")
     return folder
 
 
 def _files(folder: Path) -> Iterator[Path]:
     """Give the files, and the folders that are themselves unfinished copies."""
-    for parent, folders, names in walk(folder, _PASSED_OVER.fullmatch, onerror=_refuse):
+    for parent, folders, names in walk_folders(folder, _PASSED_OVER.fullmatch, onerror=_refuse):
         unfinished = [name for name in folders if _UNFINISHED.fullmatch(name)]
         folders[:] = [name for name in folders if name not in unfinished]
         for name in sorted(names + unfinished):
@@ -77,7 +77,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    name = shown(error.filename)
+    name = shown_path(error.filename)
     raise SourceError(f"{name}: cannot be listed ({error.strerror}); check its permissions") from error
 
 

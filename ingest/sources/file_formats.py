@@ -10,7 +10,7 @@ from ingest.sources.columns import PARQUET_ERRORS, read_csv, read_parquet
 from ingest.sources.document import Fault, Row
 from ingest.sources.lines import read_json_lines, read_text, read_text_or_json_lines
 from ingest.sources.streams import COMPRESSIONS, HEAD, STREAM_ERRORS, Stream, binary_kind, open_stream
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 _TEXT_READERS: dict[str, Callable[[Stream], Iterator[Row | Fault]]] = {
     ".txt": read_text,
@@ -116,13 +116,13 @@ def _advice(kind: str) -> str:
     return "give UTF-8 text, and name compressed files .gz or .zst"
 
 
-def printable(text: str) -> str:
+def printable_words(text: str) -> str:
     """Give a library's words, which may quote raw bytes of a file, so that a terminal can show them."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _breakage(last: int, error: Exception) -> Fault:
-    what = printable(getattr(error, "strerror", None) or " ".join(str(error).split()))
+    what = printable_words(getattr(error, "strerror", None) or " ".join(str(error).split()))
     if last:
         return Fault(last, f"cannot be read beyond this line ({what})", "get a whole copy")
     return Fault(None, f"cannot be read ({what})", "get a whole copy of the right format")
@@ -154,10 +154,10 @@ class Kind:
 
 def file_input(path: Path, name: Path, *, alone: bool = True) -> Input:
     """Make an input of a file, of any kind where it is named alone; `name` is what its documents' ids begin with."""
-    return Input(shown(path), id_name(name), partial(named_file_rows, path, special=alone), alone)
+    return Input(shown_path(path), id_name(name), partial(named_file_rows, path, special=alone), alone)
 
 
 def id_name(path: Path) -> str:
     """Leave the compression out: packing a file does not rename its documents."""
-    text = shown(path)
+    text = shown_path(path)
     return text[: len(text) - len(split_name(path.name).compression)]

@@ -9,7 +9,7 @@ Identity = tuple[int, int]
 """Device and inode: what is the same folder under any name."""
 
 
-def walk(
+def walk_folders(
     top: Path, passed_over: Callable[[str], object], onerror: Callable[[OSError], None] | None = None
 ) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Give each folder with the names of the folders and files in it, as `os.walk`, the folders sorted.
@@ -31,16 +31,16 @@ def walk(
         yield Path(parent), folders, names
 
 
-def matches(pattern: str) -> list[str]:
+def glob_matches(pattern: str) -> list[str]:
     """Give what matches a pattern as the shell reads it: hidden names are no match, `**` is any folder below."""
     before, stars, after = _at_stars(pattern)
     if not stars:
         return sorted(glob.glob(pattern))  # noqa: PTH207 (a Path would drop an ending slash, and take hidden names)
     found: set[str] = set()
-    for top in matches(before or "."):
-        for folder, folders, names in walk(Path(top), lambda name: name.startswith(".")):
+    for top in glob_matches(before or "."):
+        for folder, folders, names in walk_folders(Path(top), lambda name: name.startswith(".")):
             if after:
-                found.update(matches(os.path.join(glob.escape(str(folder)), after)))  # noqa: PTH118
+                found.update(glob_matches(os.path.join(glob.escape(str(folder)), after)))  # noqa: PTH118
             else:
                 found.update(str(folder / name) for name in folders + names if not name.startswith("."))
     return sorted(found)

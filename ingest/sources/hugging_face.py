@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest.sources.document import FIELDS, Fault, Row, quoted_names
-from ingest.sources.file_formats import FORMATS, Input, Kind, file_fault, file_rows, name_fault, printable
+from ingest.sources.file_formats import FORMATS, Input, Kind, file_fault, file_rows, name_fault, printable_words
 from ingest.sources.folders import linked_folders
 from schema.errors import SourceError
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 PREFIX = "hf:"
 
@@ -52,11 +52,11 @@ def stem(source: str) -> str:
     Raises: SourceError for a spelling that is none, and for a folder that is not there.
     """
     name = _name(source)
-    last = shown(name.folder.resolve().name) if name.folder else name.path.rpartition("/")[2]
+    last = shown_path(name.folder.resolve().name) if name.folder else name.path.rpartition("/")[2]
     return f"{last}-{name.config}" if name.config else last
 
 
-def place(source: str) -> Path | str:
+def data_set_place(source: str) -> Path | str:
     """Give the folder of a local data set, else the data set's name."""
     name = _name(source)
     return name.folder or f"{PREFIX}{name.path}"
@@ -66,29 +66,31 @@ def inputs(source: str) -> Iterator[Input]:
     """Give one split of the data set, and the linked folders in it, which the library passes over."""
     name = _name(source)
     builder, split = _builder(name)
-    label, ids = shown(f"{PREFIX}{name.path}:{split}"), f"{stem(source)}:{split}"
+    label, ids = shown_path(f"{PREFIX}{name.path}:{split}"), f"{stem(source)}:{split}"
     for folder in linked_folders(name.folder) if name.folder else ():
         reason = "a linked folder, into which a data set does not look; put the folder itself there"
-        yield Input(shown(folder), ids, partial(iter, [Fault(None, reason, waits=True)]), alone=False)
+        yield Input(shown_path(folder), ids, partial(iter, [Fault(None, reason, waits=True)]), alone=False)
     files = _files(name, builder, split)
     rows = partial(_rows_of_files, files) if files else partial(_rows, builder, split)
     yield Input(label, ids, rows)
 
 
-DATA_SET = Kind(matches, stem, inputs, place)
+DATA_SET = Kind(matches, stem, inputs, data_set_place)
 
 
 def _name(source: str) -> Name:
     parts = source.removeprefix(PREFIX).split(":")
     if len(parts) > 3 or not all(parts):
-        raise SourceError(f"{shown(source)}: not a data set; spell it hf:NAME, hf:NAME:SPLIT or hf:NAME:CONFIG:SPLIT")
+        raise SourceError(
+            f"{shown_path(source)}: not a data set; spell it hf:NAME, hf:NAME:SPLIT or hf:NAME:CONFIG:SPLIT"
+        )
     config = parts[1] if len(parts) == 3 else None
     name = Name(source, parts[0], config, parts[-1] if len(parts) > 1 else None)
     if name.folder and not name.folder.is_dir():
-        raise SourceError(f"{shown(source)}: there is no folder {shown(name.path)}; check the path")
+        raise SourceError(f"{shown_path(source)}: there is no folder {shown_path(name.path)}; check the path")
     if not name.folder and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name.path):
-        wrong = f"{shown(name.path)!r} is no name of a data set"
-        raise SourceError(f"{shown(source)}: {wrong}; spell it OWNER/NAME, or give a folder")
+        wrong = f"{shown_path(name.path)!r} is no name of a data set"
+        raise SourceError(f"{shown_path(source)}: {wrong}; spell it OWNER/NAME, or give a folder")
     return name
 
 
@@ -112,10 +114,10 @@ def _builder(name: Name) -> tuple[Any, str]:
         _keep_spellings(builder)
         splits = list(map(str, builder.config.data_files or builder.as_streaming_dataset()))
     except Exception as error:
-        raise SourceError(f"{shown(name.source)}: {_refusal(name, error)}") from error
+        raise SourceError(f"{shown_path(name.source)}: {_refusal(name, error)}") from error
     wanted = name.split or ("train" if "train" in splits or len(splits) != 1 else splits[0])
     if wanted not in splits:
-        raise SourceError(f"{shown(name.source)}: there is no split {wanted}; it has {quoted_names(splits)}")
+        raise SourceError(f"{shown_path(name.source)}: there is no split {wanted}; it has {quoted_names(splits)}")
     return builder, wanted
 
 
@@ -137,7 +139,7 @@ def _files(name: Name, builder: Any, split: str) -> list[Path]:
     for file in files:
         if not file.is_relative_to(name.folder.resolve()):
             raise SourceError(
-                f"{shown(name.source)}: it names a file outside of the folder, {shown(file)}; take that out"
+                f"{shown_path(name.source)}: it names a file outside of the folder, {shown_path(file)}; take that out"
             )
     return [] if any(map(name_fault, files)) or _read_otherwise(builder.config) else files
 
@@ -157,12 +159,12 @@ def _refusal(name: Name, error: Exception) -> str:
     if "script" in cause:
         return "the data set brings code of its own, which is never run; export its texts to .jsonl"
     if "Config name is missing" in cause or "BuilderConfig" in cause:
-        return f"choose a configuration, as hf:{shown(name.path)}:CONFIG:SPLIT ({cause})"
+        return f"choose a configuration, as hf:{shown_path(name.path)}:CONFIG:SPLIT ({cause})"
     return f"the data set cannot be opened ({cause}); check the name, or give a folder of data files"
 
 
 def _words(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))[:300] or type(error).__name__
+    return printable_words(" ".join(str(error).split()))[:300] or type(error).__name__
 
 
 def _rows_of_files(files: list[Path]) -> Iterator[Row | Fault]:
@@ -176,7 +178,7 @@ def _rows_of_files(files: list[Path]) -> Iterator[Row | Fault]:
                 yield Row(number, row.fields)
             else:
                 where = file.name if row.line is None else f"{file.name}:{row.line}"
-                yield Fault(number, f"{row.reason} ({shown(where)})", row.advice)
+                yield Fault(number, f"{row.reason} ({shown_path(where)})", row.advice)
 
 
 def _columns(data: Any, names: list[str]) -> list[str]:

@@ -15,11 +15,11 @@ from pathlib import Path
 from ingest.sources.document import Fault
 from ingest.sources.drop_folder import DROP_FOLDER
 from ingest.sources.file_formats import Input, Kind, file_fault, file_input, file_rows, split_name
-from ingest.sources.folders import matches
+from ingest.sources.folders import glob_matches
 from ingest.sources.hugging_face import DATA_SET
 from ingest.sources.notebook import NOTEBOOK
 from schema.errors import SourceError
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 
 def kind_of(source: str) -> Kind:
@@ -41,7 +41,7 @@ def _bundled_stem(source: str) -> str:
     if name not in names:
         near = difflib.get_close_matches(name, names, cutoff=0.4) or names
         there = f"there is bundled:{' and bundled:'.join(near)}"
-        raise SourceError(f"{shown(source)}: there is no such bundled corpus; {there}")
+        raise SourceError(f"{shown_path(source)}: there is no such bundled corpus; {there}")
     return name
 
 
@@ -65,17 +65,18 @@ def _split_pattern(pattern: str) -> tuple[Path, str]:
 def _pattern_stem(source: str) -> str:
     folder, part = _split_pattern(source)
     prefix = re.split(r"[*?\[]", split_name(part).stem)[0].strip("-_. ")
-    return shown(prefix or folder.resolve().name) or "files"
+    return shown_path(prefix or folder.resolve().name) or "files"
 
 
 def _pattern_inputs(source: str) -> Iterator[Input]:
     folder, _ = _split_pattern(source)
     pattern = os.path.expanduser(source)  # noqa: PTH111 (a Path would drop the ending slash that asks for folders)
-    found = matches(pattern)
+    found = glob_matches(pattern)
     closed = list(_closed(pattern))
     if not found and not closed:
         raise SourceError(
-            f"{shown(source)}: the pattern matches no file; check it, and quote it so that the shell leaves it alone"
+            f"{shown_path(source)}: the pattern matches no file; "
+            "check it, and quote it so that the shell leaves it alone"
         )
     for name, fault in closed:
         yield Input(name, name, partial(iter, [fault]), alone=False)
@@ -89,12 +90,12 @@ def _closed(pattern: str) -> Iterator[tuple[str, Fault]]:
     first = next(index for index, part in enumerate(parts) if glob.has_magic(part))
     closed: dict[str, str] = {}
     for index, part in enumerate(parts[first:], start=first):
-        for place in matches(str(Path(*parts[:index]))):
+        for place in glob_matches(str(Path(*parts[:index]))):
             reason = _why_closed(place, part)
             if reason:
                 closed[place] = reason
     for place, reason in sorted(closed.items()):
-        yield shown(Path(place)), Fault(None, f"cannot be listed ({reason})", "check its permissions")
+        yield shown_path(Path(place)), Fault(None, f"cannot be listed ({reason})", "check its permissions")
 
 
 def _why_closed(place: str, part: str) -> str | None:
@@ -115,8 +116,8 @@ def _file_stem(source: str) -> str:
     path = Path(source)
     fault = file_fault(path, special=True)
     if fault:
-        raise SourceError(f"{shown(path)}: {fault.reason}; {fault.advice}")
-    return shown(split_name(path.name).stem)
+        raise SourceError(f"{shown_path(path)}: {fault.reason}; {fault.advice}")
+    return shown_path(split_name(path.name).stem)
 
 
 def _file_inputs(source: str) -> Iterator[Input]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from ingest.sources.document import Fault, Row
 from ingest.sources.file_formats import Input, Kind
 from schema.errors import SourceError
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 _SPELLING = re.compile(r"(?P<path>.+\.ipynb)(?::(?P<name>.*))?", re.DOTALL | re.IGNORECASE)
 _MAGIC = re.compile(r"(?P<indent>\s*)(?:(?P<names>[\w., ]+=\s*)[%!].*|[%!?].*|.*\?\s*)")
@@ -59,8 +59,8 @@ def place(source: str) -> Path:
 def inputs(source: str) -> Iterator[Input]:
     """Give the one list."""
     path, name = _parts(source)
-    label = f"{shown(path)}:{name}"
-    yield Input(label, f"{shown(Path(path.name))}:{name}", partial(_rows, _texts(path, name, label)))
+    label = f"{shown_path(path)}:{name}"
+    yield Input(label, f"{shown_path(Path(path.name))}:{name}", partial(_rows, _texts(path, name, label)))
 
 
 NOTEBOOK = Kind(matches, stem, inputs, place)
@@ -69,13 +69,13 @@ NOTEBOOK = Kind(matches, stem, inputs, place)
 def _parts(source: str) -> tuple[Path, str]:
     spelled = _SPELLING.fullmatch(source)
     assert spelled
-    path, name = Path(spelled["path"]).expanduser(), shown(spelled["name"] or "")
+    path, name = Path(spelled["path"]).expanduser(), shown_path(spelled["name"] or "")
     if not path.is_file():
-        raise SourceError(f"{shown(path)}: there is no such notebook; check the path")
+        raise SourceError(f"{shown_path(path)}: there is no such notebook; check the path")
     if not name:
         lists = [known for known in _changes(_cells(path)) if _is_list(path, known)]
         found = f"it has {', '.join(lists[:8])}" if lists else "it has none that can be read"
-        raise SourceError(f"{shown(path)}: name a list of strings in it, as {shown(path)}:NAME; {found}")
+        raise SourceError(f"{shown_path(path)}: name a list of strings in it, as {shown_path(path)}:NAME; {found}")
     return path, name
 
 
@@ -135,9 +135,11 @@ def _cells(path: Path) -> list[str]:
         kinds = (cell["cell_type"] for cell in cells)
         return [_source(lines) if kind == "code" else "" for lines, kind in zip(sources, kinds, strict=True)]
     except OSError as error:
-        raise SourceError(f"{shown(path)}: cannot be read ({error.strerror}); check its permissions") from error
+        raise SourceError(f"{shown_path(path)}: cannot be read ({error.strerror}); check its permissions") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SourceError(f"{shown(path)}: not a Jupyter notebook; give an .ipynb file that Jupyter opens") from error
+        raise SourceError(
+            f"{shown_path(path)}: not a Jupyter notebook; give an .ipynb file that Jupyter opens"
+        ) from error
 
 
 def _source(lines: str | list[str]) -> str:

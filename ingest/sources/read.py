@@ -10,7 +10,7 @@ from ingest.sources.file_formats import Input
 from ingest.sources.kinds import kind_of
 from ingest.sources.record import Defaults, build_document
 from schema.errors import SourceError
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 DEFAULT_DOMAIN = "general"
 
@@ -61,7 +61,7 @@ def source_place(source: str, beside: Path) -> str:
     Raises: SourceError as `source_stem` does.
     """
     place = kind_of(source).place(source)
-    return shown(os.path.relpath(place.resolve(), beside.resolve()) if isinstance(place, Path) else place)
+    return shown_path(os.path.relpath(place.resolve(), beside.resolve()) if isinstance(place, Path) else place)
 
 
 def _outcomes(file: Input, domain: str, numbers: Sequence[str]) -> Iterator[Document | Fault]:

@@ -1,7 +1,7 @@
 """What one feature by itself tells of a document, for every feature at once: a threshold, and the k = 1 sparse probe.
 
 A threshold is one of a feature's own scores above 0, that of the largest F1, so that a silent document is never
-called; `judge` counts what a rule calls. The probe is logistic regression on a feature's mean activation. Its
+called; `judge_calls` counts what a rule calls. The probe is logistic regression on a feature's mean activation. Its
 objective is scikit-learn's default, sum of log losses + weight^2 / 2 with a free bias, minimised by Newton's method.
 Documents on which a feature is silent have x = 0 and enter by their number.
 
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 
-from ingest.statistics.rank_sum import ties
+from ingest.statistics.rank_sum import tie_groups
 
 
 class Judgement(NamedTuple):
@@ -37,7 +37,7 @@ def best_threshold(
     n_features: int,
 ) -> Float[np.ndarray, " n_features"]:
     """Each feature's threshold of the largest F1, the highest of equally good ones; NaN if it never fires."""
-    found = ties(feature, score)
+    found = tie_groups(feature, score)
     n_ties = found.total(np.ones(len(feature)))
     hits = found.total(positive)
     fires = np.bincount(feature, minlength=n_features)
@@ -51,7 +51,7 @@ def best_threshold(
     return threshold
 
 
-def judge(
+def judge_calls(
     feature: Int[np.ndarray, " called"], positive: Bool[np.ndarray, " called"], n_positive: int, n_features: int
 ) -> Judgement:
     """Precision, recall and F1 from the (feature, document) pairs that a rule calls."""

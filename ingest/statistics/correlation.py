@@ -62,7 +62,7 @@ def cluster_draws(cluster: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n draw"]
     return weights
 
 
-def correlations(
+def rank_correlations(
     x: Float[np.ndarray, " n"],
     y: Float[np.ndarray, " n"],
     given: Float[np.ndarray, " n"],

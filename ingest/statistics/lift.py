@@ -94,7 +94,7 @@ class Sides(NamedTuple):
         return cls(*map(Side, orders, starts, sizes, shared))
 
 
-def rates(amounts: Float[np.ndarray, "n_features document"], sides: Sides) -> Rates:
+def rates_per_token(amounts: Float[np.ndarray, "n_features document"], sides: Sides) -> Rates:
     """Amounts, such as active tokens or their activation, per token on each side; NaN where a side is empty."""
     held = [side.total(amounts) for side in sides]
     firing = sum(np.count_nonzero(of, axis=1) for of in held)

@@ -23,7 +23,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.statistics.rank_sum import ties
+from ingest.statistics.rank_sum import tie_groups
 
 LOCAL = 5
 TOGETHER = 10
@@ -94,7 +94,7 @@ def split_gain(
     fires = np.bincount(feature, minlength=n_features)
     silent = n - fires
     silent_positive = n_positive - np.bincount(feature[positive], minlength=n_features)
-    found = ties(feature, x.astype(np.float32))
+    found = tie_groups(feature, x.astype(np.float32))
     owner = found.feature
     # the split below each group of equal values: silent documents and smaller values on the left
     left = silent[owner] + found.below(found.size)

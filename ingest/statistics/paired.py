@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import erfc
 
-from ingest.statistics.rank_sum import ties
+from ingest.statistics.rank_sum import tie_groups
 
 ROUNDING = 1e-9
 """Means of one third and the like do not cancel exactly: a difference below this share of its parts is 0."""
@@ -84,7 +84,7 @@ def pair_differences(
 def signed_rank(pairs: Pairs, n_features: int) -> SignedRank:
     """Two-sided p of each feature's differences, where chance signs them."""
     size = np.abs(pairs.difference)
-    groups = ties(pairs.feature, size)
+    groups = tie_groups(pairs.feature, size)
     middle = groups.below(groups.size) + (groups.size + 1) / 2
     up = (pairs.difference > 0)[groups.order]
     rank = np.repeat(middle, groups.size)

@@ -67,7 +67,9 @@ def shuffled_tails(
     return Tails(feature, shuffle, p)
 
 
-def aurocs(lifts: Lifts, labels: Bool[np.ndarray, "document shuffle"]) -> Float[np.ndarray, "n_features shuffle"]:
+def permuted_aurocs(
+    lifts: Lifts, labels: Bool[np.ndarray, "document shuffle"]
+) -> Float[np.ndarray, "n_features shuffle"]:
     """The AUROC of every feature under each column of labels."""
     positives = labels.sum(axis=0).astype(float)
     pairs = positives * (len(labels) - positives)

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, Shaped
 
 from ingest.statistics.association import Ranks
 from ingest.statistics.permutation import SAME, Tails
-from ingest.statistics.shuffles import Labelled, relabelled
+from ingest.statistics.shuffles import Labelled, relabel_units
 
 ALIKE = 1.2
 """Features of a pool fire in at most so many times as many units as the fewest, those of up to 10 in equally many."""
@@ -88,7 +88,7 @@ class Shuffles:
     """
 
     def __init__(self, units: Labelled, seed: int, shuffles: int) -> None:
-        drawn = [relabelled(units, seed, number) for number in range(1, 1 + shuffles)]
+        drawn = [relabel_units(units, seed, number) for number in range(1, 1 + shuffles)]
         self.labels = np.stack([units.label, *drawn], axis=1)
         self.stratum, self.rng = units.stratum[:, None], np.random.default_rng(seed)
         self.ordered = np.argsort(units.stratum, kind="stable")

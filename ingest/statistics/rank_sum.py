@@ -1,7 +1,7 @@
 """AUROC and the rank-sum test for every feature at once, over sparse scores, and against each domain of the controls.
 
 A document on which a feature is silent scores 0 and ties with all others like it, so only scores above 0 are stored;
-the zeros enter by their number. `ties` orders the rows of sparse scores within each feature, with their groups of
+the zeros enter by their number. `tie_groups` orders the rows of sparse scores within each feature, with their groups of
 equal scores: intervals, thresholds and splits of trees start from it too.
 
 Which positive documents a control one outranks does not depend on its domain, so each control row counts once and its
@@ -47,7 +47,7 @@ class Ties(NamedTuple):
         return below
 
 
-def ties(feature: Int[np.ndarray, " row"], score: Float[np.ndarray, " row"]) -> Ties:
+def tie_groups(feature: Int[np.ndarray, " row"], score: Float[np.ndarray, " row"]) -> Ties:
     """The groups of equal scores of each feature; rows may come in any order."""
     order = np.lexsort((score, feature))
     by_feature, by_score = feature[order], score[order]
@@ -101,7 +101,7 @@ def mid_ranks(
     feature: Int[np.ndarray, " nonzero"], score: Float[np.ndarray, " nonzero"], n_features: int
 ) -> tuple[Float[np.ndarray, " nonzero"], Float[np.ndarray, " n_features"]]:
     """Mid-ranks from 1 within each feature, and each feature's sum of t^3 - t over its groups of ties."""
-    groups = ties(feature, score)
+    groups = tie_groups(feature, score)
     rank = np.empty(len(groups.order))
     rank[groups.order] = np.repeat(groups.below(groups.size) + (groups.size + 1) / 2, groups.size)
     cubes = groups.size.astype(float) ** 3 - groups.size
@@ -153,7 +153,7 @@ def contrast_domains(
     """
     n_positive, n_features = sizes
     positive = domain < 0
-    groups = ties(feature, score)
+    groups = tie_groups(feature, score)
     hits = groups.total(positive)
     fires_positive = np.bincount(feature[positive], minlength=n_features)
     above = fires_positive[groups.feature] - groups.below(hits) - hits / 2

@@ -70,7 +70,9 @@ def fit_sparse_set(
     return _set_at(l1_path(x, positive, offered[0], penalties), _one_error(losses), x)
 
 
-def folds(positive: Bool[np.ndarray, " document"], group: Int[np.ndarray, " document"]) -> Int[np.ndarray, " document"]:
+def deal_folds(
+    positive: Bool[np.ndarray, " document"], group: Int[np.ndarray, " document"]
+) -> Int[np.ndarray, " document"]:
     """A fold of each document: groups stay whole, and each kind of group is dealt out in turn, the largest first."""
     _, member = np.unique(group, return_inverse=True)
     positives, sizes = np.bincount(member, positive), np.bincount(member)

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import duckdb
 
 from schema.errors import AtlasDamagedError
-from schema.finite import advice
+from schema.finite_numbers import finite_advice
 from schema.memory import grouped_rows
-from schema.statements import sql_file, statements
+from schema.statements import split_statements, sql_file
 from schema.store import Atlas
 
 PARTS = 16
@@ -76,7 +76,7 @@ def sum_pending(
             while _sum_some(atlas, sae, part_tokens or _tokens_that_fit(atlas, sae), parts, raised):
                 pass
         except duckdb.DataError as error:
-            if wrong := advice(atlas.rows, atlas.path):
+            if wrong := finite_advice(atlas.rows, atlas.path):
                 raise AtlasDamagedError(wrong) from error
             raise
         yield from (pair for pair in pairs if pair[0] == sae)
@@ -148,6 +148,6 @@ def rank_tokens(atlas: Atlas, sae: int) -> None:
 
 
 def _run(atlas: Atlas, step: str, values: dict[str, int]) -> None:
-    for statement in statements(sql_file("ingest.statistics", f"sums/{step}")):
+    for statement in split_statements(sql_file("ingest.statistics", f"sums/{step}")):
         used = {name: value for name, value in values.items() if f"${name}" in statement}
         atlas.rows(statement, used)

@@ -20,7 +20,7 @@ from atlas.site.pages.charts.canvas import LIGHT, Style
 from atlas.site.pages.graph.node_link import TALL, draw
 from ingest.attribution.prompts import prompt_of_text
 from ingest.circuits.graphs.graph_study import PRUNING, Graph, Target, trace_graphs
-from ingest.circuits.patching.gradients import estimated, rank_correlation
+from ingest.circuits.patching.gradients import estimate_effects, rank_correlation
 from ingest.circuits.patching.metrics import LogitMetric
 from ingest.circuits.patching.patched_runs import Patcher, Side
 from ingest.circuits.patching.sites import Site, hook_names_before, hook_sites
@@ -80,7 +80,7 @@ def bench_patching(model: LanguageModel, hooked_sites: int) -> None:
     values = patcher.patched(base, other, sites)
     per_site = (time.perf_counter() - began) / len(sites)
     began = time.perf_counter()
-    guesses = estimated(patcher.hooked, patcher.metric, (), (base, other), sites)
+    guesses = estimate_effects(patcher.hooked, patcher.metric, (), (base, other), sites)
     guessed = (time.perf_counter() - began) / len(sites)
     apart = np.abs(values[np.linspace(0, len(sites) - 1, hooked_sites).astype(int)] - plain).max()
     say(

@@ -22,7 +22,7 @@ from scipy.sparse import csc_array
 from sklearn.neighbors import NearestNeighbors
 
 from ingest.families.clustering import Wanted, cluster_features, place_by_decoder
-from ingest.families.company import fires_with
+from ingest.families.coactive_pairs import fires_with
 from ingest.families.neighbours import nearest_rows
 
 L0 = 60

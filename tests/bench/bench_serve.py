@@ -35,7 +35,7 @@ import duckdb
 import httpx
 
 from atlas.publish import publish
-from atlas.publish.canned import published_name, published_queries
+from atlas.publish.canned_queries import published_name, published_queries
 from atlas.site.serve import current_folder
 from schema import open_atlas
 from tests.bench.served_atlas import build

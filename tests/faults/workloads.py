@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from atlas.publish.about import fingerprint
 from atlas.publish.current import read_current
+from atlas.publish.snapshot_facts import content_fingerprint
 from schema import open_atlas
 from tests.faults.children import Ended, run_atlas, warm_up
 from tests.faults.rows import Contents, broken, contents, leftovers, site_broken, size_of, unreadable
@@ -113,7 +113,7 @@ def outcome(folder: Path) -> Outcome:
 def _fingerprint(path: Path) -> str:
     """That of the atlas' own rows: sums that were made in another order may differ in their last digit."""
     with open_atlas(path, read_only=True) as atlas:
-        return fingerprint(atlas)
+        return content_fingerprint(atlas)
 
 
 class Bench:

@@ -9,10 +9,10 @@ import numpy as np
 
 from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
 from ingest.contrasts.feature_columns import contrast_columns, study_columns
+from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.scores import Documents, Scores
-from ingest.contrasts.together import Together
 from ingest.statistics.groups import groups_of, later_half
-from ingest.statistics.study import study_kept
+from ingest.statistics.study_contrast import study_kept
 
 PRINTED = 40
 

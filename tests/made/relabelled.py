@@ -12,7 +12,7 @@ from scipy.stats import binom
 from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
 from ingest.statistics.permutation import LEVEL, chance_of, not_below_chance, shuffled_tails
 from ingest.statistics.rank_sum import benjamini_hochberg
-from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffled, units_of
+from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffle_labels, units_of
 
 SIZES = ((4, 164), (9, 247), (15, 241), (30, 226), (45, 211), (64, 192), (91, 165), (128, 128))
 """Positive and control documents."""
@@ -69,7 +69,7 @@ def rank_sums(scores: np.ndarray, units: Units, relabellings: int, seed: int = 1
     lifts = lifts_of(rows, units, len(scores))
     tested = (scores > 0).sum(axis=1) >= LEAST
     number = SHUFFLES + relabellings
-    labels = np.stack([shuffled(units, seed, shuffle) for shuffle in range(number)], axis=1)
+    labels = np.stack([shuffle_labels(units, seed, shuffle) for shuffle in range(number)], axis=1)
     chance = chance_of(shuffled_tails(lifts, units, labels, tested), int(tested.sum()), number)
     stored = not_below_chance(chance.min_q[SHUFFLES:], chance.min_q[:SHUFFLES])
     return Found(relabellings, float((stored <= LEVEL).mean()), float((chance.min_q[SHUFFLES:] <= LEVEL).mean()))
@@ -82,7 +82,7 @@ def signed_ranks(scores: np.ndarray, relabellings: int, seed: int = 1) -> Found:
     units = units_of(template, np.arange(scores.shape[1]) % 2 == 0)
     found = 0
     for shuffle in range(relabellings):
-        positive = shuffled(units, seed, shuffle)[units.unit]
+        positive = shuffle_labels(units, seed, shuffle)[units.unit]
         pair = pair_numbers(template, positive)
         pairs = pair_differences(feature, scores[feature, document], document, pair, positive)
         test = signed_rank(pairs, len(scores))

@@ -7,7 +7,7 @@ from ingest.statistics.association import Ranks, Spread, Trend, ranks_of
 from ingest.statistics.permutation import LEVEL, chance_of, not_below_chance
 from ingest.statistics.pooled import Shuffles, Statistic, pooled_p
 from ingest.statistics.rank_sum import benjamini_hochberg
-from ingest.statistics.shuffles import Labelled, labelled_units, mean_rows, relabelled
+from ingest.statistics.shuffles import Labelled, labelled_units, mean_rows, relabel_units
 from tests.made.relabelled import LEAST, SHUFFLES, Found
 
 FIRST = 1_000
@@ -19,7 +19,7 @@ def associations(scores: np.ndarray, group: np.ndarray, label: np.ndarray, relab
     statistic, ranks, units = _asked(scores, group, label)
     tests, stored, alone = len(ranks.silent), 0, 0
     for number in range(relabellings):
-        true = units._replace(label=relabelled(units, 1, number))
+        true = units._replace(label=relabel_units(units, 1, number))
         found = pooled_p(statistic, ranks, Shuffles(true, FIRST + number, SHUFFLES), tests)
         q = benjamini_hochberg(found.p)
         alone += q.min() <= LEVEL

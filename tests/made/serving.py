@@ -7,14 +7,14 @@ from typing import Any
 
 import uvicorn
 
-from atlas.site.serve import listening
+from atlas.site.serve import listening_socket
 from tests.made.patience import PATIENCE_SECONDS
 
 
 @contextmanager
 def running(application: Any) -> Iterator[str]:
     """An ASGI application behind a free port of this machine; its address, which ends with a slash."""
-    with listening("127.0.0.1", 0) as listener:
+    with listening_socket("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -1,7 +1,7 @@
 """The associations of the small atlas: a number of its documents, and its three domains, computed as in any atlas."""
 
 from ingest.contrasts.associations.association_figures import compute_figures
-from ingest.contrasts.associations.question import Question, borne_labels, covered, documents_hash, read_asked
+from ingest.contrasts.associations.question import Question, borne_labels, covered_documents, documents_hash, read_asked
 from ingest.contrasts.associations.stored_associations import store_association
 from schema import Atlas
 
@@ -22,7 +22,7 @@ def fill_associations(atlas: Atlas) -> None:
     for question in QUESTIONS:
         borne = borne_labels(atlas, question)
         for sae, d_sae in atlas.rows("SELECT sae, d_sae FROM sae ORDER BY sae"):
-            labels = covered(atlas, sae, borne)
+            labels = covered_documents(atlas, sae, borne)
             asked = read_asked(atlas, sae, labels, question, "document")
             found = compute_figures(atlas, (sae, d_sae), asked, question.sets, ("document", SHUFFLES))
             found.summary["documents_without"] = borne.without

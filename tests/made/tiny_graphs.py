@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.circuits.graphs.graph_pruning import Edges, Roles, prune
+from ingest.circuits.graphs.graph_pruning import Edges, Roles, prune_graph
 
 Row = dict[str, Any]
 
@@ -50,7 +50,7 @@ def _add(rows: dict[str, list[Row]], document: Row, method: str, nodes: Any, edg
     kinds = [kind for kind, *_ in nodes]
     joined = Edges(*(np.array(column) for column in zip(*edges, strict=True)))
     roles = Roles(weight, (weight > 0) | (np.array(kinds) == "token"), np.array(kinds) == "feature")
-    pruned = prune(joined, roles, 0.8, 0.98)
+    pruned = prune_graph(joined, roles, 0.8, 0.98)
     first, *others = document["text"].split(" ")
     words = [first, *(f" {word}" for word in others)][:POSITION]
     for number, (kind, level, sae, position, feature, activation) in enumerate(nodes):

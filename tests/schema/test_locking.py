@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from atlas.cli.main import cli
 from schema import AtlasLockedError, open_atlas
-from schema.locking import Writer, acquire, age_text, held, lock_path, read_writer, writing_as
+from schema.locking import Writer, acquire_lock, age_text, hold_atlas, lock_path, read_writer, writing_as
 
 HOLD = """
 import sys
@@ -108,7 +108,7 @@ def test_a_lock_file_of_another_kind_stops_nobody(path: Path, content: str) -> N
 
 def test_an_atlas_is_held_from_before_it_is_made(tmp_path: Path) -> None:
     path = tmp_path / "atlas.duckdb"
-    with held(path):
+    with hold_atlas(path):
         assert not path.exists()
         with open_atlas(path, create=True), pytest.raises(AtlasLockedError):
             in_another_context(path)
@@ -121,7 +121,7 @@ def test_through_a_link_it_is_the_same_lock(path: Path) -> None:
     link = path.parent / "elsewhere" / "link.duckdb"
     link.parent.mkdir()
     link.symlink_to(path)
-    with held(path), pytest.raises(AtlasLockedError, match=f"process {os.getpid()} "):
+    with hold_atlas(path), pytest.raises(AtlasLockedError, match=f"process {os.getpid()} "):
         in_another_context(link)
     assert list(link.parent.iterdir()) == [link]
 
@@ -144,7 +144,7 @@ def in_another_context(path: Path) -> None:
 
 def test_without_a_lock_file_duckdb_still_keeps_others_out(path: Path) -> None:
     lock_path(path).mkdir()
-    assert acquire(path) is None
+    assert acquire_lock(path) is None
     with open_atlas(path) as atlas:
         assert atlas.lock is None
 
@@ -156,7 +156,7 @@ def test_only_one_of_many_gets_the_lock(tmp_path: Path) -> None:
         together.wait()
         for _ in range(50):
             try:
-                lock = acquire(path)
+                lock = acquire_lock(path)
             except AtlasLockedError:
                 continue
             assert lock is not None

@@ -10,15 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from atlas.exchange.arrivals.files import Export, exports
-from atlas.exchange.arrivals.registration import Checked, enter
+from atlas.exchange.arrivals.files import Export, exports_in
+from atlas.exchange.arrivals.registration import Checked, enter_sae
 from atlas.exchange.arrivals.said import SaidFeature, SaidWindow
-from atlas.exchange.arrivals.sequences import Layout, check, layout
+from atlas.exchange.arrivals.sequences import Layout, cache_layout, check_cache
 from atlas.exchange.arrivals.spelling import Evidence, as_bytes, as_text
 from atlas.exchange.arrivals.windows import Stored, WindowStore
 from ingest.jobs.progress import Progress, Report, unwatched
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.imported.files import explanations
+from ingest.labels.imported.files import read_explanations
 from ingest.statistics.sums import sum_pending
 from schema.errors import SelectionError, SourceError
 from schema.store import Atlas, open_atlas
@@ -75,7 +75,7 @@ def import_exports(request: ImportRequest, report: Report = unwatched) -> list[I
 
 
 def _found(request: ImportRequest) -> list[Export]:
-    found = exports(request.folder)
+    found = exports_in(request.folder)
     if request.sae is not None and len(found) > 1:
         raise SelectionError(f"{request.folder} holds {len(found)} exports; --sae names one: give the folder of one")
     spelled = [export for export in found if export.format != "delphi"]
@@ -117,7 +117,7 @@ def _checked(export: Export, sae: str | None, report: Report) -> Checked:
 
 def _check_labels(export: Export, features: dict[int, str]) -> None:
     for path in export.labels:
-        for label in explanations(path):
+        for label in read_explanations(path):
             if label.dictionary != f"{export.said.model}/{export.said.source}" or label.feature not in features:
                 raise SourceError(
                     f"{label.where} is of {label.dictionary} {label.feature}, which is not described here"
@@ -132,12 +132,12 @@ def _reading(checked: Checked, name: str | None) -> tuple[Any, Layout] | None:
     if checked.export.format != "delphi":
         return None
     from ingest.models.language_model import load_tokenizer
-    from ingest.models.spelling import vocabulary
+    from ingest.models.spelling import spell_vocabulary
 
     found = load_tokenizer(name or checked.export.said.model)
     bos = found.bos_token_id if found.bos_token_id is not None else found.eos_token_id
-    own = layout(checked.export, bos)
-    check(checked.export.files, len(vocabulary(found)), own)
+    own = cache_layout(checked.export, bos)
+    check_cache(checked.export.files, len(spell_vocabulary(found)), own)
     return found, own
 
 
@@ -150,7 +150,7 @@ def _store_cache(
     (tokenizer, own), corpus = chosen
     definition = tokenizer.backend_tokenizer.to_str().encode()
     checked = replace(checked, tokenizer_sha256=sha256(definition).hexdigest(), prepend_bos=bool(own.first))
-    entered = enter(atlas, checked, record)
+    entered = enter_sae(atlas, checked, record)
     stored, new = Stored(), entered.new
     if not atlas.rows("SELECT 1 FROM coverage WHERE sae = ? LIMIT 1", [entered.sae]):
         store = CacheStore(atlas, checked, entered, corpus or checked.export.said.dataset or UNNAMED, (tokenizer, own))
@@ -169,7 +169,7 @@ def _text(value: object) -> str | None:
 
 def _store(atlas: Atlas, checked: Checked, request: ImportRequest, record: RunRecord, report: Report) -> Imported:
     """Store an export that was checked; what is there already stays as it is."""
-    entered = enter(atlas, checked, record)
+    entered = enter_sae(atlas, checked, record)
     origin = f"{checked.export.format} export {checked.export.folder.resolve().name}"
     corpus = request.corpus or checked.export.said.dataset or UNNAMED
     read = as_bytes if checked.bytes_spelled else as_text

@@ -9,7 +9,7 @@ from atlas.exchange.arrivals.said import (
     SaidFeature,
     SaidSource,
     SaidWindow,
-    checked_source,
+    check_source_name,
     index_of,
     said_feature,
     said_window,
@@ -47,7 +47,7 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
         tokens_in_prompt=whole_number(own.get("num_tokens_in_prompt")),
         said={part: line for part, line in said.items() if line},
     )
-    return checked_source(where, of_file)
+    return check_source_name(where, of_file)
 
 
 def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from atlas.exchange.arrivals.caches import activations, tokens
+from atlas.exchange.arrivals.caches import read_activations, read_token_ids
 from atlas.exchange.arrivals.registration import Checked, Entered
 from atlas.exchange.arrivals.sequences import Layout
 from atlas.exchange.arrivals.spelling import Spelled, as_bytes, as_text
 from atlas.exchange.arrivals.windows import DOMAIN, Stored
 from ingest.encode.windows import window_hash
 from ingest.jobs.progress import Progress, Report
-from ingest.models.spelling import vocabulary
+from ingest.models.spelling import spell_vocabulary
 from schema import tables
 from schema.store import Atlas
 
@@ -36,7 +36,7 @@ class CacheStore:
         tokenizer, self.layout = read_by
         self.atlas, self.checked, self.corpus_name = atlas, checked, corpus
         self.sae, self.tokenization = entered.sae, entered.tokenization
-        self.texts = vocabulary(tokenizer)
+        self.texts = spell_vocabulary(tokenizer)
         self.read = _reading(tokenizer, self.texts)
 
     def store(self, run: int, report: Report) -> Stored:
@@ -48,7 +48,7 @@ class CacheStore:
         corpus, documents, read = self._corpus(), 0, 0
         contexts: list[np.ndarray] = []
         seen: set[str] = set()
-        for first, block in tokens(files[0]):
+        for first, block in read_token_ids(files[0]):
             part = [self._window(row[:end]) for row, end in zip(block, self.layout.ends(block), strict=True)]
             found, new = self._contexts(part, corpus, first, seen)
             contexts.append(found)
@@ -58,7 +58,7 @@ class CacheStore:
         self._cover(context, run)
         count = 0
         for done, file in enumerate(files, start=1):
-            count += sum(self._append(context, part) for part in activations(file))
+            count += sum(self._append(context, part) for part in read_activations(file))
             report(Progress("importing", done, len(files), "files"))
         return Stored(documents, read, count, len(context), int((context == REPEATED).sum()))
 

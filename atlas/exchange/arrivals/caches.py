@@ -92,7 +92,7 @@ def features(path: Path, _: SaidSource) -> Iterator[SaidFeature]:
         yield SaidFeature(f"{path}: feature {feature}", feature, [], [], None, None, None, {})
 
 
-def tokens(path: Path) -> Iterator[tuple[int, Tokens]]:
+def read_token_ids(path: Path) -> Iterator[tuple[int, Tokens]]:
     """The token ids of the sequences, some at a time, with the number of the first of them."""
     with _opened(path) as file:
         held = file.get_slice("tokens")
@@ -100,7 +100,7 @@ def tokens(path: Path) -> Iterator[tuple[int, Tokens]]:
             yield first, held[first : first + AT_ONCE].numpy().astype(np.int64)
 
 
-def activations(path: Path) -> Iterator[Activations]:
+def read_activations(path: Path) -> Iterator[Activations]:
     """The activations of a file, some at a time.
 
     Raises:

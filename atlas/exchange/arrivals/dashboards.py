@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atlas.exchange.arrivals.json_text import members
+from atlas.exchange.arrivals.json_text import object_members
 from atlas.exchange.arrivals.said import (
     SaidFeature,
     SaidSource,
     SaidWindow,
-    checked_source,
+    check_source_name,
     index_of,
     said_feature,
     said_window,
@@ -31,7 +31,7 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
     """
     path = files[0]
     head: dict[str, Any] = {}
-    for name, value in members(path, LISTED):
+    for name, value in object_members(path, LISTED):
         if name == LISTED:
             return _source(path, head, value if isinstance(value, dict) else {})
         head[name] = value
@@ -45,7 +45,7 @@ def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
         SourceError: the file is of another SAE, cut short, or says something else than it should.
     """
     head: dict[str, Any] = {}
-    for name, value in members(path, LISTED):
+    for name, value in object_members(path, LISTED):
         if name != LISTED:
             head[name] = value
             continue
@@ -89,4 +89,4 @@ def _source(path: Path, head: Mapping[str, Any], first: Mapping[str, Any]) -> Sa
         prompts=whole_number(first.get("n_prompts_total")),
         tokens_in_prompt=whole_number(first.get("n_tokens_in_prompt")),
     )
-    return checked_source(str(path), source)
+    return check_source_name(str(path), source)

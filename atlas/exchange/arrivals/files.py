@@ -53,7 +53,7 @@ _READERS: dict[str, Callable[[Path, SaidSource], Iterator[SaidFeature] | Iterato
 }
 
 
-def exports(folder: Path) -> list[Export]:
+def exports_in(folder: Path) -> list[Export]:
     """The exports that lie in a folder.
 
     Raises:

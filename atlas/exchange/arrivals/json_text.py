@@ -12,7 +12,7 @@ from schema.errors import SourceError
 BITE = 1 << 20
 
 
-def members(path: Path, listed: str) -> Iterator[tuple[str, Any]]:
+def object_members(path: Path, listed: str) -> Iterator[tuple[str, Any]]:
     """The members of the object that a file holds, in their order; of the list `listed`, each element by itself.
 
     Raises:

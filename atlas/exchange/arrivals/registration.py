@@ -67,7 +67,7 @@ class Entered:
     new: bool
 
 
-def enter(atlas: Atlas, checked: Checked, record: RunRecord) -> Entered:
+def enter_sae(atlas: Atlas, checked: Checked, record: RunRecord) -> Entered:
     """Enter an SAE, its features and its labels, where the atlas does not hold them.
 
     Raises:

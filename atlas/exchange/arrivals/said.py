@@ -75,7 +75,7 @@ class SaidWindow:
     peak: int | None
 
 
-def checked_source(where: str, source: SaidSource) -> SaidSource:
+def check_source_name(where: str, source: SaidSource) -> SaidSource:
     """The same source.
 
     Raises:

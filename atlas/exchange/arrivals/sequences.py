@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from atlas.exchange.arrivals.caches import Activations, Tokens, activations, range_of, tokens
+from atlas.exchange.arrivals.caches import Activations, Tokens, range_of, read_activations, read_token_ids
 from atlas.exchange.arrivals.files import Export
 from schema.errors import SourceError
 
@@ -38,7 +38,7 @@ class Layout:
         return np.where(text.any(axis=1), width - text[:, ::-1].argmax(axis=1), self.first)
 
 
-def layout(export: Export, bos: int | None) -> Layout:
+def cache_layout(export: Export, bos: int | None) -> Layout:
     """What the config.json of a cache says of its sequences; `bos` is what an older one of an atlas has.
 
     Raises:
@@ -58,7 +58,7 @@ def layout(export: Export, bos: int | None) -> Layout:
     return Layout(int(begins), filler)
 
 
-def check(files: Sequence[Path], d_vocab: int, own: Layout) -> None:
+def check_cache(files: Sequence[Path], d_vocab: int, own: Layout) -> None:
     """Read a cache once, to find what is wrong with it.
 
     Raises:
@@ -66,7 +66,7 @@ def check(files: Sequence[Path], d_vocab: int, own: Layout) -> None:
             stands beside the text of its sequence, or twice.
     """
     found, ends = sha256(), []
-    for first, block in tokens(files[0]):
+    for first, block in read_token_ids(files[0]):
         if ((block < 0) | (block >= d_vocab)).any():
             raise SourceError(
                 f"{files[0]}: sequences from {first:,} on have tokens beyond the {d_vocab:,} of the tokenizer; "
@@ -79,13 +79,13 @@ def check(files: Sequence[Path], d_vocab: int, own: Layout) -> None:
             raise SourceError(f"{file} has other tokens than {files[0]}; the files of a folder are of one run")
     end = np.concatenate(ends) if ends else np.zeros(0, np.int64)
     for file in files:
-        count = sum(_on_text(file, part, own.first, end) for part in activations(file))
+        count = sum(_on_text(file, part, own.first, end) for part in read_activations(file))
         _check_once(file, count, int(end.max(initial=0)))
 
 
 def _hash(path: Path) -> bytes:
     found = sha256()
-    for _, block in tokens(path):
+    for _, block in read_token_ids(path):
         found.update(block.tobytes())
     return found.digest()
 
@@ -110,7 +110,7 @@ def _check_once(path: Path, count: int, width: int) -> None:
     times = -(-count // HELD)
     for time in range(times):
         numbers = (
-            (part.sequence * width + part.position) * features + part.feature - start for part in activations(path)
+            (part.sequence * width + part.position) * features + part.feature - start for part in read_activations(path)
         )
         places = np.sort(np.concatenate([number[number % times == time] for number in numbers]))
         twice = places[1:][places[1:] == places[:-1]]

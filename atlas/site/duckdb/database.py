@@ -15,12 +15,12 @@ from datasette.tracer import trace
 
 from atlas.publish.activations import DESCRIPTION, Description, TableDescription, read_description
 from atlas.site.duckdb.child import FailedQueryError, InterruptedQueryError, UnavailableError
-from atlas.site.duckdb.ordering import quote
+from atlas.site.duckdb.ordering import quote_identifier
 from atlas.site.duckdb.pool import Answer, Limits, Pool
 from atlas.site.duckdb.translate import Translator
 from atlas.site.duckdb.values import make_rows
-from atlas.site.guard.asking import BusyError, asked_sql
-from atlas.site.guard.whole import prepared, refusing
+from atlas.site.guard.sql_turns import BusyError, asked_sql
+from atlas.site.guard.whole_answers import prepared, refuse_broken_csv
 
 PAGES = Limits(workers=3, memory_megabytes=1024, threads=2)
 ASKED = Limits(workers=2, memory_megabytes=1024, threads=2, niceness=10)
@@ -86,7 +86,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             BusyError: it could be run at another time.
             sqlite3.OperationalError: the statement cannot be run.
         """
-        with refusing():
+        with refuse_broken_csv():
             params, truncate = await prepared(self, sql, params, truncate)
             return await self._execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
 
@@ -166,16 +166,16 @@ def shadow(description: Description) -> sqlite3.Connection:
 
 def _ddl(name: str, table: TableDescription) -> str:
     parts = [
-        f"{quote(column)} {type_}{' NOT NULL' if column in table.required else ''}"
+        f"{quote_identifier(column)} {type_}{' NOT NULL' if column in table.required else ''}"
         for column, type_ in table.columns.items()
     ]
     if table.key:
         parts.append(f"PRIMARY KEY ({_quoted(table.key)})")
     for reference in table.references:
-        target = f"{quote(reference.table)} ({_quoted(reference.targets)})"
+        target = f"{quote_identifier(reference.table)} ({_quoted(reference.targets)})"
         parts.append(f"FOREIGN KEY ({_quoted(reference.columns)}) REFERENCES {target}")
-    return f"CREATE TABLE {quote(name)} (\n  " + ",\n  ".join(parts) + "\n)"
+    return f"CREATE TABLE {quote_identifier(name)} (\n  " + ",\n  ".join(parts) + "\n)"
 
 
 def _quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(map(quote, names))
+    return ", ".join(map(quote_identifier, names))

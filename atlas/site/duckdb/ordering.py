@@ -21,7 +21,7 @@ _DISTINCT = re.compile(r"\s*select\s+distinct\b", re.IGNORECASE)
 _NO_TABLES_PAGE = re.compile(r"\b(?:select|union|intersect|except|group|having)\b", re.IGNORECASE)
 
 
-def ordered(sql: str, tables: Mapping[str, TableDescription]) -> str:
+def order_table_page(sql: str, tables: Mapping[str, TableDescription]) -> str:
     """A table page's SELECT in an order that pages can follow; any other statement as it is."""
     return as_stored(break_ties(sql, tables), tables)
 
@@ -36,7 +36,7 @@ def break_ties(sql: str, tables: Mapping[str, TableDescription]) -> str:
     columns = {_bare(column.strip()) for column in page["columns"].split(",")}
     if not key or not set(key) <= columns or not columns | {_bare(page["sort"])} <= set(tables[name].columns):
         return sql
-    ties = "".join(f", {quote(column)}" for column in key)
+    ties = "".join(f", {quote_identifier(column)}" for column in key)
     return sql[: page.end()] + ties + sql[page.end() :]
 
 
@@ -53,7 +53,7 @@ def as_stored(sql: str, tables: Mapping[str, TableDescription]) -> str:
     return sql[: page.start("order")] + sql[page.end("order") :] if columns == table.key else sql
 
 
-def quote(identifier: str) -> str:
+def quote_identifier(identifier: str) -> str:
     """An identifier in the quotes that both SQLite and DuckDB know."""
     return '"' + identifier.replace('"', '""') + '"'
 

@@ -36,15 +36,15 @@ def startup(datasette: "Datasette") -> None:
 @hookimpl
 def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]:
     """Mark each request with what it asks: SQL of a person's own waits for its like only, a CSV is whole."""
-    from atlas.site.guard.asking import asked_sql
-    from atlas.site.guard.whole import unbroken, wanted, wanted_by
+    from atlas.site.guard.sql_turns import asked_sql
+    from atlas.site.guard.whole_answers import unbroken_send, wanted, wanted_by
 
     def _wrap(application: Application) -> Application:
         async def _marked(scope: Scope, receive: Any, send: Any) -> None:
             asked = wanted_by(scope)
             tokens = asked_sql.set(own_sql(scope)), wanted.set(asked)
             try:
-                await application(scope, receive, unbroken(send, asked))
+                await application(scope, receive, unbroken_send(send, asked))
             finally:
                 asked_sql.reset(tokens[0])
                 wanted.reset(tokens[1])

@@ -13,7 +13,7 @@ from typing import Any
 from atlas.site.duckdb.child import FailedQueryError, InterruptedQueryError, UnavailableError, Worker
 from atlas.site.duckdb.translate import Statement
 from atlas.site.duckdb.values import Row, Settings, make_rows
-from atlas.site.guard.asking import BUSY, PATIENCE_SECONDS
+from atlas.site.guard.sql_turns import BUSY, PATIENCE_SECONDS
 from atlas.site.processes import ChildLostError
 
 LONGEST_ANSWER = 32 * 2**20

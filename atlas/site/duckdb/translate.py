@@ -25,8 +25,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from atlas.publish.activations import TableDescription
-from atlas.site.duckdb.ordering import ordered, quote
-from queries.tokens import Kind, Token, tokens
+from atlas.site.duckdb.ordering import order_table_page, quote_identifier
+from queries.tokens import Kind, Token, sql_tokens
 
 Parameters = dict[str, Any] | list[Any]
 
@@ -105,7 +105,7 @@ class _Rewritten:
 
 
 def _rewrite(sql: str, tables: Mapping[str, TableDescription]) -> _Rewritten:
-    translation = _Translation(list(tokens(ordered(sql, tables))), tables)
+    translation = _Translation(list(sql_tokens(order_table_page(sql, tables))), tables)
     translation.rewrite()
     text = "".join(token.text for token in translation.tokens)
     return _Rewritten(text, translation.used, frozenset(translation.denied))
@@ -274,7 +274,7 @@ def _without_brackets(found: list[Token], names: set[str]) -> Iterable[Token]:
         is_name = found[index].says("[") and name in names and found[index + 2].says("]")
         before = found[index - 1] if index else Token(Kind.SPACE, "")
         if is_name and name and not (before.name or before.kind is Kind.STRING or before.says("]", ")")):
-            yield Token(Kind.QUOTED, quote(name))
+            yield Token(Kind.QUOTED, quote_identifier(name))
             index += 3
         else:
             yield found[index]

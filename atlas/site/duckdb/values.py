@@ -33,7 +33,7 @@ FLOAT_DIGITS = range(6, 10)
 """Six digits name some 32-bit floats, nine every one."""
 
 
-def converter(type_: str) -> Callable[[Any], Any]:
+def column_converter(type_: str) -> Callable[[Any], Any]:
     """What converts the values of a column of that DuckDB type."""
     return _shortest if type_ == "FLOAT" else convert
 

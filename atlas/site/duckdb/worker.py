@@ -24,8 +24,8 @@ from typing import Any
 
 import duckdb
 
-from atlas.site.duckdb.values import Settings, converter
-from atlas.site.processes import pack, read_frame
+from atlas.site.duckdb.values import Settings, column_converter
+from atlas.site.processes import pack_frame, read_frame
 
 WATCH_MILLISECONDS = 1000
 FETCHED_ROWS = 200
@@ -159,7 +159,7 @@ def _closed_names(cursor: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
 def _rows(cursor: duckdb.DuckDBPyConnection, limit: int | None, settings: Settings) -> dict[str, Any]:
     """At most `limit` rows, fetched a few at a time, so that what is not wanted is never computed."""
     columns = [column[0] for column in cursor.description]
-    convert = [converter(str(column[1])) for column in cursor.description]
+    convert = [column_converter(str(column[1])) for column in cursor.description]
     rows: list[list[Any]] = []
     size = 0
     while limit is None or len(rows) < limit:
@@ -225,9 +225,9 @@ def _watch(requests: "queue.SimpleQueue[dict[str, Any]]", parent: int) -> None:
 
 def _send(message: dict[str, Any]) -> None:
     try:
-        frame = pack(message)
+        frame = pack_frame(message)
     except MemoryError:
-        frame = pack({"error": "memory", "message": "", "worn": True})
+        frame = pack_frame({"error": "memory", "message": "", "worn": True})
     sys.stdout.buffer.write(frame)
     sys.stdout.buffer.flush()
 

@@ -7,7 +7,7 @@ refused before anything is read of it; the page's own token is compared by the v
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from atlas.site.lists.switch import WRITTEN_AT, KeptLists
+from atlas.site.lists.kept_lists import WRITTEN_AT, KeptLists
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,7 +42,7 @@ def form_refusal(scope: Scope, kept: KeptLists) -> tuple[int, str] | None:
     return None
 
 
-def bounded(receive: Receive) -> Receive:
+def bounded_form(receive: Receive) -> Receive:
     """What is received, ending after as many bytes as a form may have, whatever it said of its length."""
     taken = 0
 

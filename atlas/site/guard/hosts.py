@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from atlas.site.lists.switch import origin_of
+from atlas.site.lists.kept_lists import origin_of
 
 if TYPE_CHECKING:
     from datasette.app import Datasette

@@ -10,13 +10,13 @@ from datasette import hookimpl
 from jinja2 import ChoiceLoader, Environment
 
 from atlas.publish.activations import PLUGIN
-from atlas.publish.lock import hold
+from atlas.publish.lock import hold_snapshot
 from atlas.site.guard import errors
 from atlas.site.guard.hosts import hosts_of
-from atlas.site.guard.mount import Mounted, prefix, prefix_absolute_addresses
-from atlas.site.guard.requests import Application, guarded
+from atlas.site.guard.path_prefix import Mounted, mount_prefix, prefix_absolute_addresses
+from atlas.site.guard.requests import Application, guarded_application
 from atlas.site.guard.sql import guard_connection
-from atlas.site.lists.switch import lists_of
+from atlas.site.lists.kept_lists import lists_of
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -43,9 +43,9 @@ def startup(datasette: "Datasette") -> None:
         return
     paths = [Path(database.path) for database in datasette.databases.values() if database.path]
     if paths:
-        hold(datasette, paths[0].resolve().parent)
+        hold_snapshot(datasette, paths[0].resolve().parent)
     keep_settings(datasette)
-    if prefix(datasette) != "/":
+    if mount_prefix(datasette) != "/":
         prefix_absolute_addresses(datasette)
 
 
@@ -61,7 +61,7 @@ def keep_settings(datasette: "Datasette") -> None:
     own = {name: value for name, value in stored.items() if value != DEFAULT_SETTINGS[name]}
     if 2 * sum(datasette.setting(name) == value for name, value in own.items()) <= len(own):
         datasette._settings |= {name: own[name] for name in own if datasette.setting(name) == DEFAULT_SETTINGS[name]}
-    datasette._settings["base_url"] = prefix(datasette)
+    datasette._settings["base_url"] = mount_prefix(datasette)
     datasette.max_returned_rows = datasette.setting("max_returned_rows")
     datasette.sql_time_limit_ms = datasette.setting("sql_time_limit_ms")
     datasette.page_size = datasette.setting("default_page_size")
@@ -70,7 +70,7 @@ def keep_settings(datasette: "Datasette") -> None:
 @hookimpl(trylast=True)
 def prepare_jinja2_environment(env: Environment, datasette: "Datasette") -> None:
     """Datasette's templates with the prefix in every link, where there is one."""
-    if settings(datasette) is not None and prefix(datasette) != "/" and env.loader is not None:
+    if settings(datasette) is not None and mount_prefix(datasette) != "/" and env.loader is not None:
         env.loader = ChoiceLoader([Mounted(env.loader), env.loader])
 
 
@@ -78,7 +78,7 @@ def prepare_jinja2_environment(env: Environment, datasette: "Datasette") -> None
 def block_robots_extra_lines(datasette: "Datasette") -> list[str]:
     """What robots leave alone, below the prefix too."""
     disallowed = (datasette.plugin_config(ROBOTS) or {}).get("disallow")
-    if settings(datasette) is None or prefix(datasette) == "/" or not isinstance(disallowed, list):
+    if settings(datasette) is None or mount_prefix(datasette) == "/" or not isinstance(disallowed, list):
         return []
     return [f"Disallow: {datasette.urls.path(address)}" for address in disallowed]
 
@@ -104,8 +104,8 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
         def _draws(name: str) -> bool:
             return name in datasette.databases and name != OWN_DATABASE
 
-        told = (lambda: prefix(datasette)), (lambda: lists_of(datasette)), (lambda: hosts_of(datasette))
-        return guarded(application, _draws, *told)
+        told = (lambda: mount_prefix(datasette)), (lambda: lists_of(datasette)), (lambda: hosts_of(datasette))
+        return guarded_application(application, _draws, *told)
 
     return _wrap
 

@@ -17,7 +17,7 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 @cache
-def policy(*, charts: bool) -> str:
+def page_policy(*, charts: bool) -> str:
     """The policy of a page; where a chart can be drawn, Vega compiles its expressions.
 
     Datasette writes styles into its pages, so styles may stand there; scripts are named by their hashes.

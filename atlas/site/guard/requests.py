@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
-from atlas.site.guard.forms import bounded, form_refusal, takes_forms
+from atlas.site.guard.forms import bounded_form, form_refusal, takes_forms
 from atlas.site.guard.hosts import UNKNOWN, KnownHosts
-from atlas.site.guard.mount import with_prefix, without_prefix
-from atlas.site.guard.policy import policy
-from atlas.site.lists.switch import KeptLists
+from atlas.site.guard.path_prefix import with_prefix, without_prefix
+from atlas.site.guard.policy import page_policy
+from atlas.site.lists.kept_lists import KeptLists
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -122,7 +122,7 @@ def _from_json(text: str) -> Any:
         return None
 
 
-def guarded(
+def guarded_application(
     application: Application,
     draws: Callable[[str], bool],
     prefix: Callable[[], str],
@@ -144,14 +144,14 @@ def guarded(
         scope = without_prefix(scope, mounted)
         charts = draws(scope["path"].lstrip("/").partition("/")[0].partition(".")[0])
         send = _without_body(send) if scope["method"] == "HEAD" else send
-        send = _with_headers(send, policy(charts=charts).encode(), mounted)
+        send = _with_headers(send, page_policy(charts=charts).encode(), mounted)
         refused = refusal(scope, kept(), hosts())
         if refused is not None:
             await _refuse(send, refused)
         elif home:
             await _redirect(send, mounted)
         elif scope["method"] == "POST":
-            await application(scope, bounded(receive), send)
+            await application(scope, bounded_form(receive), send)
         else:
             await application({**_every_row(_searching(scope)), "method": "GET"}, receive, send)
 

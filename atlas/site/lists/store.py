@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atlas.site.lists.listed import MOST_FEATURES, MOST_LISTS, Listed, ListError, Summary, name_of, note_of
-from schema.statements import sql_file, statements
+from atlas.site.lists.feature_list import MOST_FEATURES, MOST_LISTS, Listed, ListError, Summary, name_of, note_of
+from schema.statements import split_statements, sql_file
 
 FILE = "lists.db"
 """Its name in the folder of a site."""
@@ -215,7 +215,7 @@ def _said(path: Path, error: sqlite3.Error) -> tuple[str, int]:
 
 
 def _create(file: sqlite3.Connection) -> None:
-    for statement in statements(sql_file("atlas.site.lists", "tables")):
+    for statement in split_statements(sql_file("atlas.site.lists", "tables")):
         file.execute(statement)
     file.execute("INSERT INTO secret VALUES (?)", [secrets.token_hex()])
     file.execute(f"PRAGMA application_id = {APPLICATION}")

@@ -119,9 +119,9 @@ class _Labels:
             self.failure = str(error)
 
     def nearest(self, embedder: "Embedder", text: str, limit: int) -> list[tuple[str, float]]:
-        from ingest.search.meaning import nearest
+        from ingest.search.meaning import nearest_labels
 
-        return nearest(embedder, text, self.labels, self._vectors, limit)
+        return nearest_labels(embedder, text, self.labels, self._vectors, limit)
 
 
 def labels_of(path: Path) -> list[str]:

@@ -64,12 +64,12 @@ def replies(
 
 def _told_apart(encoder: "BatchEncoder", boxes: list[list[str]]) -> dict[str, Any]:
     """What tells two boxes of sentences apart: the best features, each with its SAE's place among those loaded."""
-    from ingest.search.examples import together
+    from ingest.search.examples import rank_together
     from ingest.search.found import told_apart_by
 
     positive, negative = boxes
     of_each = told_apart_by(encoder, (positive, negative))
-    return {"features": together(of_each).slice(0, MOST_FEATURES * len(of_each)).to_pylist()}
+    return {"features": rank_together(of_each).slice(0, MOST_FEATURES * len(of_each)).to_pylist()}
 
 
 def _steered(model: "LanguageModel", saes: "Sequence[SAE]", asked: dict[str, Any]) -> dict[str, Any]:
@@ -85,13 +85,13 @@ def _steered(model: "LanguageModel", saes: "Sequence[SAE]", asked: dict[str, Any
 
 def _identity(sae: "SAE", model: "LanguageModel") -> dict[str, str]:
     """What the server finds an SAE's rows by."""
-    from ingest.models.identity import canonical, sae_config, sha256
+    from ingest.models.identity import canonical_settings, sae_config, sha256_of_parts
 
     return {
         "release": sae.name.release,
         "sae_id": sae.name.sae_id,
         "weights_sha256": sae.weights_sha256,
-        "config_sha256": sha256(canonical(sae_config(sae, model))),
+        "config_sha256": sha256_of_parts(canonical_settings(sae_config(sae, model))),
     }
 
 

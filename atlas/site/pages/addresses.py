@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from datasette.utils import tilde_decode, tilde_encode
 
-from atlas.publish.canned import DATABASE_NAME, published_name
+from atlas.publish.canned_queries import DATABASE_NAME, published_name
 from queries import SavedQuery, find_query
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ACTIVATIONS = "activations"
 NEURONPEDIA = "https://www.neuronpedia.org"
 
 
-def segment(name: str) -> str:
+def path_segment(name: str) -> str:
     """A name as one part of a path."""
     return str(tilde_encode(name))
 
@@ -30,11 +30,11 @@ def sae_path(sae: str) -> str:
     """An SAE's label as parts of a path; a dot, a slash and an @ stay where they mean nothing else."""
     parts = sae.split("/")
     if {"", ".", ".."} & set(parts) or sae.endswith(".json"):
-        return segment(sae)
-    return "/".join(segment(part).replace("~2E", ".").replace("~40", "@") for part in parts)
+        return path_segment(sae)
+    return "/".join(path_segment(part).replace("~2E", ".").replace("~40", "@") for part in parts)
 
 
-def named(path: str) -> str:
+def name_in_path(path: str) -> str:
     """The name that stands in a path, tilde-encoded, or percent-encoded as a browser does it."""
     return unquote(path) if "%" in path else str(tilde_decode(path))
 
@@ -62,22 +62,22 @@ def graph_address(datasette: "Datasette", graph: int) -> str:
 
 def contrast_address(datasette: "Datasette", contrast: str, sae: str) -> str:
     """The page of a contrast on one SAE."""
-    return str(datasette.urls.path(f"contrast/{segment(contrast)}?{urlencode({'sae': sae}, safe='/')}"))
+    return str(datasette.urls.path(f"contrast/{path_segment(contrast)}?{urlencode({'sae': sae}, safe='/')}"))
 
 
 def association_address(datasette: "Datasette", association: str, sae: str) -> str:
     """The page of a contrast of a number or of classes, on one SAE."""
-    return str(datasette.urls.path(f"association/{segment(association)}?{urlencode({'sae': sae}, safe='/')}"))
+    return str(datasette.urls.path(f"association/{path_segment(association)}?{urlencode({'sae': sae}, safe='/')}"))
 
 
 def list_address(datasette: "Datasette", name: str, page: int = 1) -> str:
     """A page of a list of features that readers keep; the first has no number."""
-    return str(datasette.urls.path(f"list/{segment(name)}")) + (f"?page={page}" if page > 1 else "")
+    return str(datasette.urls.path(f"list/{path_segment(name)}")) + (f"?page={page}" if page > 1 else "")
 
 
 def reproduction_address(datasette: "Datasette", contrast: str) -> str:
     """The page of a study that was run again, by the name of its contrast."""
-    return str(datasette.urls.path(f"reproduction/{segment(contrast)}"))
+    return str(datasette.urls.path(f"reproduction/{path_segment(contrast)}"))
 
 
 def table_address(datasette: "Datasette", table: str, *, database: str = DATABASE, **chosen: object) -> str:

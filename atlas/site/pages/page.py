@@ -9,7 +9,7 @@ from datasette.utils import add_cors_headers
 from datasette.utils.asgi import Request, Response
 from datasette.version import __version__ as datasette_version
 
-from atlas.site.pages.addresses import DATABASE, named
+from atlas.site.pages.addresses import DATABASE, name_in_path
 from schema import AtlasError
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ class Page:
 View = Callable[[Asked], Awaitable[Page | Response]]
 
 
-def answering(view: View) -> Callable[..., Awaitable[Response]]:
+def page_view(view: View) -> Callable[..., Awaitable[Response]]:
     """A view as Datasette calls one: permissions are checked, mistakes become a page with advice."""
 
     async def _answer(datasette: "Datasette", request: Request) -> Response:
         await datasette.ensure_permissions(request.actor, [("view-database", DATABASE), "view-instance"])
-        parts = {name: named(value) for name, value in request.url_vars.items() if value}
+        parts = {name: name_in_path(value) for name, value in request.url_vars.items() if value}
         try:
             found = await view(Asked(datasette, request, parts))
         except PageError as error:

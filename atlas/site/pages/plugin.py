@@ -12,7 +12,7 @@ from datasette import hookimpl
 from datasette.utils.asgi import Response
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
-from atlas.site.lists.switch import WRITTEN_AT, lists_of
+from atlas.site.lists.kept_lists import WRITTEN_AT, lists_of
 from atlas.site.pages import (
     api,
     association,
@@ -33,7 +33,7 @@ from atlas.site.pages import (
 )
 from atlas.site.pages import map as feature_map
 from atlas.site.pages.addresses import DATABASE
-from atlas.site.pages.page import Asked, View, answering
+from atlas.site.pages.page import Asked, View, page_view
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -84,7 +84,7 @@ def register_routes(datasette: "Datasette") -> list[tuple[str, Any]]:
     """The pages, where the database is an atlas; a Datasette of something else keeps its addresses."""
     if DATABASE not in datasette.databases:
         return []
-    return [(f"^{address}", answering(view)) for address, view in ROUTES]
+    return [(f"^{address}", page_view(view)) for address, view in ROUTES]
 
 
 @hookimpl

@@ -12,8 +12,8 @@ from typing import Any
 from datasette.app import Datasette
 from datasette.database import Database
 
-from atlas.publish.canned import DATABASE_NAME
-from atlas.publish.lock import release
+from atlas.publish.canned_queries import DATABASE_NAME
+from atlas.publish.lock import release_snapshot
 from atlas.site.guard.requests import Application, Receive, Scope, Send
 from schema import AtlasError
 
@@ -123,7 +123,7 @@ def _close(datasette: Datasette) -> None:
         for database in datasette.databases.values():
             database.close()
     finally:
-        release(datasette)
+        release_snapshot(datasette)
 
 
 class _OwnDatabase(Database):  # type: ignore[misc]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import uvicorn
 
-from atlas.site.serve.front import Front, current_folder
+from atlas.site.serve.dispatch import Front, current_folder
 from atlas.site.serve.generation import Prepare
 from schema import AtlasError
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one.
 
     Raises:
@@ -30,7 +30,7 @@ def listening(host: str, port: int) -> socket.socket:
         raise AtlasError(f"{host} port {port} cannot be served on: {error.strerror}") from error
 
 
-def url(host: str, port: int) -> str:
+def browser_url(host: str, port: int) -> str:
     """The address to type into a browser on this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
@@ -60,8 +60,8 @@ def serve(
         AtlasError: nothing was published there, it cannot be opened, or the port cannot be listened on.
     """
     current_folder(site)
-    with listening(host, port) as listener:
-        address = url(host, listener.getsockname()[1]) + base_url.removeprefix("/")
+    with listening_socket(host, port) as listener:
+        address = browser_url(host, listener.getsockname()[1]) + base_url.removeprefix("/")
 
         def _ready() -> None:
             started(address)

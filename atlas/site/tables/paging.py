@@ -15,8 +15,8 @@ from datasette.database import Database
 from datasette.utils import escape_sqlite
 
 from atlas.publish.activations import PLUGIN
-from atlas.site.guard.asking import asked_sql, turn
-from atlas.site.guard.whole import prepared, refusing
+from atlas.site.guard.sql_turns import asked_sql, turn
+from atlas.site.guard.whole_answers import prepared, refuse_broken_csv
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -57,7 +57,7 @@ class PagedDatabase(Database):  # type: ignore[misc]
             BusyError: a statement of one's own had no turn for a while.
             sqlite3.OperationalError: a saved query's value cannot be read, or the statement cannot be run.
         """
-        with refusing():
+        with refuse_broken_csv():
             params, truncate = await prepared(self, sql, params, truncate)
             sql = await self._keyed(sql)
             if asked_sql.get() is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datasette import hookimpl
 
 from atlas.publish.activations import PLUGIN
-from atlas.publish.canned import published_name
+from atlas.publish.canned_queries import published_name
 from queries import Parameter, SavedQuery, saved_queries
 from queries.parameters import Value, replace_placeholders
 from queries.runner import missing_from, read_values

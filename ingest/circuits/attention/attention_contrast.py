@@ -16,7 +16,7 @@ from ingest.contrasts.null import SEED
 from ingest.contrasts.scores import Documents
 from ingest.statistics.permutation import Tails, chance_of, not_below_chance, observed_p, shuffled_tails
 from ingest.statistics.rank_sum import rank_sum
-from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffled, units_of
+from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffle_labels, units_of
 from ingest.statistics.stratified import length_classes, stratified_rank_sum
 
 LEAST = 5
@@ -42,7 +42,7 @@ class Cells:
     stratum: Int[np.ndarray, " document"]
 
 
-def compared(measures: dict[str, Values], documents: Documents, shuffles: int = SHUFFLES) -> dict[str, Columns]:
+def compare_sides(measures: dict[str, Values], documents: Documents, shuffles: int = SHUFFLES) -> dict[str, Columns]:
     """The columns of each measure's cells; a measure that too few documents have is left out.
 
     Shapes: measures, each (document, cell); columns, each (cell,).
@@ -122,5 +122,5 @@ def _tested(cells: Cells, shuffles: int) -> tuple[Columns, Tails]:
 def _labels(units: Units, shuffles: int) -> Bool[np.ndarray, "unit shuffle"]:
     labels = np.zeros((len(units.positive), shuffles), dtype=bool)
     for shuffle in range(shuffles):
-        labels[:, shuffle] = shuffled(units, SEED, shuffle + 1)
+        labels[:, shuffle] = shuffle_labels(units, SEED, shuffle + 1)
     return labels

@@ -47,7 +47,7 @@ class Measured(NamedTuple):
         return mean
 
 
-def measure(
+def measure_attention(
     pattern: Float[torch.Tensor, "layer head query key"],
     token_ids: Int[np.ndarray, " position"],
     first: int,

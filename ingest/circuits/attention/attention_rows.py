@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.attention.attention_measures import MEASURES, Measured, measure
+from ingest.circuits.attention.attention_measures import MEASURES, Measured, measure_attention
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import PATTERN, hook_at
 from schema import tables
@@ -18,7 +18,7 @@ WEIGHTS_AT_ONCE = 2**24
 """Attention weights of all heads that are in memory at a time."""
 
 
-def measured(tracer: Tracer, prompts: Sequence[Prompt]) -> dict[int, Measured]:
+def measure_documents(tracer: Tracer, prompts: Sequence[Prompt]) -> dict[int, Measured]:
     """The measures of each document, over all of its windows."""
     found: dict[int, Measured] = {}
     for batch in _alike(tracer, prompts):
@@ -26,7 +26,7 @@ def measured(tracer: Tracer, prompts: Sequence[Prompt]) -> dict[int, Measured]:
             assert prompt.document is not None
             token_ids = tracer.tokens(prompt).cpu().numpy()
             first = tracer.tokenization.first_position
-            own = measure(pattern, token_ids, first, _term_positions(prompt, first))
+            own = measure_attention(pattern, token_ids, first, _term_positions(prompt, first))
             found[prompt.document] = found[prompt.document] + own if prompt.document in found else own
     return found
 
@@ -77,7 +77,7 @@ def documents_looked_at(atlas: Atlas, model: int, tokenization: int) -> set[int]
     return {key for (key,) in atlas.rows(sql, [model, tokenization])}
 
 
-def averaged(atlas: Atlas, model: int, tokenization: int) -> bool:
+def corpus_means_complete(atlas: Atlas, model: int, tokenization: int) -> bool:
     """Whether the means of corpora are of all the documents that are stored."""
     sql = """
         SELECT

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ingest.circuits.effects.next_token import rank
+from ingest.circuits.effects.next_token import rank_among_controls
 from ingest.circuits.effects.removal import Losses
 from ingest.circuits.effects.two_sides import SIDES, Sets, Texts
 from ingest.circuits.tracer import Tracer
@@ -77,7 +77,7 @@ def _own(ablation: Ablation, texts: Texts, rises: list[Rises]) -> Row:
         "difference": difference.rise,
         "difference_low": difference.low,
         "difference_high": difference.high,
-        "difference_rank": rank(difference.rise, [other.rise for other in others]) if others else None,
+        "difference_rank": rank_among_controls(difference.rise, [other.rise for other in others]) if others else None,
         "random_features": len(others),
         "seed": ablation.seed,
         "documents_sha256": texts.sha256,

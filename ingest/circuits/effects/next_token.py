@@ -60,6 +60,6 @@ class NextToken:
         return self.after.exp() - self.before.exp()
 
 
-def rank(own: float, controls: Sequence[float]) -> int:
+def rank_among_controls(own: float, controls: Sequence[float]) -> int:
     """The rank of a figure among its controls', 1 where none is as large; a tie counts against it."""
     return 1 + sum(other >= own for other in controls)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.effects.next_token import Moved, NextToken, rank
+from ingest.circuits.effects.next_token import Moved, NextToken, rank_among_controls
 from ingest.circuits.effects.steering import Lane, Steering
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import RESID_PRE, hook_at
@@ -148,8 +148,10 @@ def _effects(
                 raised=raised[row],
                 lowered=lowered[row],
                 words=found.of_tokens(row, question.words) if own else [],
-                divergence_rank=rank(divergence[row], divergence[others]) if ranked else None,
-                words_rank=rank(probability[row], probability[others]) if ranked and question.words else None,
+                divergence_rank=rank_among_controls(divergence[row], divergence[others]) if ranked else None,
+                words_rank=rank_among_controls(probability[row], probability[others])
+                if ranked and question.words
+                else None,
                 continuation=texts.get(lane),
             )
         )

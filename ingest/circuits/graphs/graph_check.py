@@ -45,7 +45,7 @@ class Checked:
 
 
 @torch.no_grad()
-def checked(
+def check_graph(
     traced: Traced,
     levels: Sequence[tuple[SAE, Level, Bool[np.ndarray, " node"]]],
     readout: Readout,

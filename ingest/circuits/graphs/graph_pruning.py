@@ -59,7 +59,7 @@ class Roles:
     needs_input: Bool[np.ndarray, " node"]
 
 
-def prune(edges: Edges, roles: Roles, node_threshold: float, edge_threshold: float) -> Pruned:
+def prune_graph(edges: Edges, roles: Roles, node_threshold: float, edge_threshold: float) -> Pruned:
     """Keep the fewest nodes with that share of all influence, then the fewest edges, then no dead ends.
 
     A dead end is a node that leads nowhere, or a feature that nothing leads to.

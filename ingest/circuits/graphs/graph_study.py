@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.attribution.prompts import Prompt
-from ingest.circuits.graphs.graph_check import Checked, checked
+from ingest.circuits.graphs.graph_check import Checked, check_graph
 from ingest.circuits.graphs.graph_edges import (
     Effects,
     Method,
@@ -19,8 +19,8 @@ from ingest.circuits.graphs.graph_edges import (
     integrated_effects,
 )
 from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, levels_of, most_moving, saes_on_the_way
-from ingest.circuits.graphs.graph_pruning import Edges, Pruned, Roles, prune
-from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, Readout, likeliest
+from ingest.circuits.graphs.graph_pruning import Edges, Pruned, Roles, prune_graph
+from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, Readout, likeliest_tokens
 from ingest.circuits.patching.gradients import rank_correlation
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_layer
@@ -133,7 +133,7 @@ def trace_graphs(
     for method in methods:
         effects = exact if method == "ablation" else _by_gradient(method, traced, nodes)
         edges = nodes.edges(effects)
-        pruned = prune(edges, nodes.roles, pruning.nodes, pruning.edges)
+        pruned = prune_graph(edges, nodes.roles, pruning.nodes, pruning.edges)
         agreement = None if method == "ablation" else _agreement(effects, exact)
         values = _checked(tracer, traced, nodes, pruned)
         found.append(Graph(method, target, traced.tokens[0].tolist(), nodes, effect, edges, pruned, values, agreement))
@@ -168,7 +168,7 @@ def _target(
         return FeatureReadout(tracer.sae, *place), np.ones(1), None
     with torch.no_grad():
         logits = tracer.hooked.run(traced.tokens, logits=True).next_logits[0]
-    token_ids, chance = likeliest(logits, MOST_LOGITS, LOGIT_SHARE)
+    token_ids, chance = likeliest_tokens(logits, MOST_LOGITS, LOGIT_SHARE)
     if target.token_id is not None:
         token_ids, chance = np.array([target.token_id]), logits.double().softmax(0)[[target.token_id]].cpu().numpy()
     return LogitReadout(target.position, token_ids), chance / chance.sum(), chance
@@ -214,4 +214,4 @@ def _checked(tracer: Tracer, traced: Traced, nodes: Nodes, pruned: Pruned) -> Ch
         for level, own in zip(nodes.levels, kept, strict=False)
         if level.sae is not None
     ]
-    return checked(traced, levels, nodes.readouts[-1], nodes.weight, tracer.tokenization.first_position)
+    return check_graph(traced, levels, nodes.readouts[-1], nodes.weight, tracer.tokenization.first_position)

@@ -20,7 +20,7 @@ from ingest.models.patch import Splice
 from ingest.models.sae import SAE
 
 
-def estimated(
+def estimate_effects(
     hooked: HookedModel, metric: Metric, saes: Sequence[SAE], sides: tuple[Side, Side], sites: Sequence[Site]
 ) -> PerSite:
     """The metric of the first side's run, for each site with the second one's value there, by gradients."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.circuits.patching.gradients import estimated, rank_correlation
+from ingest.circuits.patching.gradients import estimate_effects, rank_correlation
 from ingest.circuits.patching.metrics import Metric
-from ingest.circuits.patching.patched_runs import Patcher, PerSite, Side, effects
+from ingest.circuits.patching.patched_runs import Patcher, PerSite, Side, normalised_effects
 from ingest.circuits.patching.prompt_pairs import PromptPair
 from ingest.circuits.patching.sites import Site, hook_names_before, hook_sites, is_before
 from ingest.circuits.tracer import Tracer
@@ -59,8 +59,8 @@ def patch_pair(tracer: Tracer, metric: Metric, pair: PromptPair, least_differenc
 
     def one_way(base: Side, other: Side) -> OneWay:
         values = patcher.patched(base, other, sites)
-        estimates = estimated(tracer.hooked, metric, saes, (base, other), sites)
-        scaled = effects(values, clean.value, corrupted.value, least_difference)
+        estimates = estimate_effects(tracer.hooked, metric, saes, (base, other), sites)
+        scaled = normalised_effects(values, clean.value, corrupted.value, least_difference)
         return OneWay(values, scaled, estimates, rank_correlation(values[single], estimates[single]))
 
     return PatchedPair(

@@ -133,7 +133,7 @@ def _deltas(sae: SAE, base: Side, other: Side, sites: Sequence[Site]) -> Float[t
     return torch.cat(found)
 
 
-def effects(values: PerSite, clean: float, corrupted: float, least: float) -> Float[np.ndarray, " site"]:
+def normalised_effects(values: PerSite, clean: float, corrupted: float, least: float) -> Float[np.ndarray, " site"]:
     """Values on a scale where the corrupted prompt is 0 and the clean one 1; NaN where they are no further apart."""
     if abs(clean - corrupted) < least:
         return np.full(len(values), np.nan)

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ingest.contrasts.associations.effects import UNKNOWN, ClassFigures, Targets, finished_classes, finished_targets
-from ingest.contrasts.associations.exchange import Exchange, corrected
+from ingest.contrasts.associations.effect_columns import (
+    UNKNOWN,
+    ClassFigures,
+    Targets,
+    finished_classes,
+    finished_targets,
+)
 from ingest.contrasts.associations.question import Asked
-from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, q_values, tested
+from ingest.contrasts.associations.shuffled_p import Exchange, correct_associations
+from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, features_tested, q_values
 from ingest.contrasts.scores import Scores, Unit, read_chunks
 from ingest.statistics.association import kruskal_wallis, rank_correlation, ranks_of
 from ingest.statistics.bootstrap import RESAMPLES
@@ -62,7 +68,7 @@ class Ranges:
         self.parts["features"].append({name: values[fires > 0] for name, values in columns.items()})
         self.tails.append(found.tails._replace(feature=found.tails.feature + scores.features.start))
         if isinstance(self.figures, ClassFigures):
-            self.parts["feature_class"].append(self.figures.rows(scores, tested(scores), self.names))
+            self.parts["feature_class"].append(self.figures.rows(scores, features_tested(scores), self.names))
 
     def tables(self, shuffles: int) -> dict[str, pa.Table]:
         """The rows of every table of features, q and places by all of them."""
@@ -73,7 +79,7 @@ class Ranges:
         columns = joined.pop("features")
         chosen = columns["fires"] >= MIN_DOCUMENTS
         tails = Tails(*(np.concatenate(column) for column in zip(*self.tails, strict=True)))
-        more, null = corrected(columns, chosen, tails, shuffles)
+        more, null = correct_associations(columns, chosen, tails, shuffles)
         known = np.isfinite(columns["p_discovery"]) & (columns.pop("fires_discovery") >= MIN_DOCUMENTS)
         columns |= more | {"q_discovery": q_values(columns["p_discovery"], known)}
         by_kind = finished_classes if self.asked.n_classes else finished_targets

@@ -111,7 +111,7 @@ def _classes(atlas: Atlas, question: Question) -> Borne:
     return Borne(labels, normal_texts(atlas, labels))
 
 
-def covered(atlas: Atlas, sae: int, borne: Borne) -> dict[int, float]:
+def covered_documents(atlas: Atlas, sae: int, borne: Borne) -> dict[int, float]:
     """What documents bear that the SAE has encoded and summed; a text counts once, that of the first corpus."""
     held = read_whole(atlas, sae)
     first: dict[str, int] = {}

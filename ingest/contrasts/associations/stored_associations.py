@@ -7,7 +7,7 @@ from sqlalchemy import insert
 from ingest.contrasts.associations.association_figures import Figures
 from ingest.contrasts.associations.question import Question
 from ingest.contrasts.scores import Unit
-from ingest.contrasts.stored_contrasts import drop, replace_figures
+from ingest.contrasts.stored_contrasts import drop_contrast, replace_figures
 from schema import tables
 from schema.store import Atlas
 
@@ -48,7 +48,7 @@ def store_association(atlas: Atlas, question: Question, unit: Unit, sae: int, fo
 def _key(atlas: Atlas, question: Question, unit: Unit) -> int:
     """The key of the association; another definition under the same name replaces all of the old one."""
     if stored_unit(atlas, question) != unit:
-        drop(atlas, "association", question.name)
+        drop_contrast(atlas, "association", question.name)
         asked = {"name": question.name, "kind": question.kind, "field": question.field, "sets": list(question.sets)}
         row = {"association": atlas.next_key(tables.association), "unit": unit, **asked}
         atlas.connection.execute(insert(tables.association), row)

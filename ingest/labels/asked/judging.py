@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import marked_texts
-from ingest.labels.places import made_since
+from ingest.labels.firing_places import made_since
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, prepare_contexts, read_contexts
-from ingest.labels.scored.detection import detection, enough
+from ingest.labels.scored.detection import detection_figures, enough_groups
 from ingest.labels.scored.scoring import NOT_APART, Label, Scored, null_of, too_few
 from ingest.labels.snippets import Places
 from ingest.labels.vocabulary import Vocabulary
@@ -83,12 +83,12 @@ def _scored(
     found = Scored(label.key, negatives, (len(groups[0]), len(groups[1])), counts, None, None, None)
     if not apart:
         return replace(found, reason=NOT_APART)
-    if not enough(groups):
+    if not enough_groups(groups):
         return replace(found, reason=too_few(counts, negatives))
     texts = [_plain(atlas, side) for side in sides]
     told, prompt, answer = _asked(endpoint, label.text, texts, label.key)
     areas = [_area(told), *(_area(_asked(endpoint, other.text, texts, label.key)[0]) for other in others)]
-    figures = detection(told, groups, seed=label.feature)
+    figures = detection_figures(told, groups, seed=label.feature)
     return replace(found, detection=figures, null=null_of(np.array(areas)), prompt=prompt, answer=answer)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ingest.labels.imported.description import words_of
 from ingest.labels.imported.explanation import Explanation
-from ingest.labels.imported.files import explanations, format_of, sha256
+from ingest.labels.imported.files import files_sha256, format_of, read_explanations
 from ingest.labels.imported.matching import Matching
-from ingest.labels.stored_labels import OWN, append
+from ingest.labels.stored_labels import OWN, append_labels
 from schema import tables
 from schema.errors import SourceError
 from schema.store import Atlas
@@ -57,11 +57,11 @@ class Arrival:
             SelectionError: a label is of no SAE here, or of a feature that the SAE has not.
         """
         kind = format_of(path)
-        source = {"source": path.name, "source_sha256": sha256(path)}
-        rows = (source | row for found in explanations(path) if (row := self._row(found, kind)) is not None)
+        source = {"source": path.name, "source_sha256": files_sha256(path)}
+        rows = (source | row for found in read_explanations(path) if (row := self._row(found, kind)) is not None)
         while part := list(islice(rows, ROWS)):
             run = self.run()
-            append(self.atlas, tables.feature_label, (row | {"ingest_run": run} for row in part))
+            append_labels(self.atlas, tables.feature_label, (row | {"ingest_run": run} for row in part))
 
     def _row(self, found: Explanation, kind: str) -> dict[str, object] | None:
         """The row of a label that is new."""

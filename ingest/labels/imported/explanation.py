@@ -51,7 +51,7 @@ def text_or_none(where: str, name: str, value: object) -> str | None:
     return value
 
 
-def moment(value: object) -> datetime | None:
+def read_time(value: object) -> datetime | None:
     """The time in UTC that a field spells in ISO 8601; None where it spells none."""
     with suppress(ValueError, OverflowError):
         found = datetime.fromisoformat(value if isinstance(value, str) else "")

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.labels.imported.explanation import OF_NEURONPEDIA, Explanation, moment, text_or_none, whole_number
+from ingest.labels.imported.explanation import OF_NEURONPEDIA, Explanation, read_time, text_or_none, whole_number
 from ingest.sources.document import LINE_LIMIT
 from ingest.sources.lines import json_lines, lines_within_limit
 from schema.errors import SourceError
@@ -65,7 +65,7 @@ def _neuronpedia_label(where: str, fields: Mapping[str, Any]) -> Explanation:
         method=said["typeName"] or OF_NEURONPEDIA,
         author=said["authorName"],
         model=said["explanationModelName"],
-        created_at=moment(fields.get("createdAt")),
+        created_at=read_time(fields.get("createdAt")),
         external_id=said["id"],
     )
 
@@ -161,7 +161,7 @@ def _csv_label(where: str, row: Mapping[str, str | None], columns: Mapping[str, 
         method=row.get("method") or CSV,
         author=row.get("author") or None,
         model=row.get("model") or None,
-        created_at=moment(row.get("created_at")),
+        created_at=read_time(row.get("created_at")),
         external_id=row.get("id") or None,
     )
 
@@ -183,7 +183,7 @@ def format_of(path: Path) -> str:
     raise SourceError(f"{path}: labels are read from .jsonl(.gz) of Neuronpedia's, .txt of delphi's, and .csv")
 
 
-def explanations(path: Path) -> Iterator[Explanation]:
+def read_explanations(path: Path) -> Iterator[Explanation]:
     """The labels of a file or folder, one after the other.
 
     Raises:
@@ -197,7 +197,7 @@ def explanations(path: Path) -> Iterator[Explanation]:
     yield from readers[format_of(path)](path)
 
 
-def sha256(path: Path) -> str:
+def files_sha256(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of a folder's text files."""
     found = hashlib.sha256()
     for file in sorted(path.glob("*.txt")) if path.is_dir() else [path]:

@@ -98,7 +98,7 @@ Half = tuple[Evidence, Grid]
 """What items are chosen from, and the snippets that they are judged by."""
 
 
-def choose(evidence: Evidence, backgrounds: Backgrounds) -> Choice:
+def choose_label(evidence: Evidence, backgrounds: Backgrounds) -> Choice:
     """The kind and the items of a label."""
     folds = _folds(evidence.group) if len(evidence.grid) >= LEAST_PLACES else None
     if folds is None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ingest.labels.made.choice import Backgrounds, Evidence, choose, label_of
-from ingest.labels.places import draw_pool, fires_in_pool, firing_places, of_each
+from ingest.labels.firing_places import draw_pool, fires_in_pool, firing_places, of_each
+from ingest.labels.made.choice import Backgrounds, Evidence, choose_label, label_of
 from ingest.labels.snippets import read_snippets
 from ingest.labels.vocabulary import NOTHING, Vocabulary, items_of
 from schema.store import Atlas
@@ -48,7 +48,7 @@ def make_labels(atlas: Atlas, sae: int, d_sae: int, report: Report = lambda done
                 if number not in made:
                     made.add(number)
                     known = replace(evidence, raised=raised[number], silent=silent[number - first])
-                    choice = choose(known, backgrounds)
+                    choice = choose_label(known, backgrounds)
                     words = tuple(vocabulary.spelled[item] for item in choice.items)
                     contexts = len(evidence.grid)
                     yield Made(number, label_of(choice.kind, words), choice.kind, words, contexts, choice.worth)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int
 
 from ingest.labels import CONTEXTS, RADIUS
-from ingest.labels.places import POOL_WINDOWS, draw_pool, fires_in_pool, firing_places, of_each
+from ingest.labels.firing_places import POOL_WINDOWS, draw_pool, fires_in_pool, firing_places, of_each
 from ingest.labels.snippets import Grid, Places, read_snippets
 from ingest.labels.sql import run, statement
 from ingest.labels.vocabulary import Vocabulary

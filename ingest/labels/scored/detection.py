@@ -47,7 +47,7 @@ Groups = tuple[Int[np.ndarray, " firing"], Int[np.ndarray, " silent"]]
 Scores = tuple[Float[np.ndarray, " firing"], Float[np.ndarray, " silent"]]
 
 
-def aurocs(
+def label_aurocs(
     firing: Float[np.ndarray, "firing label"], silent: Float[np.ndarray, "silent label"]
 ) -> Float[np.ndarray, " label"]:
     """The AUROC of each label's scores, firing against silent contexts; ties count half."""
@@ -56,7 +56,7 @@ def aurocs(
     return areas
 
 
-def detection(scores: Scores, groups: Groups, seed: int) -> Detection:
+def detection_figures(scores: Scores, groups: Groups, seed: int) -> Detection:
     """The figures of scores that firing and silent contexts of so many groups have; above 0 a judge calls firing.
 
     Shapes: scores and groups hold (firing,) and (silent,).
@@ -80,7 +80,7 @@ def detection(scores: Scores, groups: Groups, seed: int) -> Detection:
     )
 
 
-def enough(groups: Groups) -> bool:
+def enough_groups(groups: Groups) -> bool:
     """Whether there are groups enough on both sides for figures."""
     return min(len(np.unique(side)) for side in groups) >= MIN_GROUPS
 

@@ -6,11 +6,11 @@ from itertools import groupby
 
 import numpy as np
 
+from ingest.labels.firing_places import made_since
 from ingest.labels.made.background import Background
-from ingest.labels.places import made_since
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, Snippets, prepare_contexts, read_contexts
-from ingest.labels.scored.detection import Detection, aurocs, detection, enough
-from ingest.labels.scored.words import WRONG, scores, wrong_labels
+from ingest.labels.scored.detection import Detection, detection_figures, enough_groups, label_aurocs
+from ingest.labels.scored.words import WRONG, snippet_scores, wrong_labels
 from ingest.labels.snippets import WIDTH
 from ingest.labels.vocabulary import ITEMS, Vocabulary
 from ingest.statistics.groups import MIN_GROUPS
@@ -126,7 +126,7 @@ def _wrong(labels: Sequence[Label], items: Sequence[frozenset[int]], share: np.n
 def _scored(judged: Judged, place: int, contexts: Contexts, *, apart: bool) -> Iterator[Scored]:
     label = judged.labels[place]
     candidates = [judged.items[other] for other in (place, *judged.wrong[place])]
-    of_all = scores(contexts.firing.grid, candidates, judged.background)
+    of_all = snippet_scores(contexts.firing.grid, candidates, judged.background)
     for negatives in NEGATIVES:
         silent, held = contexts.silent[negatives], contexts.held_against(negatives)
         firing, groups = of_all[held], (contexts.firing.group[held], silent.group)
@@ -136,12 +136,12 @@ def _scored(judged: Judged, place: int, contexts: Contexts, *, apart: bool) -> I
             yield replace(found, reason="it has no word to judge by")
         elif not apart:
             yield replace(found, reason=NOT_APART)
-        elif not enough(groups):
+        elif not enough_groups(groups):
             yield replace(found, reason=too_few(counts, negatives))
         else:
-            other = scores(silent.grid, candidates, judged.background)
-            figures = detection((firing[:, 0], other[:, 0]), groups, seed=label.feature)
-            yield replace(found, detection=figures, null=null_of(aurocs(firing, other)))
+            other = snippet_scores(silent.grid, candidates, judged.background)
+            figures = detection_figures((firing[:, 0], other[:, 0]), groups, seed=label.feature)
+            yield replace(found, detection=figures, null=null_of(label_aurocs(firing, other)))
 
 
 def null_of(areas: np.ndarray) -> Null | None:

@@ -23,7 +23,9 @@ def weights_of(items: Int[np.ndarray, " item"], background: Background) -> Float
     return weights
 
 
-def scores(grid: Grid, labels: Sequence[Iterable[int]], background: Background) -> Float[np.ndarray, "snippet label"]:
+def snippet_scores(
+    grid: Grid, labels: Sequence[Iterable[int]], background: Background
+) -> Float[np.ndarray, "snippet label"]:
     """The sum of the weights of a label's items that a snippet holds, for each snippet and label."""
     known = np.array(sorted(set().union(*labels)), np.int32)
     flat = grid.reshape(len(grid), grid.shape[1] * grid.shape[2])

@@ -39,11 +39,11 @@ class Fault:
         return NAMES[self.number]
 
 
-def untold(number: int, why: str) -> Fault:
+def fault_untold(number: int, why: str) -> Fault:
     """A fault that there is nothing to tell by."""
     return Fault(number, None, why)
 
 
-def portion(count: int, total: int) -> str:
+def out_of(count: int, total: int) -> str:
     """`3 of 40`."""
     return f"{count:,} of {total:,}"

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from schema.errors import SourceError
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 RELEASE = "gpt2-small-res-jb"
 MEASURED = f"{RELEASE}/blocks.8.hook_resid_pre"
@@ -90,10 +90,10 @@ def read_candidates(path: Path) -> Printed:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise SourceError(f"{shown(path)}: cannot be read ({error.strerror}); check the path") from error
+        raise SourceError(f"{shown_path(path)}: cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
-        raise SourceError(f"{shown(path)}: is not UTF-8; save it as UTF-8") from error
-    return _parsed(text, shown(path))
+        raise SourceError(f"{shown_path(path)}: is not UTF-8; save it as UTF-8") from error
+    return _parsed(text, shown_path(path))
 
 
 def _parsed(text: str, name: str) -> Printed:

@@ -9,8 +9,8 @@ from ingest.statistics.shuffles.units import (
     labelled_units,
     mean_rows,
     of_units,
-    relabelled,
-    shuffled,
+    relabel_units,
+    shuffle_labels,
     units_of,
 )
 
@@ -25,7 +25,7 @@ __all__ = [
     "lifts_of",
     "mean_rows",
     "of_units",
-    "relabelled",
-    "shuffled",
+    "relabel_units",
+    "shuffle_labels",
     "units_of",
 ]

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.special import erfc, gammaln
 
 from ingest.statistics.shuffles.exact import FEW, drawn_p, enumerated_p
-from ingest.statistics.shuffles.rank_lifts import ROUNDING, Asked, Lifts, Strata, covariance, strata_of
+from ingest.statistics.shuffles.rank_lifts import ROUNDING, Asked, Lifts, Strata, exchange_covariance, strata_of
 from ingest.statistics.shuffles.units import Units
 
 
@@ -38,8 +38,10 @@ class Numbers:
         self.kinds = len(self.sizes) * (int(strata.units.max()) + 1)
         self.stands_out = np.diff(lifts.by_unit.indptr)
         self.mean = self.held @ strata.share
-        self.variance = covariance(ones, ones, strata)
-        self.slope = covariance(ones, lifts.by_unit, strata) / np.where(self.variance > ROUNDING, self.variance, np.inf)
+        self.variance = exchange_covariance(ones, ones, strata)
+        self.slope = exchange_covariance(ones, lifts.by_unit, strata) / np.where(
+            self.variance > ROUNDING, self.variance, np.inf
+        )
 
     def p(self, features: Int[np.ndarray, " block"], asked: Asked) -> Float[np.ndarray, " pair"]:
         """The p of the pairs of a block of features."""

@@ -116,10 +116,10 @@ def _moments(by_unit: csr_array, units: Units) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance over exchanges of each row's sum over positive units."""
     strata = strata_of(units)
     sums = by_unit @ strata.member  # (n_features, stratum)
-    return sums @ strata.share, covariance(by_unit, by_unit, strata)
+    return sums @ strata.share, exchange_covariance(by_unit, by_unit, strata)
 
 
-def covariance(one: csr_array, other: csr_array, strata: Strata) -> Float[np.ndarray, " n_features"]:
+def exchange_covariance(one: csr_array, other: csr_array, strata: Strata) -> Float[np.ndarray, " n_features"]:
     """The covariance over exchanges of two sums over positive units, for each row."""
     products = one.multiply(other).tocsr() @ strata.member
     sums = (one @ strata.member).multiply(other @ strata.member).tocsr()

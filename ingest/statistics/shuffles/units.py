@@ -96,7 +96,7 @@ def mean_rows(
     return Rows(keys // n_units, keys % n_units, mean)
 
 
-def shuffled(units: Units, seed: int, shuffle: int) -> Bool[np.ndarray, " unit"]:
+def shuffle_labels(units: Units, seed: int, shuffle: int) -> Bool[np.ndarray, " unit"]:
     """The labels of a shuffle, the same in every run of the same seed and number."""
     return exchanged(units.positive, units.stratum, seed, shuffle)
 
@@ -138,6 +138,6 @@ def labelled_units(group: Int[np.ndarray, " document"], label: Shaped[np.ndarray
     return Labelled(unit, label[place], stratum, int(differs.sum()))
 
 
-def relabelled(units: Labelled, seed: int, draw: int) -> Shaped[np.ndarray, " unit"]:
+def relabel_units(units: Labelled, seed: int, draw: int) -> Shaped[np.ndarray, " unit"]:
     """The labels of a shuffle, the same in every run of the same seed and number."""
     return exchanged(units.label, units.stratum, seed, draw)

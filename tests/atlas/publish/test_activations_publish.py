@@ -9,7 +9,7 @@ import pytest
 
 from atlas.publish import publish
 from atlas.publish.activations import ACTIVATIONS_FILE, DESCRIPTION, read_description
-from atlas.publish.canned import published_name
+from atlas.publish.canned_queries import published_name
 from atlas.publish.tables import every_table
 from queries import saved_queries
 from schema import AtlasError, open_atlas

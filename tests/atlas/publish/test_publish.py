@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from atlas.cli.main import cli
 from atlas.publish import Outcome, publish, read_current
-from atlas.publish.current import KEPT_SNAPSHOTS, publishing
+from atlas.publish.current import KEPT_SNAPSHOTS, hold_site
 from atlas.publish.examples import REACH
 from atlas.publish.rows import SUBSETS
 from atlas.publish.tables import EXAMPLE, UNPUBLISHED, sqlite_tables
@@ -305,7 +305,7 @@ def test_a_killed_publish_leaves_a_whole_snapshot_and_nothing_for_the_next(
 
 
 def test_a_second_publisher_is_refused(atlas: Path, site: Path) -> None:
-    with publishing(site), pytest.raises(AtlasError, match="another process is publishing"):
+    with hold_site(site), pytest.raises(AtlasError, match="another process is publishing"):
         publish(atlas, site)
     assert publish(atlas, site).changed
 

@@ -16,7 +16,7 @@ from ingest.attribution.trie import (
     Trie,
     TrieAttention,
     build_trie,
-    chunks,
+    coalition_chunks,
     read_by_following,
     read_by_gathering,
 )
@@ -66,7 +66,7 @@ def test_every_coalition_costs_two_nodes() -> None:
 @given(rows=ROWS, most_rows=st.integers(1, 20), most_nodes=st.integers(1, 60))
 def test_chunks_hold_every_row_once_and_have_room(rows: Coalitions, most_rows: int, most_nodes: int) -> None:
     rows = np.unique(rows, axis=0)
-    parts = list(chunks(rows, most_rows, most_nodes))
+    parts = list(coalition_chunks(rows, most_rows, most_nodes))
     np.testing.assert_array_equal(np.concatenate(parts), rows)
     for part in parts:
         assert len(part) <= most_rows

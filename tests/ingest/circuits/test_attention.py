@@ -8,8 +8,8 @@ import pytest
 import torch
 from scipy.stats import binom, mannwhitneyu
 
-from ingest.circuits.attention.attention_contrast import compared
-from ingest.circuits.attention.attention_measures import MEASURES, measure
+from ingest.circuits.attention.attention_contrast import compare_sides
+from ingest.circuits.attention.attention_measures import MEASURES, measure_attention
 from ingest.contrasts.scores import Documents
 
 
@@ -46,7 +46,7 @@ def by_hand(pattern: torch.Tensor, ids: list[int], first: int, term: tuple[int, 
 )
 def test_measures_are_those_of_a_plain_loop(ids: list[int], first: int, term: tuple[int, int] | None) -> None:
     pattern = pattern_of(len(ids))
-    found = measure(pattern, np.array(ids), first, term)
+    found = measure_attention(pattern, np.array(ids), first, term)
     for layer in range(2):
         for head in range(3):
             expected = by_hand(pattern[layer, head], ids, first, term)
@@ -58,7 +58,7 @@ def test_measures_are_those_of_a_plain_loop(ids: list[int], first: int, term: tu
 
 def test_windows_of_a_document_count_by_their_tokens() -> None:
     ids = [np.array([0, 5, 6, 5]), np.array([0, 5, 5, 6, 7, 5])]
-    parts = [measure(pattern_of(len(each), seed), each, 1) for seed, each in enumerate(ids)]
+    parts = [measure_attention(pattern_of(len(each), seed), each, 1) for seed, each in enumerate(ids)]
     together = parts[0] + parts[1]
     bos = MEASURES.index("bos")
     expected = (3 * parts[0].mean[bos] + 5 * parts[1].mean[bos]) / 8
@@ -80,7 +80,9 @@ def test_a_planted_difference_comes_first_and_p_is_scipys() -> None:
     positive = np.arange(60) % 2 == 0
     values = rng.uniform(0.1, 0.9, (60, 6))
     values[positive, 4] += 0.4
-    found = compared({"previous": values, "same": np.full((60, 6), np.nan)}, documents(positive, np.arange(60)), 100)
+    found = compare_sides(
+        {"previous": values, "same": np.full((60, 6), np.nan)}, documents(positive, np.arange(60)), 100
+    )
     assert list(found) == ["previous"]
     columns = found["previous"]
     assert columns["q"].argmin() == 4
@@ -97,11 +99,13 @@ def test_documents_without_a_measure_are_left_out() -> None:
     positive = np.arange(40) % 2 == 0
     values = rng.uniform(size=(40, 4))
     values[:24] = np.nan
-    found = compared({"induction": values, "bos": rng.uniform(size=(40, 4))}, documents(positive, np.arange(40)), 20)
+    found = compare_sides(
+        {"induction": values, "bos": rng.uniform(size=(40, 4))}, documents(positive, np.arange(40)), 20
+    )
     assert set(found["induction"]["documents_positive"]) == {8}
     assert set(found["bos"]["documents_control"]) == {20}
     values[:34] = np.nan
-    assert "induction" not in compared({"induction": values}, documents(positive, np.arange(40)), 20)
+    assert "induction" not in compare_sides({"induction": values}, documents(positive, np.arange(40)), 20)
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -116,7 +120,7 @@ def test_shuffled_pairs_find_nothing_beyond_the_stated_rate(paired: bool) -> Non
         common = rng.normal(size=(24, 1))[pair] + rng.normal(size=(48, 1))
         cells = np.exp(common + 0.7 * rng.normal(size=(48, 30)))
         group = pair if paired else np.arange(48)
-        found = compared({"bos": cells[:, :15], "entropy": cells[:, 15:]}, documents(positive, group), 40)
+        found = compare_sides({"bos": cells[:, :15], "entropy": cells[:, 15:]}, documents(positive, group), 40)
         called += any((columns["q"] <= 0.05).any() for columns in found.values())
     assert called <= binom.ppf(0.999, repeats, 0.05)
 
@@ -132,7 +136,7 @@ def test_p_within_lengths_holds_its_rate_where_nothing_is_to_be_found(paired: bo
         length = rng.integers(8, 14, 30)[pair] if paired else rng.integers(8, 14, 60)
         cells = np.exp(rng.normal(size=(30, 1))[pair] + rng.normal(size=(60, 2)))
         group = pair if paired else np.arange(60)
-        p = compared({"bos": cells}, documents(positive, group, length), 0)["bos"]["p_length"]
+        p = compare_sides({"bos": cells}, documents(positive, group, length), 0)["bos"]["p_length"]
         called += p <= 0.05
     assert (called <= binom.ppf(0.999, repeats, 0.06)).all()  # the p of a normal distribution, of some 30 pairs
 
@@ -143,12 +147,12 @@ def test_heads_are_compared_among_texts_of_like_length() -> None:
     positive = np.arange(80) % 2 == 0
     length = rng.integers(8, 14, 80) + 2 * positive
     share, raised = 1 / length, 1 / length + 0.03 * positive * rng.uniform(0.5, 1, 80)
-    columns = compared({"bos": np.stack([share, raised], 1)}, documents(positive, np.arange(80), length), 0)["bos"]
+    columns = compare_sides({"bos": np.stack([share, raised], 1)}, documents(positive, np.arange(80), length), 0)["bos"]
     assert columns["auroc"][0] < 0.35
     assert (columns["auroc_length"][0], columns["p_length"][0]) == (0.5, 1)
     assert columns["auroc_length"][1] == 1
     assert columns["p_length"][1] < 1e-6
-    apart = compared({"bos": share[:, None]}, documents(positive, np.arange(80), length + 90 * positive), 0)["bos"]
+    apart = compare_sides({"bos": share[:, None]}, documents(positive, np.arange(80), length + 90 * positive), 0)["bos"]
     assert np.isnan([apart["auroc_length"][0], apart["p_length"][0]]).all()
 
 
@@ -168,7 +172,7 @@ def test_a_head_that_looks_everywhere_says_nothing_of_texts_of_other_lengths(
         entropy = np.array([np.log(np.arange(2, n + 2)).mean() for n in length])
         group = np.arange(120) // 2 if paired else np.arange(120)
         measures = {"bos": shares[:, None], "entropy": entropy[:, None]}
-        found = compared(measures, documents(positive, group, length), 0)
+        found = compare_sides(measures, documents(positive, group, length), 0)
         called += any((columns["p"] <= 0.05).any() for columns in found.values())
     assert called <= binom.ppf(0.999, repeats, 0.05)
 
@@ -178,6 +182,6 @@ def test_a_planted_difference_is_found_among_texts_of_many_lengths() -> None:
     positive, length = np.arange(120) % 2 == 0, rng.integers(40, 400, 120)
     values = rng.uniform(0.1, 0.9, (120, 6))
     values[positive, 4] += 0.4
-    columns = compared({"previous": values}, documents(positive, np.arange(120), length), 100)["previous"]
+    columns = compare_sides({"previous": values}, documents(positive, np.arange(120), length), 100)["previous"]
     assert columns["q"].argmin() == 4
     assert columns["q"][4] < 0.01

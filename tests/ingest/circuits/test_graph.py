@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ingest.attribution.prompts import Prompt, prompt_of_text
 from ingest.circuits.graphs.graph_edges import STEPS, Traced, ablation_effects, gradient_effects, integrated_effects
 from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, levels_of
-from ingest.circuits.graphs.graph_pruning import Edges, Roles, cumulative_share, influence, prune, smallest_set
-from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, likeliest
+from ingest.circuits.graphs.graph_pruning import Edges, Roles, cumulative_share, influence, prune_graph, smallest_set
+from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, likeliest_tokens
 from ingest.circuits.graphs.graph_study import Graph, Pruning, Target, trace_graphs
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
@@ -200,10 +200,10 @@ def test_fewer_features_are_those_that_move_the_target_most(tracer: Tracer, prom
 def test_targets_are_the_likeliest_tokens(to_logits: Graph) -> None:
     assert to_logits.nodes.chance is not None
     assert len(to_logits.nodes.chance) <= 10
-    token_ids, chances = likeliest(torch.tensor([0.0, 5.0, 4.0, -9.0]), 10, 0.95)
+    token_ids, chances = likeliest_tokens(torch.tensor([0.0, 5.0, 4.0, -9.0]), 10, 0.95)
     assert token_ids.tolist() == [1, 2]
     assert chances == pytest.approx([0.7275, 0.2676], abs=1e-3)
-    assert len(likeliest(torch.zeros(50), 10, 0.95)[0]) == 10
+    assert len(likeliest_tokens(torch.zeros(50), 10, 0.95)[0]) == 10
 
 
 def test_saes_that_make_no_graph_are_refused(tracer: Tracer, prompt: Prompt, pocket: Pocket) -> None:
@@ -258,7 +258,7 @@ def test_pruning_keeps_the_fewest_and_leaves_no_dead_end(
     drawn: tuple[Edges, Roles], node_share: float, edge_share: float
 ) -> None:
     edges, roles = drawn
-    found = prune(edges, roles, node_share, edge_share)
+    found = prune_graph(edges, roles, node_share, edge_share)
     score = influence(edges, roles.target_weight)
     enough = smallest_set(score, node_share)
     assert score[enough].sum() >= node_share * score.sum() * (1 - 1e-9)
@@ -280,7 +280,7 @@ def test_a_threshold_of_one_keeps_all_that_has_any_influence() -> None:
     edges = Edges(np.array([0, 1, 2, 2]), np.array([2, 2, 3, 4]), np.array([1.0, -3.0, 2.0, 1.0]))
     weight = np.array([0, 0, 0, 1.0, 0.0])
     roles = Roles(weight, np.array([True, True, False, True, False]), np.array([False, False, True, True, True]))
-    found = prune(edges, roles, 1.0, 1.0)
+    found = prune_graph(edges, roles, 1.0, 1.0)
     assert found.influence.tolist() == [0.25, 0.75, 1.0, 0, 0]
     assert found.node.tolist() == [True, True, True, True, False]
     assert found.edge.tolist() == [True, True, True, False]

@@ -10,10 +10,10 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from ingest.circuits.patching.gradients import estimated, rank_correlation
+from ingest.circuits.patching.gradients import estimate_effects, rank_correlation
 from ingest.circuits.patching.metrics import FeatureMetric, LogitMetric, Metric
 from ingest.circuits.patching.patch_study import patch_pair
-from ingest.circuits.patching.patched_runs import Patcher, Side, effects
+from ingest.circuits.patching.patched_runs import Patcher, Side, normalised_effects
 from ingest.circuits.patching.prompt_pairs import pair_of_texts
 from ingest.circuits.patching.sites import Site, hook_names_before, hook_sites
 from ingest.circuits.tracer import Tracer
@@ -55,7 +55,7 @@ def sides(patcher: Patcher) -> tuple[Side, Side, list[Site]]:
 
 
 def estimates(patcher: Patcher, base: Side, other: Side, sites: list[Site]) -> np.ndarray:
-    return estimated(patcher.hooked, patcher.metric, patcher.saes, (base, other), sites)
+    return estimate_effects(patcher.hooked, patcher.metric, patcher.saes, (base, other), sites)
 
 
 @torch.no_grad()
@@ -175,8 +175,8 @@ def test_features_are_estimated_by_their_gradient(pocket: Pocket) -> None:
 
 
 def test_effects_are_nought_for_the_corrupted_and_one_for_the_clean_prompt() -> None:
-    np.testing.assert_allclose(effects(np.array([2.0, 5.0, 3.5]), 5.0, 2.0, 0.01), [0, 1, 0.5])
-    assert np.isnan(effects(np.array([2.0, 5.0]), 2.005, 2.0, 0.01)).all()
+    np.testing.assert_allclose(normalised_effects(np.array([2.0, 5.0, 3.5]), 5.0, 2.0, 0.01), [0, 1, 0.5])
+    assert np.isnan(normalised_effects(np.array([2.0, 5.0]), 2.005, 2.0, 0.01)).all()
 
 
 def test_rank_correlation_is_scipys() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from ingest.attribution.prompts import Prompt, prompt_of_text
 from ingest.circuits.effects.controls import Matching, control_features
-from ingest.circuits.effects.next_token import NextToken, rank
+from ingest.circuits.effects.next_token import NextToken, rank_among_controls
 from ingest.circuits.effects.removal import losses_without
 from ingest.circuits.effects.steering import KINDS, Kind, Steering
 from ingest.circuits.effects.steering_study import Question, Steered, steer_prompt
@@ -174,7 +174,11 @@ def test_divergence_and_ranks_are_as_scipy_has_them() -> None:
     gained = rows[2] - p
     assert [number for number, *_ in found.raised(5)[2]] == np.argsort(-gained)[:5].tolist()
     assert [number for number, *_ in found.lowered(5)[2]] == np.argsort(gained)[:5].tolist()
-    assert [rank(2.0, []), rank(2.0, [1.0, 2.0, 3.0]), rank(2.0, [1.0])] == [1, 3, 1]
+    assert [
+        rank_among_controls(2.0, []),
+        rank_among_controls(2.0, [1.0, 2.0, 3.0]),
+        rank_among_controls(2.0, [1.0]),
+    ] == [1, 3, 1]
 
 
 def test_control_features_are_as_dense_and_as_long_and_alive() -> None:

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from ingest.contrasts.confirmation import bootstrap_weights
+from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.scores import Scores
-from ingest.contrasts.together import Together
 from tests.made.apart import documents_of, judge_set, relabelled, scores_of
 
 

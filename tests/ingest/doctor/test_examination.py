@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ingest.doctor.examination import Diagnosis, Line, examine
+from ingest.doctor.examination import Diagnosis, Line, examine_release
 from ingest.doctor.release import Asked
 from tests.made.architectures import save_model
 from tests.made.published_release import Reference, hook, save_release, write_known
@@ -36,7 +36,7 @@ def examined(folder: Path, entries: Entries, name: str = "") -> tuple[list[Line]
     """The lines of a release, or of one SAE of it, and what their misses mean."""
     known = write_known(folder / "known.json", entries)
     asked = Asked(str(folder / "standin" / name), str(folder / "model"), expected=known)
-    found = list(examine(asked))
+    found = list(examine_release(asked))
     return [each for each in found if isinstance(each, Line)], [
         each.meaning for each in found if isinstance(each, Diagnosis)
     ]

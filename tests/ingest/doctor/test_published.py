@@ -6,8 +6,8 @@ from importlib.resources import files
 import pytest
 
 from ingest.doctor.corpora import registry_says
-from ingest.doctor.expected import FIELDS, Expected, Published, published
-from ingest.doctor.kinds import KINDS, apart
+from ingest.doctor.expected import FIELDS, Expected, Published, published_values
+from ingest.doctor.kinds import KINDS, tolerances_apart
 from ingest.doctor.study import NEAR_TIES, with_study
 from tests.made.gpt2_small import D_MODEL, D_SAE, VOCABULARY
 
@@ -18,7 +18,7 @@ EXACT = ("strongest", "prompts", "candidates", "moments")
 
 @pytest.fixture(scope="module")
 def known() -> Published:
-    return with_study(published(RELEASE))
+    return with_study(published_values(RELEASE))
 
 
 def numbers(entry: Expected) -> list[int]:
@@ -50,11 +50,14 @@ def test_tokens_are_those_of_the_vocabulary_and_no_text_is_more_than_one(known: 
 def test_what_is_expected_is_as_it_was_published(known: Published) -> None:
     for entry in known.entries:
         wanted = KINDS[entry.kind].wanted(entry)
-        assert apart(entry, wanted) == 0
+        assert tolerances_apart(entry, wanted) == 0
         if not isinstance(wanted, str) and entry.kind not in EXACT:
             assert entry.tolerance > 0
-            assert apart(entry, [value + 2 * (entry.tolerance + entry.share * abs(value)) for value in wanted]) > 1
-            assert apart(entry, [value + 0.9 * entry.tolerance for value in wanted]) < 1
+            assert (
+                tolerances_apart(entry, [value + 2 * (entry.tolerance + entry.share * abs(value)) for value in wanted])
+                > 1
+            )
+            assert tolerances_apart(entry, [value + 0.9 * entry.tolerance for value in wanted]) < 1
 
 
 def test_a_list_may_end_in_other_features_and_no_more(known: Published) -> None:
@@ -62,10 +65,10 @@ def test_a_list_may_end_in_other_features_and_no_more(known: Published) -> None:
         if entry.kind in NEAR_TIES:
             features, spare = list(entry["features"]), int(NEAR_TIES[entry.kind])
             others = [-1, -2, -3]
-            assert apart(entry, features[::-1]) == 0
-            assert apart(entry, features[:-spare] + others[:spare]) == 1
-            assert apart(entry, features[: -spare - 1] + others[: spare + 1]) > 1
-            assert apart(entry, features[: -spare - 1]) > 1
+            assert tolerances_apart(entry, features[::-1]) == 0
+            assert tolerances_apart(entry, features[:-spare] + others[:spare]) == 1
+            assert tolerances_apart(entry, features[: -spare - 1] + others[: spare + 1]) > 1
+            assert tolerances_apart(entry, features[: -spare - 1]) > 1
 
 
 def test_what_the_study_printed_is_of_the_saes_that_it_measured_and_loaded(known: Published) -> None:
@@ -93,5 +96,5 @@ def test_the_registry_says_l0_and_variance_where_it_knows_them() -> None:
 def test_files_of_a_release_bear_its_name() -> None:
     folder = files("ingest.doctor").joinpath("published")
     for file in folder.iterdir():
-        assert published(file.name.removesuffix(".json")).release == file.name.removesuffix(".json")
-    assert not published("no release").entries
+        assert published_values(file.name.removesuffix(".json")).release == file.name.removesuffix(".json")
+    assert not published_values("no release").entries

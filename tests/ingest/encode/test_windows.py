@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest.encode.windows import Tokenization, Window, sampled_ordinal, window_hash
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.models.spelling import vocabulary
+from ingest.models.spelling import spell_vocabulary
 
 Pocket = tuple[LanguageModel, list[SAE]]
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=120)
@@ -60,7 +60,7 @@ def test_spans_are_in_the_text_in_order_and_leave_nothing_out(pocket: Pocket, te
 
 def test_spans_cut_the_text_where_its_tokens_are(tokenizer: object) -> None:
     text = "The kidneys filter blood; café, naïve, 東京."
-    texts = vocabulary(tokenizer)
+    texts = spell_vocabulary(tokenizer)
     for window in cut(tokenizer, text):
         for token, start, end in zip(window.token_ids, window.char_start, window.char_end, strict=True):
             if "\ufffd" not in texts[token]:
@@ -69,7 +69,7 @@ def test_spans_cut_the_text_where_its_tokens_are(tokenizer: object) -> None:
 
 def test_a_character_of_several_tokens_is_the_span_of_each(tokenizer: object) -> None:
     windows = cut(tokenizer, "a𓀀b", 100)
-    texts = vocabulary(tokenizer)
+    texts = spell_vocabulary(tokenizer)
     parts = [i for i, token in enumerate(windows[0].token_ids) if "\ufffd" in texts[token]]
     assert len(parts) > 1
     assert {(int(windows[0].char_start[i]), int(windows[0].char_end[i])) for i in parts} == {(1, 2)}
@@ -80,7 +80,7 @@ def test_what_looks_like_a_special_token_is_text(pocket: Pocket, text: str) -> N
     model = pocket[0]
     windows = cut(model.tokenizer, text, 100)
     assert model.bos_token_id not in token_ids(windows)
-    assert "".join(vocabulary(model.tokenizer)[token] for token in token_ids(windows)) == text
+    assert "".join(spell_vocabulary(model.tokenizer)[token] for token in token_ids(windows)) == text
 
 
 def test_bos_counts_towards_the_context_and_has_position_0(tokenizer: object) -> None:
@@ -119,7 +119,7 @@ def test_a_window_is_drawn_in_proportion_to_its_tokens() -> None:
 
 
 def test_the_vocabulary_has_the_text_of_every_token(pocket: Pocket) -> None:
-    texts = vocabulary(pocket[0].tokenizer)
+    texts = spell_vocabulary(pocket[0].tokenizer)
     assert len(texts) == pocket[0].config.d_vocab
     assert texts[pocket[0].bos_token_id] == "<|endoftext|>"
     assert " the" in texts

@@ -8,8 +8,8 @@ from ingest.engines import encode_plan
 from ingest.jobs.run_record import RunRecord
 from ingest.rows.batch_rows import store_batch
 from ingest.rows.batches import Planner
-from ingest.rows.intake import Record
-from ingest.rows.registration import register
+from ingest.rows.registration import register_saes
+from ingest.rows.source_records import Record
 from ingest.sources import Document
 from schema import open_atlas
 
@@ -28,7 +28,7 @@ def test_a_plan_is_made_again_where_the_atlas_has_moved_on(
     model, saes = small
     encoder = BatchEncoder.of(model, saes)
     with open_atlas(empty_atlas) as atlas, RunRecord(atlas, "ingest", {}, "cpu") as record:
-        planner = Planner(atlas, register(atlas, model, saes, encoder.bos_activations()))
+        planner = Planner(atlas, register_saes(atlas, model, saes, encoder.bos_activations()))
         first, second = planner.plan(said("One.", "Two.")), planner.plan(said("Two.", "Three."))
         assert planner.renewed(first) is first
         assert first.wanted == second.wanted == [[True, True]] * len(saes)

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from atlas.cli.main import cli
-from ingest.engines.cluster import RayCluster, replicas
+from ingest.engines.cluster import RayCluster, plan_replicas
 from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import Reader
 from schema import AtlasError
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def test_replicas_take_a_gpu_each_or_a_share_of_a_nodes_cpus() -> None:
     nodes = [{"Alive": True, "Resources": {"CPU": 16.0, "GPU": 8.0}}, {"Alive": True, "Resources": {"CPU": 8.0}}]
     gone = [{"Alive": False, "Resources": {}}]
-    assert replicas(None, nodes + gone, gpus=True) == (8, {"num_gpus": 1, "num_cpus": 0})
-    assert replicas(3, nodes, gpus=True)[0] == 3
-    assert replicas(None, nodes + gone, gpus=False) == (2, {"num_cpus": 8})
-    assert replicas(4, nodes, gpus=False) == (4, {"num_cpus": 4})
-    assert replicas(99, nodes, gpus=False) == (99, {"num_cpus": 1})
+    assert plan_replicas(None, nodes + gone, gpus=True) == (8, {"num_gpus": 1, "num_cpus": 0})
+    assert plan_replicas(3, nodes, gpus=True)[0] == 3
+    assert plan_replicas(None, nodes + gone, gpus=False) == (2, {"num_cpus": 8})
+    assert plan_replicas(4, nodes, gpus=False) == (4, {"num_cpus": 4})
+    assert plan_replicas(99, nodes, gpus=False) == (99, {"num_cpus": 1})
 
 
 def test_options_of_the_cluster_go_with_the_engine(tmp_path: Path) -> None:

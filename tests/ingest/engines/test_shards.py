@@ -20,7 +20,7 @@ from ingest.engines.shards import (
     plan_of,
 )
 from ingest.rows.batches import Plan
-from ingest.rows.intake import Record
+from ingest.rows.source_records import Record
 from ingest.sources import Document
 from schema import SourceError
 

@@ -8,7 +8,14 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from ingest.families.kmeans import cluster_directions
-from ingest.families.silhouette import best, choose_number, cluster_stability, runs_of, silhouette, stability
+from ingest.families.silhouette import (
+    best_cluster_number,
+    choose_number,
+    cluster_stability,
+    runs_of,
+    seed_stability,
+    silhouette,
+)
 
 
 def directions(seed: int, rows: int, clusters: int, spread: float, d: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +30,7 @@ def test_planted_clusters_are_found(seed: int) -> None:
     unit, planted = directions(seed, 240, 6, 0.15)
     found = runs_of(unit, 6, seed)[0]
     assert adjusted_rand_score(planted, found.cluster) == 1
-    assert best(choose_number(unit, seed)) == 6
+    assert best_cluster_number(choose_number(unit, seed)) == 6
 
 
 @settings(max_examples=25, deadline=None)
@@ -77,11 +84,11 @@ def test_silhouettes_are_those_of_scikit_learn(seed: int, clusters: int) -> None
 def test_where_there_are_clusters_seeds_agree_and_where_there_are_none_they_do_not() -> None:
     unit, _ = directions(1, 400, 5, 0.1)
     planted = runs_of(unit, 5, 0)
-    assert stability(planted) == (1, 1)
+    assert seed_stability(planted) == (1, 1)
     np.testing.assert_allclose(cluster_stability(planted), 1)
     noise = np.random.default_rng(2).normal(size=(400, 40))
     found = runs_of(noise / np.linalg.norm(noise, axis=1, keepdims=True), 12, 0)
-    assert stability(found).mean < 0.3
+    assert seed_stability(found).mean < 0.3
     assert cluster_stability(found).max() < 0.7
 
 
@@ -90,7 +97,7 @@ def test_labels_that_mean_nothing_agree_as_by_chance() -> None:
     runs = runs_of(unit, 5, 0, seeds=2)
     rng = np.random.default_rng(0)
     shuffled = [run._replace(cluster=rng.permutation(run.cluster)) for run in runs]
-    assert abs(stability(shuffled).mean) < 0.05
+    assert abs(seed_stability(shuffled).mean) < 0.05
 
 
 def test_stability_of_a_cluster_is_its_overlap_by_hand() -> None:

@@ -14,10 +14,10 @@ from ingest.families.matches import (
     by_decoder,
     chance_of_activations,
     chance_of_directions,
-    correlations,
-    cosines,
-    mutual,
-    siblings,
+    count_siblings,
+    mutual_matches,
+    pair_correlations,
+    pair_cosines,
 )
 
 VALUES = st.sampled_from([0.0, 0.0, 1.0, 2.5])
@@ -51,7 +51,7 @@ def test_matches_by_decoder_are_those_of_a_search(chunk: int) -> None:
         mine = found.feature == feature
         assert found.other[mine].tolist() == expected
         np.testing.assert_allclose(found.value[mine], [value[place] for place in expected], atol=1e-6)
-    np.testing.assert_allclose(cosines(one, other, found), found.value, atol=1e-6)
+    np.testing.assert_allclose(pair_cosines(one, other, found), found.value, atol=1e-6)
 
 
 @settings(max_examples=80, deadline=None)
@@ -74,7 +74,9 @@ def test_matches_by_activation_are_those_of_a_search(pair: tuple[np.ndarray, np.
         assert {round(value[place], 6) for place in found.other[mine].tolist()} == {
             round(value[place], 6) for place in expected
         }
-    np.testing.assert_allclose(correlations(csc_array(one), csc_array(other), tokens, found), found.value, atol=1e-9)
+    np.testing.assert_allclose(
+        pair_correlations(csc_array(one), csc_array(other), tokens, found), found.value, atol=1e-9
+    )
 
 
 def test_a_permuted_copy_is_matched_one_to_one() -> None:
@@ -90,9 +92,9 @@ def test_a_permuted_copy_is_matched_one_to_one() -> None:
         np.testing.assert_array_equal(forth.best.feature, np.arange(40))
         np.testing.assert_array_equal(order[forth.best.other], np.arange(40))
         np.testing.assert_allclose(forth.best.value, 1, atol=1e-6)
-        assert mutual(forth, back)[forth.rank == 1].all()
-        assert not mutual(forth, back)[forth.rank > 1].any()
-        assert (siblings(forth, 0.7)[forth.rank == 1] == 1).all()
+        assert mutual_matches(forth, back)[forth.rank == 1].all()
+        assert not mutual_matches(forth, back)[forth.rank > 1].any()
+        assert (count_siblings(forth, 0.7)[forth.rank == 1] == 1).all()
 
 
 def test_what_is_split_here_says_so_and_what_is_not_does_not() -> None:
@@ -100,9 +102,9 @@ def test_what_is_split_here_says_so_and_what_is_not_does_not() -> None:
     parts = torch.cat([whole, whole[:1] + 0.3 * whole[3:], -whole[1:2]])
     found = by_decoder(parts, whole, most=1)
     assert found.other[[0, 4]].tolist() == [0, 0]
-    assert siblings(found, 0.7)[:5].tolist() == [2, 1, 1, 1, 2]
-    assert siblings(found, 0.7)[5] == 0
-    assert siblings(found, 0.99)[:5].tolist() == [1, 1, 1, 1, 0]
+    assert count_siblings(found, 0.7)[:5].tolist() == [2, 1, 1, 1, 2]
+    assert count_siblings(found, 0.7)[5] == 0
+    assert count_siblings(found, 0.99)[:5].tolist() == [1, 1, 1, 1, 0]
 
 
 def test_mutual_is_told_by_the_way_back() -> None:
@@ -110,7 +112,7 @@ def test_mutual_is_told_by_the_way_back() -> None:
         places = np.arange(len(other))
         return Matches(places, np.array(other), np.ones(len(other), int), np.ones(len(other)))
 
-    assert mutual(one_each([1, 0, 0]), one_each([2, 0])).tolist() == [True, False, True]
+    assert mutual_matches(one_each([1, 0, 0]), one_each([2, 0])).tolist() == [True, False, True]
 
 
 def test_widths_that_differ_have_no_cosine() -> None:

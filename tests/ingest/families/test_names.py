@@ -7,7 +7,7 @@ from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
 from ingest.families.cluster_names import name_clusters
-from ingest.families.company import fires_with, place_by_company
+from ingest.families.coactive_pairs import fires_with, place_by_company
 from ingest.families.silhouette import runs_of
 
 

@@ -14,7 +14,7 @@ from ingest.families.neighbours import nearest_rows, opposite_rows
 from ingest.jobs.neighbours import NeighboursRequest, neighbours_into
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.rows.registration import register
+from ingest.rows.registration import register_saes
 from schema import AtlasError, SelectionError, open_atlas
 from schema.verify import verify
 from tests.made.tiny_models import loaded, tiny_sae
@@ -78,7 +78,7 @@ def test_what_has_no_direction_has_no_neighbours_and_is_none() -> None:
 def atlas_of(path: Path, model: LanguageModel, sae: SAE, **options: int) -> Path:
     """An atlas that knows an SAE, and nothing else."""
     with open_atlas(path, create=True) as atlas:
-        register(atlas, model, [sae], BatchEncoder.of(model, [sae]).bos_activations(), **options)
+        register_saes(atlas, model, [sae], BatchEncoder.of(model, [sae]).bos_activations(), **options)
     return path
 
 

@@ -24,7 +24,7 @@ from ingest.models.language_model import LanguageModel
 from ingest.models.names import pocket_folder
 from ingest.models.sae import SAE
 from ingest.quality.measuring import Meter
-from ingest.quality.sums import Losses, Quality, Reconstruction, quality
+from ingest.quality.sums import Losses, Quality, Reconstruction, quality_figures
 from schema import AtlasError, ModelError, SelectionError, open_atlas
 from schema.verify import verify
 from tests.made.jobs import ingest_with
@@ -64,7 +64,7 @@ def figures(meter: Meter, model: LanguageModel, sae: SAE, texts: list[str]) -> Q
     reconstruction, losses = sums[0]
     for one, other in sums[1:]:
         reconstruction, losses = reconstruction + one, losses + other
-    return quality(reconstruction, losses, model.config.d_vocab)
+    return quality_figures(reconstruction, losses, model.config.d_vocab)
 
 
 @pytest.fixture(scope="module")
@@ -299,10 +299,10 @@ def test_sums_of_parts_are_those_of_the_whole(seed: int, sizes: list[int], offse
 
 def test_what_does_not_vary_has_no_explained_variance() -> None:
     rows = torch.ones(4, 2)
-    found = quality(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 1.0, 1.0, 1.0), 2)
+    found = quality_figures(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 1.0, 1.0, 1.0), 2)
     assert (found.explained_variance, found.ce_recovered, found.dead_share) == (None, None, 1.0)
     assert found.ce_recovered_uniform == 1
-    worse = quality(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 4.0, 4.0, 4.0), 2)
+    worse = quality_figures(Reconstruction.of(rows, rows, torch.zeros(4, 3)), Losses(4, 4.0, 4.0, 4.0), 2)
     assert worse.ce_recovered_uniform is None, "the model does worse than a guess between two"
 
 

@@ -18,7 +18,7 @@ from scipy.stats import kurtosis, skew, spearmanr
 
 from atlas.cli.main import cli
 from atlas.cli.reproduce import PARTS, print_reproduction
-from atlas.publish.about import EMBEDDED_NOTE
+from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from ingest.jobs.reader import Reader
 from ingest.jobs.remove import RemoveRequest, remove
 from ingest.jobs.reproduce import ReproduceRequest, reproduce

@@ -13,7 +13,7 @@ import torch
 
 from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import Reader
-from ingest.models.gpt2 import departure
+from ingest.models.gpt2 import departure_from_gpt2
 from ingest.models.hooked_model import HookedBridge, hooked_model
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
 from ingest.models.matching import load_together
@@ -208,7 +208,7 @@ def test_another_name_of_the_same_gelu_is_a_plain_gpt2(folder: Path, pocket: Poc
     for name, expected in (("gelu_pytorch_tanh", None), ("relu", "a GPT-2 with the activation function relu")):
         (folder / "config.json").write_text(json.dumps(config | {"activation_function": name}))
         model = load_language_model(str(folder), Processing())
-        assert departure(model) == expected
+        assert departure_from_gpt2(model) == expected
         tokens, point = torch.tensor([[0, 17, 300]]), "blocks.5.hook_resid_post"
         ours = hooked_model(model).run(tokens, [point]).values[point]
         torch.testing.assert_close(ours, HookedBridge(model).run(tokens, [point]).values[point], rtol=1e-4, atol=1e-4)

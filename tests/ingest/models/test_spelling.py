@@ -7,7 +7,7 @@ import pytest
 
 from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import Reader
-from ingest.models.spelling import vocabulary
+from ingest.models.spelling import spell_vocabulary
 from schema import open_atlas
 from schema.verify import verify
 from tests.made.architectures import save_model
@@ -51,7 +51,7 @@ def test_token_texts_put_together_give_the_document(tmp_path: Path, kind: str, h
 @pytest.mark.parametrize("kind", [kind for kind in TOKENIZERS if kind != "bytes"])
 def test_a_token_with_a_space_before_it_has_another_text_than_one_without(kind: str) -> None:
     tokenizer = make_tokenizer(kind)
-    texts, ids = vocabulary(tokenizer), tokenizer.get_vocab()
+    texts, ids = spell_vocabulary(tokenizer), tokenizer.get_vocab()
     pairs = [(texts[i], texts[ids[token[1:]]]) for token, i in ids.items() if token[0] == "▁" and token[1:] in ids]
     assert len(pairs) > 5
     for spaced, bare in pairs:
@@ -61,7 +61,7 @@ def test_a_token_with_a_space_before_it_has_another_text_than_one_without(kind: 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
 def test_ids_that_no_token_has_are_named_by_their_number(kind: str) -> None:
-    plain, holed = vocabulary(make_tokenizer(kind)), vocabulary(make_tokenizer(kind, 500))
+    plain, holed = spell_vocabulary(make_tokenizer(kind)), spell_vocabulary(make_tokenizer(kind, 500))
     assert holed[:300] == plain[:300]
     assert holed[300:800] == [f"<{i}>" for i in range(300, 800)]
     assert holed[800:] == plain[300:]

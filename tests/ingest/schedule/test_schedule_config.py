@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest.jobs.reader import Reader
-from ingest.schedule.checks import absences
+from ingest.schedule.checks import schedule_absences
 from ingest.schedule.config import Contrast, Interval, Job, Notify, Retry, Site, When
 from ingest.schedule.cron import Cron
 from ingest.schedule.schedule_file import read_schedule
@@ -270,7 +270,7 @@ def test_what_is_named_but_absent_is_said_by_key(tmp_path: Path) -> None:
     [corpus.news]
     sources = ["missing.txt", "bundled:medicine", "nowhere/", "later/*.txt"]
     """
-    said = list(absences(schedule_of(tmp_path, text)))
+    said = list(schedule_absences(schedule_of(tmp_path, text)))
     assert [line.partition(": ")[0] for line in said] == ["saes", *["corpus.news.sources"] * 3, "notify.command"]
     assert "missing.txt: there is no such file; check the path" in said[1]
     assert said[4] == (f"notify.command: there is no program {tmp_path}/./nobody; check its name, path and permissions")
@@ -282,7 +282,7 @@ def test_a_folder_with_pattern_signs_is_not_taken_for_a_pattern(tmp_path: Path) 
     (folder / "x.txt").write_text("One.\n")
     found = schedule_of(folder, '[corpus.news]\nsources = ["*.txt", "x.txt"]')
     assert found.jobs[0].sources == (f"{tmp_path}/a[[]1]/*.txt", f"{folder}/x.txt")
-    assert list(absences(found)) == []
+    assert list(schedule_absences(found)) == []
 
 
 def test_the_example_that_ships_is_right() -> None:

@@ -22,7 +22,7 @@ from ingest.schedule.plan import (
     due_now,
     fold,
     next_due,
-    overlapped,
+    overlapped_due_time,
     retry_at,
     shortest_gap,
     spread,
@@ -377,7 +377,7 @@ def test_once_runs_what_never_ran_and_what_has_no_times() -> None:
 
 def test_times_that_come_while_the_job_runs_overlap() -> None:
     began = utc("2026-10-02 00:30")
-    assert overlapped(job(), began, utc("2026-10-03 00:30")) is None
-    assert overlapped(job(), began, utc("2026-10-03 00:31")) == (utc("2026-10-03 00:30"), 0)
-    assert overlapped(job(), began, utc("2026-10-05 12:00")) == (utc("2026-10-05 00:30"), 2)
-    assert overlapped(job(None), began, utc("2026-10-05 12:00")) is None
+    assert overlapped_due_time(job(), began, utc("2026-10-03 00:30")) is None
+    assert overlapped_due_time(job(), began, utc("2026-10-03 00:31")) == (utc("2026-10-03 00:30"), 0)
+    assert overlapped_due_time(job(), began, utc("2026-10-05 12:00")) == (utc("2026-10-05 00:30"), 2)
+    assert overlapped_due_time(job(None), began, utc("2026-10-05 12:00")) is None

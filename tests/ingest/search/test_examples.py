@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from scipy.stats import false_discovery_control, fisher_exact
 from sklearn.metrics import roc_auc_score
 
-from ingest.search.examples import Maxima, maxima_of, together, told_apart, warning
+from ingest.search.examples import Maxima, few_sentences_warning, maxima_of, rank_together, told_apart
 from tests.made.sparse_cases import Case, cases
 
 
@@ -37,7 +37,7 @@ def test_figures_are_those_of_scikit_learn_and_scipy(case: Case) -> None:
 @given(cases(), cases())
 def test_features_of_two_saes_are_in_one_order_with_one_q(one: Case, other: Case) -> None:
     tables = [told_apart(Maxima(*case.rows), case.positive) for case in (one, other)]
-    rows = together(tables)
+    rows = rank_together(tables)
     assert len(rows) == sum(map(len, tables))
     assert rows["auroc"].to_pylist() == sorted(rows["auroc"].to_pylist(), reverse=True)
     np.testing.assert_allclose(rows["q"], false_discovery_control(rows["p"]))
@@ -62,5 +62,7 @@ def test_a_sentence_of_several_windows_counts_once_by_its_maximum() -> None:
 
 
 def test_a_few_sentences_are_too_few_to_test() -> None:
-    assert warning(5, 5) is None
-    assert warning(4, 9) == "4 positive and 9 negative sentences are too few to test; 5 of each are needed"
+    assert few_sentences_warning(5, 5) is None
+    assert (
+        few_sentences_warning(4, 9) == "4 positive and 9 negative sentences are too few to test; 5 of each are needed"
+    )

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from ingest.statistics.association import Ranks, Spread, Trend, kruskal_wallis, rank_correlation, ranks_of
 from ingest.statistics.pooled import Shuffles, pooled_p, pools
-from ingest.statistics.shuffles import Labelled, Rows, labelled_units, mean_rows, relabelled
+from ingest.statistics.shuffles import Labelled, Rows, labelled_units, mean_rows, relabel_units
 from ingest.statistics.trend_interval import Drawn, trend_intervals
 from tests.made.relabelled import random_scores
 
@@ -86,12 +86,12 @@ def test_strata_exchange_labels_within_themselves() -> None:
     units = labelled_units(group, label)
     assert units.mixed == 4
     assert len(units.label) == 2 + 16
-    shuffled = relabelled(units, 1, 1)
+    shuffled = relabel_units(units, 1, 1)
     for stratum in range(5):
         inside = units.stratum == stratum
         assert sorted(shuffled[inside]) == sorted(units.label[inside])
     assert not np.array_equal(shuffled, units.label)
-    assert np.array_equal(relabelled(units, 1, 0), relabelled(units, 1, 0))
+    assert np.array_equal(relabel_units(units, 1, 0), relabel_units(units, 1, 0))
 
 
 def test_what_groups_have_in_common_counts_for_nothing_where_labels_vary_within_them() -> None:

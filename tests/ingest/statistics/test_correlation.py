@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from ingest.statistics.correlation import Correlations, cluster_draws, clusters_of, correlations, weighted_ranks
+from ingest.statistics.correlation import Correlations, cluster_draws, clusters_of, rank_correlations, weighted_ranks
 
 VALUES = st.sampled_from([0.0, 1.0, 1.0, 2.0, 3.5, -4.0, np.nan])
 
 
 def correlated(x: np.ndarray, y: np.ndarray, given_: np.ndarray, cluster: np.ndarray | None = None) -> Correlations:
     cluster = np.arange(len(x)) if cluster is None else cluster
-    return correlations(x, y, given_, cluster, cluster_draws(cluster))
+    return rank_correlations(x, y, given_, cluster, cluster_draws(cluster))
 
 
 @settings(max_examples=60, deadline=None)

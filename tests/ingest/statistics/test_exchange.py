@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ingest.statistics.permutation import observed_p, shuffled_tails
-from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffled, units_of
+from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffle_labels, units_of
 from tests.made.sparse_cases import Case, cases
 
 
@@ -88,7 +88,7 @@ def test_it_is_as_rare_as_it_says_where_neither_is_few(sizes: tuple[int, int], r
     units = plain(*sizes)
     feature, unit = np.nonzero(scores)
     lifts = lifts_of(Rows(feature, unit, scores[feature, unit].astype(np.float32)), units, len(scores))
-    labels = np.stack([shuffled(units, 7, number) for number in range(4_000)], axis=1)
+    labels = np.stack([shuffle_labels(units, 7, number) for number in range(4_000)], axis=1)
     tails = shuffled_tails(lifts, units, labels, np.ones(len(scores), dtype=bool))
     for level, most in ((0.01, 1.1), (0.001, 1.25), (0.0001, 1.7)):
         share = (tails.p <= level).sum() / labels.shape[1] / len(scores)
@@ -99,9 +99,9 @@ def test_it_is_as_rare_as_it_says_where_neither_is_few(sizes: tuple[int, int], r
 @given(case=cases(), shuffle=st.integers(1, 1000))
 def test_a_shuffle_keeps_numbers_pairs_and_groups(case: Case, shuffle: int) -> None:
     units = units_of(case.group, case.positive)
-    drawn = shuffled(units, 20, shuffle)
+    drawn = shuffle_labels(units, 20, shuffle)
     assert drawn.sum() == units.positive.sum()
-    assert (drawn == shuffled(units, 20, shuffle)).all()
+    assert (drawn == shuffle_labels(units, 20, shuffle)).all()
     labels = drawn[units.unit]
     for group in np.unique(case.group):
         inside = case.group == group
@@ -116,10 +116,10 @@ def test_every_exchange_that_may_happen_does() -> None:
     group = np.array([0, 0, 1, 2, 3, 4, 4, 5, 5])
     positive = np.array([True, False, True, False, False, True, True, False, False])
     units = units_of(group, positive)
-    drawn = {tuple(shuffled(units, 1, n)[units.unit].tolist()) for n in range(400)}
+    drawn = {tuple(shuffle_labels(units, 1, n)[units.unit].tolist()) for n in range(400)}
     assert len(drawn) == 2 * 10, "the pair; two positive groups among five"
     strata = units_of(group, positive, np.array([0, 0, 1, 1, 1, 2, 2, 2, 2]))
-    drawn = {tuple(shuffled(strata, 1, n)[strata.unit].tolist()) for n in range(400)}
+    drawn = {tuple(shuffle_labels(strata, 1, n)[strata.unit].tolist()) for n in range(400)}
     assert len(drawn) == 2 * 3 * 2, "the pair; one positive among three alone; the two long groups"
 
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 
 from ingest.statistics.groups import MIN_GROUPS
-from ingest.statistics.lift import Rates, Sides, rates
+from ingest.statistics.lift import Rates, Sides, rates_per_token
 from tests.made.sparse_cases import Case, cases
 
 
 def rates_of(dense: np.ndarray, positive: np.ndarray, group: np.ndarray, tokens: np.ndarray) -> Rates:
-    return rates(dense.astype(float), Sides.of(positive, group, tokens, np.ones(len(positive), bool)))
+    return rates_per_token(dense.astype(float), Sides.of(positive, group, tokens, np.ones(len(positive), bool)))
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,14 +10,14 @@ from sklearn.metrics import roc_auc_score
 from ingest.statistics.permutation import (
     LEVEL,
     Tails,
-    aurocs,
     chance_of,
     family_wise,
     not_below_chance,
     observed_p,
+    permuted_aurocs,
     shuffled_tails,
 )
-from ingest.statistics.shuffles import Lifts, Rows, Units, lifts_of, shuffled, units_of
+from ingest.statistics.shuffles import Lifts, Rows, Units, lifts_of, shuffle_labels, units_of
 from tests.made.sparse_cases import Case, cases
 
 
@@ -31,10 +31,10 @@ def lifted(case: Case) -> tuple[Lifts, Units]:
 @given(case=cases(), seed=st.integers(0, 100))
 def test_the_null_is_the_test_under_each_shuffle(case: Case, seed: int) -> None:
     lifts, units = lifted(case)
-    labels = np.stack([shuffled(units, seed, n) for n in range(4)], axis=1)
+    labels = np.stack([shuffle_labels(units, seed, n) for n in range(4)], axis=1)
     tested = (case.dense > 0).sum(axis=1) >= 2
     tails = shuffled_tails(lifts, units, labels, tested)
-    reached = aurocs(lifts, labels)
+    reached = permuted_aurocs(lifts, labels)
     for shuffle in range(4):
         expected = observed_p(lifts, units._replace(positive=labels[:, shuffle]))
         inside = tails.shuffle == shuffle

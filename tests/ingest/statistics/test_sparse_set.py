@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ingest.statistics.sparse_set import FOLDS, NEAR, fit_sparse_set, folds, l1_path, representatives
+from ingest.statistics.sparse_set import FOLDS, NEAR, deal_folds, fit_sparse_set, l1_path, representatives
 
 
 def planted(seed: int, documents: int = 160, features: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +57,7 @@ def test_forty_near_copies_are_one_finding_and_what_adds_to_them_is_kept() -> No
     concept = positive * (rng.random(400) < 0.6)
     x[:, :40] = concept[:, None] * 3 * rng.normal(1, 0.1, (400, 40))
     x[:, 40] = (positive & ~concept.astype(bool)) * 3 + rng.random(400)
-    found = fit_sparse_set(x, positive, folds(positive, np.arange(400)), everything(x))
+    found = fit_sparse_set(x, positive, deal_folds(positive, np.arange(400)), everything(x))
     assert sum(column < 40 for column in found.column) == 1
     assert found.copies[found.column < 40] == 39
     assert 40 in found.column
@@ -87,7 +87,7 @@ def test_noise_has_no_set() -> None:
     sizes = []
     for seed in range(12):
         x, positive = planted(seed, 100, 100)
-        found = fit_sparse_set(x, positive, folds(positive, np.arange(100) // 2), everything(x))
+        found = fit_sparse_set(x, positive, deal_folds(positive, np.arange(100) // 2), everything(x))
         sizes.append(len(found.column))
     assert np.median(sizes) == 0
     assert np.mean(np.array(sizes) > 0) <= 0.25
@@ -96,7 +96,7 @@ def test_noise_has_no_set() -> None:
 def test_folds_keep_groups_whole_and_hold_both_sides() -> None:
     positive = np.arange(60) < 15
     group = np.arange(60) // 3
-    fold = folds(positive, group)
+    fold = deal_folds(positive, group)
     assert all(len(set(fold[group == name])) == 1 for name in group)
     assert {(int(f), bool(p)) for f, p in zip(fold, positive, strict=True)} == {
         (f, p) for f in range(FOLDS) for p in (True, False)
@@ -107,7 +107,7 @@ def test_features_that_never_vary_are_left_out() -> None:
     x, positive = planted(4)
     x[:, 3] = 7
     x[positive, 5] += 2
-    found = fit_sparse_set(x, positive, folds(positive, np.arange(len(x))), everything(x))
+    found = fit_sparse_set(x, positive, deal_folds(positive, np.arange(len(x))), everything(x))
     assert 5 in found.column
     assert 3 not in found.column
     assert np.isfinite(found.bias)

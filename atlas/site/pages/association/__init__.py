@@ -7,16 +7,16 @@ from atlas.site.pages.addresses import (
     asked_further,
     association_address,
     feature_address,
+    path_segment,
     row_address,
     sae_address,
-    segment,
     table_address,
 )
 from atlas.site.pages.association import scores
 from atlas.site.pages.association.chosen import Association, asks_of, best_features, borne, chosen
 from atlas.site.pages.association.evidence import FIGURES, Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.charts.chart import drawing, picture
+from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast import UNITS
 from atlas.site.pages.find.typed import parts_of
 from atlas.site.pages.page import Asked, Page
@@ -48,7 +48,7 @@ COUNTS = (
 )
 
 CHARTS = {"scores": scores.CHART}
-chart = drawing(CHARTS)
+chart = chart_view(CHARTS)
 
 CONTENT: Cache[dict[str, Any]] = Cache(64)
 
@@ -135,9 +135,9 @@ def _picture(datasette: "Datasette", association: Association, found: scores.Sco
     part = f"{drawn:,} of them, by hash" if drawn < row["documents_compared"] else "each a point"
     halves = "; in colour those of the half that judges" if enough_groups(row) else ""
     boxes = " Boxes are quartiles, whiskers 5 % to 95 %." if found.classes else ""
-    return picture(
+    return chart_picture(
         datasette,
-        f"association/{segment(row['contrast'])}/scores",
+        f"association/{path_segment(row['contrast'])}/scores",
         CHARTS["scores"],
         alt=scores.alt_text(found),
         caption=f"The documents, {part}{halves}.{boxes}",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.site.pages.association.chosen import Association, chosen
-from atlas.site.pages.charts.canvas import SMALL, Style, name_axes, new_axes, shortened, svg
+from atlas.site.pages.charts.canvas import SMALL, Style, name_axes, new_axes, shorten_text, svg_file
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.page import Asked, PageError
 from atlas.site.pages.rows import activation_rows
@@ -70,7 +70,7 @@ def draw(scores: Scores, style: Style) -> bytes:
         _boxes(axes, scores, style)
     axes.set_ylim(bottom=-0.03 * max(float(scores.score.max(initial=0)), 1e-9))
     name_axes(axes, style, "class" if scores.classes else str(scores.field), "strongest activation")
-    return svg(axes, f"Feature {scores.feature}: activation by {scores.field or 'class'}")
+    return svg_file(axes, f"Feature {scores.feature}: activation by {scores.field or 'class'}")
 
 
 def _columns(scores: Scores) -> NDArray[np.float64]:
@@ -99,7 +99,7 @@ def _boxes(axes: Any, scores: Scores, style: Style) -> None:
     )
     few = len(scores.classes) <= NAMED
     longest = 48 // len(scores.classes)
-    names = [shortened(name.partition("=")[2] or name, longest) if few else str(n) for n, name in _numbered(scores)]
+    names = [shorten_text(name.partition("=")[2] or name, longest) if few else str(n) for n, name in _numbered(scores)]
     axes.set_xticks(range(len(scores.classes)), names, parse_math=False)
     axes.set_xlim(-0.6, len(scores.classes) - 0.4)
 

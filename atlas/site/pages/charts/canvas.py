@@ -107,13 +107,13 @@ def dress(axes: Any, style: Style) -> None:
 def name_axes(axes: Any, style: Style, x: str, y: str) -> None:
     """Say what the axes are, in the page's words."""
     for text, name in ((axes.xaxis.label, x), (axes.yaxis.label, y)):
-        text.set(text=plain(name), color=style.theme.ink, fontsize=TEXT, parse_math=False)
+        text.set(text=plain_text(name), color=style.theme.ink, fontsize=TEXT, parse_math=False)
 
 
-def write(axes: Any, x: float, y: float, text: str, **options: Any) -> Any:
+def write_text(axes: Any, x: float, y: float, text: str, **options: Any) -> Any:
     """A text at a place, never read as mathematics, never over two lines."""
     written = {"fontsize": TEXT, "parse_math": False, **options}
-    return axes.annotate(plain(text), (x, y), textcoords="offset points", **written)
+    return axes.annotate(plain_text(text), (x, y), textcoords="offset points", **written)
 
 
 def in_pixels(axes: Any, points: NDArray[np.float64]) -> list[tuple[float, float]]:
@@ -126,29 +126,29 @@ def in_pixels(axes: Any, points: NDArray[np.float64]) -> list[tuple[float, float
     return [(float(x), float(y)) for x, y in axes.transData.transform(points) * (96 / RASTER_DPI)]
 
 
-def room(axes: Any) -> Box:
+def plot_rectangle(axes: Any) -> Box:
     """The rectangle inside the axes, in CSS pixels."""
     return Box(*(float(edge) * 96 / RASTER_DPI for edge in axes.get_window_extent().extents))
 
 
-def svg(axes: Any, title: str) -> bytes:
+def svg_file(axes: Any, title: str) -> bytes:
     """The chart as an SVG file."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()
     with mpl.rc_context(PARAMETERS):
-        metadata = {"Title": plain(title), "Date": None, "Creator": None}
+        metadata = {"Title": plain_text(title), "Date": None, "Creator": None}
         axes.figure.savefig(buffer, format="svg", transparent=True, dpi=RASTER_DPI, metadata=metadata)
     return buffer.getvalue().decode().replace(MATPLOTLIB_CSS, PAGE_FONT, 1).encode()
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """A text that a chart can hold: one line, every character one that it can measure and XML can say."""
     known = _known_characters()
     return "".join(_shown(character, known) for character in text)
 
 
-def shortened(text: str, longest: int = LARGEST_LABEL) -> str:
+def shorten_text(text: str, longest: int = LARGEST_LABEL) -> str:
     """A text cut to what fits beside a point."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

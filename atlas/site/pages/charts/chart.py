@@ -40,7 +40,7 @@ class Chart:
     chosen_by: tuple[str, ...] = ()
 
 
-def drawing(charts: Mapping[str, Chart]) -> View:
+def chart_view(charts: Mapping[str, Chart]) -> View:
     """The view that answers with one of these charts, by the address's part `chart`."""
 
     async def view(asked: Asked) -> Response:
@@ -52,7 +52,7 @@ def drawing(charts: Mapping[str, Chart]) -> View:
     return view
 
 
-def picture(
+def chart_picture(
     datasette: "Datasette", path: str, chart: Chart, *, alt: str, caption: str, rows: str, **query: str
 ) -> dict[str, Any]:
     """What a page needs to show a chart: its addresses for each theme and width, what it says, the rows behind it.

@@ -47,7 +47,9 @@ class Placed:
 Point = tuple[float, float]
 
 
-def place(points: Sequence[Point], texts: Sequence[str], page: Box, others: Sequence[Point] = ()) -> list[Placed]:
+def place_labels(
+    points: Sequence[Point], texts: Sequence[str], page: Box, others: Sequence[Point] = ()
+) -> list[Placed]:
     """Put each label right, left, above or below its point; leave out what finds no room, the later ones first.
 
     `others` are points without a label that none may cover either.

@@ -11,12 +11,12 @@ from atlas.site.pages.addresses import (
     asked_further,
     contrast_address,
     feature_address,
+    path_segment,
     sae_address,
-    segment,
     table_address,
 )
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.charts.chart import drawing, picture
+from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast import looks, means, null
 from atlas.site.pages.contrast.chosen import SHOWN, Contrast, candidates, chosen
 from atlas.site.pages.contrast.evidence import Evidence, enough_groups, speaks_against, speaks_for
@@ -55,7 +55,7 @@ NONE = dict.fromkeys(("printed_at_q", "printed_matched", "printed_family_wise"))
 """The saved query `survivors` where nothing fires."""
 
 CHARTS = {"means": means.CHART, "null": null.CHART}
-chart = drawing(CHARTS)
+chart = chart_view(CHARTS)
 
 CONTENT: Cache[dict[str, Any]] = Cache(64)
 
@@ -74,7 +74,7 @@ async def view(asked: Asked) -> Page | Response:
 def _moved(asked: Asked) -> Response:
     """The way to the page of an association, or to its JSON, with what was asked of it."""
     query = f"?{asked.request.query_string}" if asked.request.query_string else ""
-    path = f"association/{segment(asked.parts['path'])}{asked.parts.get('format', '')}{query}"
+    path = f"association/{path_segment(asked.parts['path'])}{asked.parts.get('format', '')}{query}"
     return Response.redirect(str(asked.datasette.urls.path(path)))
 
 
@@ -185,9 +185,9 @@ _COUNTS = (
 async def _charts(datasette: "Datasette", contrast: Contrast, shuffled: Null | None) -> dict[str, Any]:
     name, sae = contrast.row["name"], contrast.row["sae_name"]
     drawn = {
-        "means": picture(
+        "means": chart_picture(
             datasette,
-            f"contrast/{segment(name)}/means",
+            f"contrast/{path_segment(name)}/means",
             CHARTS["means"],
             alt=means.alt_text(await means.read(datasette, contrast)),
             caption="A point is a feature; above the dashed line it is stronger on the positive documents.",
@@ -196,9 +196,9 @@ async def _charts(datasette: "Datasette", contrast: Contrast, shuffled: Null | N
         )
     }
     if shuffled is not None:
-        drawn["null"] = picture(
+        drawn["null"] = chart_picture(
             datasette,
-            f"contrast/{segment(name)}/null",
+            f"contrast/{path_segment(name)}/null",
             CHARTS["null"],
             alt=null.alt_text(shuffled),
             caption="What the best feature of each shuffle reaches, where the labels mean nothing.",

@@ -8,9 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.charts.canvas import TEXT, Style, in_pixels, name_axes, new_axes, room, shortened, svg, write
+from atlas.site.pages.charts.canvas import (
+    TEXT,
+    Style,
+    in_pixels,
+    name_axes,
+    new_axes,
+    plot_rectangle,
+    shorten_text,
+    svg_file,
+    write_text,
+)
 from atlas.site.pages.charts.chart import Chart
-from atlas.site.pages.charts.labels import place
+from atlas.site.pages.charts.labels import place_labels
 from atlas.site.pages.contrast.chosen import PRINTED, Contrast, candidates, chosen
 from atlas.site.pages.page import Asked
 from atlas.site.pages.rows import Row, rows
@@ -97,7 +107,7 @@ def draw(means: Means, style: Style) -> bytes:
     _label(axes, style, marked[best], means.labels, marked[printed])
     _explain(axes, style)
     name_axes(axes, style, f"mean activation, {means.names[1]}", f"mean activation, {means.names[0]}")
-    return svg(axes, f"Mean activation on {means.names[0]} against {means.names[1]} documents")
+    return svg_file(axes, f"Mean activation on {means.names[0]} against {means.names[1]} documents")
 
 
 def _reach(means: Means) -> tuple[float, float]:
@@ -124,10 +134,10 @@ def _label(
     axes: Any, style: Style, points: NDArray[np.float64], labels: Sequence[str], others: NDArray[np.float64]
 ) -> None:
     """Names beside the first candidates, as many as find room."""
-    texts = [shortened(text, 14 if style.narrow else 24) for text in labels]
+    texts = [shorten_text(text, 14 if style.narrow else 24) for text in labels]
     places = in_pixels(axes, points)
-    for found in place(places, texts, room(axes), in_pixels(axes, others)):
-        write(
+    for found in place_labels(places, texts, plot_rectangle(axes), in_pixels(axes, others)):
+        write_text(
             axes,
             points[found.point][0],
             points[found.point][1],

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from atlas.publish.about import CACHE, CACHE_NOTE, EMBEDDED_NOTE, IMPORTED_NOTE
+from atlas.publish.snapshot_facts import CACHE, CACHE_NOTE, EMBEDDED_NOTE, IMPORTED_NOTE
 from atlas.site.pages.addresses import neuronpedia_address, sae_address
-from atlas.site.pages.feature.section import Feature, Section, section
+from atlas.site.pages.feature.section import Feature, Section, find_section
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, sae_named
 from ingest.models.names import POCKET
@@ -24,7 +24,7 @@ LAYOUT = (
 """The sections in the order of the page, by the names of their folders, and the class of what encloses some."""
 
 SECTIONS: tuple[Section, ...] = tuple(
-    section(name) for name in (*HEAD, *(name for _, names in LAYOUT for name in names))
+    find_section(name) for name in (*HEAD, *(name for _, names in LAYOUT for name in names))
 )
 FILTERS = {name: filter_ for each in SECTIONS for name, filter_ in each.filters.items()}
 LONGEST_INDEX = 9

@@ -112,7 +112,7 @@ def by_corpus(corpora: Iterable[Row], name: str, found: Iterable[Row]) -> list[R
     ]
 
 
-def section(name: str) -> Section:
+def find_section(name: str) -> Section:
     """The section in the folder of that name."""
     found = import_module(f"{__package__}.{name}")
     return Section(name, found.HEADING, found.read, getattr(found, "FILTERS", {}))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atlas.publish.examples import CLOSE_MARK, OPEN_MARK
 from atlas.site.pages.addresses import feature_address, row_address
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.find.typed import matching, parts_of
+from atlas.site.pages.find.typed import match_expression, parts_of
 from atlas.site.pages.rows import Row, rows, rows_if_published
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _addressed(datasette: "Datasette", found: list[Row]) -> list[Row]:
 
 async def sentences(datasette: "Datasette", words: tuple[str, ...], joined_by: str) -> list[dict[str, Any]]:
     """Documents with all (AND) or some (OR) of the words, best first, each with the part that has them."""
-    found = await rows(datasette, "find/sentences", match=matching(words, joined_by), limit=SENTENCES)
+    found = await rows(datasette, "find/sentences", match=match_expression(words, joined_by), limit=SENTENCES)
     return [
         {
             "document": document["document"],
@@ -63,7 +63,7 @@ async def sentences(datasette: "Datasette", words: tuple[str, ...], joined_by: s
 
 async def features_labelled(datasette: "Datasette", words: tuple[str, ...]) -> list[Row]:
     """Features with a label that holds all of the words, or words that begin with them; the best borne out first."""
-    match = " AND ".join(f"{matching([word], 'AND')}*" for word in words)
+    match = " AND ".join(f"{match_expression([word], 'AND')}*" for word in words)
     found = await rows_if_published(datasette, "feature_label", "find/labels", match=match, limit=LABELS)
     return [label | {"address": feature_address(datasette, label["sae"], label["feature"])} for label in found]
 
@@ -75,7 +75,7 @@ async def features_meant(datasette: "Datasette", near: Sequence[tuple[str, float
 
 
 async def _features_on_token(datasette: "Datasette", word: str, most: int) -> list[Row]:
-    similar = await rows(datasette, "find/tokens", match=matching([word], "AND"))
+    similar = await rows(datasette, "find/tokens", match=match_expression([word], "AND"))
     tokens = [token for token in similar if token["text"].strip().lower() == word]
     return await _features_of(datasette, tokens, most)
 
@@ -94,7 +94,7 @@ async def _features_of(datasette: "Datasette", tokens: list[Row], most: int) -> 
 async def _features_within(datasette: "Datasette", word: str, most: int) -> list[Row]:
     """A word of several tokens is no entry of the vocabulary; the examples still say where a feature is strongest."""
     counted: Counter[tuple[str, int]] = Counter()
-    for example in await rows(datasette, "find/examples", match=matching([word], "AND"), limit=EXAMPLES):
+    for example in await rows(datasette, "find/examples", match=match_expression([word], "AND"), limit=EXAMPLES):
         if strongest_within(example["sentence"], word):
             counted[example["sae"], example["feature"]] += 1
     best = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]

@@ -45,7 +45,7 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(found)[:MOST_WORDS]
 
 
-def matching(words: Sequence[str], joined_by: str) -> str:
+def match_expression(words: Sequence[str], joined_by: str) -> str:
     """Words in the language of SQLite's full-text search, where each is quoted and so none is an operator."""
     return f" {joined_by} ".join(f'"{word}"' for word in words)
 

@@ -3,9 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from atlas.publish.about import EMBEDDED_NOTE
+from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from atlas.site.pages.addresses import asked_further, feature_address, table_address
-from atlas.site.pages.charts.chart import Chart, drawing, picture
+from atlas.site.pages.charts.chart import Chart, chart_picture, chart_view
 from atlas.site.pages.graph.node_link import TALL, TALL_NARROW, Drawn, alt_text, draw
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows, rows_if_published
@@ -94,7 +94,7 @@ def _levels(drawn: Drawn, named: dict[int, dict[str, Any]]) -> list[dict[str, An
 
 def _picture(datasette: "Datasette", drawn: Drawn) -> dict[str, Any]:
     key = drawn.graph["graph"]
-    return picture(
+    return chart_picture(
         datasette,
         f"graph/{key}/nodes",
         CHARTS["nodes"],
@@ -110,4 +110,4 @@ async def _asked(asked: Asked) -> Drawn:
 
 
 CHARTS = {"nodes": Chart(_asked, draw, TALL, TALL_NARROW)}
-chart = drawing(CHARTS)
+chart = chart_view(CHARTS)

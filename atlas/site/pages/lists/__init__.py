@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import Response
 
 from atlas.exchange.published import published_as, quick_lists
-from atlas.site.lists.listed import LONGEST_NAME, LONGEST_NOTE, Listed, ListError
-from atlas.site.lists.switch import KeptLists, lists_of
+from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, Listed, ListError
+from atlas.site.lists.kept_lists import KeptLists, lists_of
 from atlas.site.pages.addresses import feature_address, list_address, neuronpedia_address
 from atlas.site.pages.labels import best_labels
 from atlas.site.pages.lists.forms import page_number, take

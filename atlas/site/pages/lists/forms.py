@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 from datasette.utils.asgi import Response
 
-from atlas.site.lists.listed import LONGEST_INDEX, Listed, ListError
+from atlas.site.lists.feature_list import LONGEST_INDEX, Listed, ListError
+from atlas.site.lists.kept_lists import KeptLists
 from atlas.site.lists.store import FeatureLists
-from atlas.site.lists.switch import KeptLists
 from atlas.site.pages.addresses import feature_address, list_address
 from atlas.site.pages.page import Asked, PageError
 from atlas.site.pages.rows import row, sae_named

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlas.site.pages.addresses import asked_further, feature_address, map_address, sae_address, sae_path, table_address
-from atlas.site.pages.charts.chart import Chart, drawing, picture
+from atlas.site.pages.charts.chart import Chart, chart_picture, chart_view
 from atlas.site.pages.figures import visible
 from atlas.site.pages.map.points import Part, Points, part_asked, read_points
 from atlas.site.pages.map.scatter import SQUARE, SQUARE_NARROW, Map, alt_text, draw
@@ -233,7 +233,7 @@ def _ways(datasette: "Datasette", shown: Shown, points: Points) -> dict[str, Any
 
 def _picture(datasette: "Datasette", shown: Shown, map_: Map) -> dict[str, Any]:
     coloured = f"what {shown.contrast['name']} calls stands out" if shown.contrast else "a colour is a cluster"
-    return picture(
+    return chart_picture(
         datasette,
         f"map/{sae_path(shown.sae['name'])}/features",
         CHARTS["features"],
@@ -255,4 +255,4 @@ async def _asked(asked: Asked) -> Map:
 CHARTS = {
     "features": Chart(_asked, draw, SQUARE, SQUARE_NARROW, chosen_by=("measure", "contrast", "at", "zoom")),
 }
-chart = drawing(CHARTS)
+chart = chart_view(CHARTS)

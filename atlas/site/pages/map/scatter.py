@@ -12,12 +12,12 @@ from atlas.site.pages.charts.canvas import (
     Style,
     in_pixels,
     new_axes,
-    room,
-    shortened,
-    svg,
-    write,
+    plot_rectangle,
+    shorten_text,
+    svg_file,
+    write_text,
 )
-from atlas.site.pages.charts.labels import place
+from atlas.site.pages.charts.labels import place_labels
 from atlas.site.pages.map.points import Part, Points
 
 SQUARE = Size(720, 720)
@@ -60,7 +60,7 @@ def draw(map_: Map, style: Style) -> bytes:
         rasterized=len(inside) > NUMBERED,
     )
     _name(axes, map_, inside, style)
-    return svg(axes, "Map of features")
+    return svg_file(axes, "Map of features")
 
 
 def _size(points: int, style: Style) -> float:
@@ -94,12 +94,12 @@ def _name(axes: object, map_: Map, inside: NDArray[np.int64], style: Style) -> N
         shown = shown[held[shown] > 0]
         of = [inside[points.cluster[inside] == cluster] for cluster in shown]
         places = np.array([[np.median(points.x[each]), np.median(points.y[each])] for each in of]).reshape(-1, 2)
-        texts = [shortened(map_.names[cluster], 14 if style.narrow else 22) for cluster in shown]
+        texts = [shorten_text(map_.names[cluster], 14 if style.narrow else 22) for cluster in shown]
         quiet = False
-    for found in place(in_pixels(axes, places), texts, room(axes)):
+    for found in place_labels(in_pixels(axes, places), texts, plot_rectangle(axes)):
         x, y = places[found.point]
         ink = style.theme.muted if quiet else style.theme.ink
-        written = write(axes, x, y, texts[found.point], xytext=(found.dx * 0.75, found.dy * 0.75), ha=found.align)
+        written = write_text(axes, x, y, texts[found.point], xytext=(found.dx * 0.75, found.dy * 0.75), ha=found.align)
         written.set(va="center", color=ink, fontsize=TEXT * 0.94, fontweight="normal" if quiet else "bold", zorder=5)
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from atlas.publish.about import EMBEDDED_NOTE
+from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from atlas.site.pages.addresses import (
     asked_further,
     contrast_address,

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from atlas.site.pages.addresses import row_address, table_address
-from atlas.site.pages.charts.chart import drawing, picture
+from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published
 from atlas.site.pages.runs import throughput
-from atlas.site.pages.runs.throughput import DRAWN, Encoding, encodings
+from atlas.site.pages.runs.throughput import DRAWN, Encoding, encoding_runs
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -20,7 +20,7 @@ LONGEST_VALUE = 120
 
 
 CHARTS = {"throughput": throughput.CHART}
-chart = drawing(CHARTS)
+chart = chart_view(CHARTS)
 
 
 async def view(asked: Asked) -> Page:
@@ -31,9 +31,9 @@ async def view(asked: Asked) -> Page:
     assert counted is not None
     content = {
         **counted,
-        "shown": described(found[: SHOWN + 1])[:SHOWN],
+        "shown": describe_runs(found[: SHOWN + 1])[:SHOWN],
         "every": table_address(datasette, "ingest_run", _sort_desc="ingest_run"),
-        "charts": _charts(datasette, encodings(found)),
+        "charts": _charts(datasette, encoding_runs(found)),
         "scheduled": await _scheduled(datasette),
         "every_scheduled": table_address(datasette, "scheduled_run", _sort_desc="scheduled_run"),
     }
@@ -51,7 +51,7 @@ async def _scheduled(datasette: "Datasette") -> list[Row]:
     ]
 
 
-def described(runs: list[Row]) -> list[dict[str, Any]]:
+def describe_runs(runs: list[Row]) -> list[dict[str, Any]]:
     """Runs as people read them: arguments in words, and versions only where they are others than before."""
     told = []
     for run, before in zip(runs, [*runs[1:], None], strict=True):
@@ -84,7 +84,7 @@ def _charts(datasette: "Datasette", encoded: list[Encoding]) -> dict[str, Any]:
     """Throughput over time, where there is a course of it to see."""
     if len(encoded) < FEWEST_DRAWN:
         return {}
-    drawn = picture(
+    drawn = chart_picture(
         datasette,
         "runs/throughput",
         CHARTS["throughput"],

@@ -15,17 +15,17 @@ from atlas.site.pages.addresses import (
 )
 from atlas.site.pages.association.chosen import listed_associations
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.charts.chart import drawing, picture
+from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast.chosen import named_sets
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published, sae_named
-from atlas.site.pages.sae.moments import CHARTS, moments, scatter_alt_text, spread_alt_text, spreads
-from atlas.site.pages.sae.notes import MEANINGS, notes
+from atlas.site.pages.sae.moments import CHARTS, moment_histograms, moments, scatter_alt_text, spread_alt_text
+from atlas.site.pages.sae.notes import MEANINGS, sae_notes
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
 
-chart = drawing(CHARTS)
+chart = chart_view(CHARTS)
 
 SHOWN = 10
 CORPORA: Cache[list[Row]] = Cache(16)
@@ -52,7 +52,7 @@ async def view(asked: Asked) -> Page:
         "trained_as": whole.get("trained_as"),  # which no snapshot of before version 19 has
         "processing": processing(facts),
         "logit_weights_meaning": MEANINGS[sae["logit_weights"]],
-        "notes": notes(sae, facts, imported),
+        "notes": sae_notes(sae, facts, imported),
         "imported": imported[0] if imported else None,
         "namesakes": await _namesakes(datasette, sae),
         "neuronpedia": sae["neuronpedia_id"] and neuronpedia_address(sae["neuronpedia_id"], 0).removesuffix("/0"),
@@ -106,7 +106,7 @@ async def _namesakes(datasette: "Datasette", sae: Row) -> list[Row]:
 async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:
     found = await moments(datasette, sae["sae"])
     drawn = {
-        name: picture(
+        name: chart_picture(
             datasette,
             f"sae/{sae_path(sae['name'])}/{name}",
             CHARTS[name],
@@ -114,10 +114,10 @@ async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:
             caption=CAPTIONS[name],
             rows=table_address(datasette, "feature", sae=sae["sae"], _sort_desc=SORTED_BY[name]),
         )
-        for name, spread in spreads(found).items()
+        for name, spread in moment_histograms(found).items()
         if len(spread.values)
     }
-    drawn["scatter"] = picture(
+    drawn["scatter"] = chart_picture(
         datasette,
         f"sae/{sae_path(sae['name'])}/scatter",
         CHARTS["scatter"],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.charts.canvas import SMALL, TEXT, Style, name_axes, new_axes, svg, write
+from atlas.site.pages.charts.canvas import SMALL, TEXT, Style, name_axes, new_axes, svg_file, write_text
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.page import Asked
 from atlas.site.pages.rows import rows, sae_named
@@ -43,7 +43,7 @@ class Spread:
     logarithmic: bool = False
 
 
-def spreads(moments: Moments) -> dict[str, Spread]:
+def moment_histograms(moments: Moments) -> dict[str, Spread]:
     """The histograms of an SAE by the names that their addresses use."""
     return {
         "skewness": Spread(known(moments.skewness), "skewness of logit weights", normal=0.0),
@@ -89,7 +89,7 @@ def draw_spread(spread: Spread, style: Style) -> bytes:
         _plain_counts(axes)
     if spread.normal is not None:
         axes.axvline(spread.normal, color=theme.warm, linewidth=1.2)
-        write(
+        write_text(
             axes,
             spread.normal,
             1.0,
@@ -102,7 +102,7 @@ def draw_spread(spread: Spread, style: Style) -> bytes:
             annotation_clip=False,
         )
     name_axes(axes, style, spread.name, "features")
-    return svg(axes, f"Histogram of the {spread.name}")
+    return svg_file(axes, f"Histogram of the {spread.name}")
 
 
 def scatter_alt_text(moments: Moments) -> str:
@@ -152,7 +152,7 @@ def draw_scatter(moments: Moments, style: Style) -> bytes:
         axes.yaxis.set_ticks(ticks, [f"{tick}" for tick in ticks], parse_math=False)
         axes.yaxis.set_ticks([], minor=True)
     name_axes(axes, style, "skewness of logit weights", "kurtosis (log scale)")
-    return svg(axes, "Skewness against kurtosis of logit weights")
+    return svg_file(axes, "Skewness against kurtosis of logit weights")
 
 
 def _scale(axes: Any, style: Style, points: Any) -> None:
@@ -206,7 +206,7 @@ async def moments_asked(asked: Asked) -> Moments:
 
 async def spread_asked(asked: Asked) -> Spread:
     """The histogram that an address names."""
-    return spreads(await moments_asked(asked))[asked.parts["chart"]]
+    return moment_histograms(await moments_asked(asked))[asked.parts["chart"]]
 
 
 READ: Cache[Moments] = Cache(16)

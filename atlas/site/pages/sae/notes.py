@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from atlas.publish.about import CACHE, CACHE_NOTE, IMPORTED_NOTE
+from atlas.publish.snapshot_facts import CACHE, CACHE_NOTE, IMPORTED_NOTE
 from atlas.site.pages.rows import Row
 
 MEANINGS = {
@@ -53,7 +53,7 @@ LAYER_NORM = frozenset({"BloomForCausalLM", "GPT2LMHeadModel", "GPTJForCausalLM"
 """Architectures whose norms have a mean taken off; their hook moved."""
 
 
-def notes(sae: Row, facts: Row, imported: Sequence[Row]) -> list[str]:
+def sae_notes(sae: Row, facts: Row, imported: Sequence[Row]) -> list[str]:
     """Sentences, one for each thing; `imported` is the row of an SAE that no model has run."""
     known = [CACHE_NOTE if each["format"] == CACHE else IMPORTED_NOTE for each in imported]
     return known + [

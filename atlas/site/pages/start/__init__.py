@@ -3,9 +3,9 @@
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from atlas.publish.about import EMBEDDED_NOTE, IMPORTED_NOTE
-from atlas.publish.canned import DATABASE_NAME
+from atlas.publish.canned_queries import DATABASE_NAME
 from atlas.publish.examples import CLOSE_MARK, OPEN_MARK
+from atlas.publish.snapshot_facts import EMBEDDED_NOTE, IMPORTED_NOTE
 from atlas.site.pages import reproduction
 from atlas.site.pages.addresses import (
     ACTIVATIONS,
@@ -22,7 +22,7 @@ from atlas.site.pages.find.typed import parts_of
 from atlas.site.pages.labels import best_labels
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published
-from atlas.site.pages.runs import described
+from atlas.site.pages.runs import describe_runs
 from ingest.models.names import POCKET
 from queries import GROUPS, saved_queries
 
@@ -113,7 +113,7 @@ async def _corpora(datasette: "Datasette") -> list[Row]:
 
 async def _runs(datasette: "Datasette") -> list[dict[str, Any]]:
     """The last runs, newest first."""
-    return described(await rows(datasette, "runs/rows", limit=RUNS + 1))[:RUNS]
+    return describe_runs(await rows(datasette, "runs/rows", limit=RUNS + 1))[:RUNS]
 
 
 def _queries(datasette: "Datasette") -> list[dict[str, Any]]:

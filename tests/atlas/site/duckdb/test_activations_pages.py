@@ -16,7 +16,7 @@ from datasette.filters import Filters
 
 from atlas.publish import publish
 from atlas.publish.browsing import OF_THE_FILE, browsing_in_full
-from atlas.publish.canned import published_name
+from atlas.publish.canned_queries import published_name
 from queries import SavedQuery, run_query, saved_queries
 from schema import open_atlas
 from schema.tables import metadata

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from atlas.publish.activations import Description, Reference, TableDescription
 from atlas.site.duckdb.database import shadow
 from atlas.site.duckdb.translate import LONGEST_SQL, Translator, in_type
-from queries.tokens import Kind, tokens
+from queries.tokens import Kind, sql_tokens
 
 ACTIVATION = {"sae": "SMALLINT", "feature": "INTEGER", "position": "SMALLINT", "activation": "FLOAT"}
 RUN = {"run": "INTEGER", "group": "VARCHAR", "text": "VARCHAR", "started_at": "TIMESTAMP", "kept": "BOOLEAN"}
@@ -57,7 +57,7 @@ def sql_of(sql: str, **parameters: Any) -> str:
 @settings(deadline=None)
 @given(st.lists(PIECES).map("".join) | st.text())
 def test_the_tokens_of_a_text_are_the_text(sql: str) -> None:
-    assert "".join(token.text for token in tokens(sql)) == sql
+    assert "".join(token.text for token in sql_tokens(sql)) == sql
 
 
 @settings(deadline=None)
@@ -65,7 +65,7 @@ def test_the_tokens_of_a_text_are_the_text(sql: str) -> None:
 def test_strings_names_and_comments_stay_as_they_are(pieces: list[str]) -> None:
     sql = "SELECT " + " , ".join(pieces)
     assert sql_of(sql) == sql
-    kinds = {token.kind for token in tokens(sql)}
+    kinds = {token.kind for token in sql_tokens(sql)}
     assert kinds <= {Kind.WORD, Kind.SPACE, Kind.SYMBOL, Kind.STRING, Kind.QUOTED}
 
 
@@ -181,7 +181,7 @@ def test_what_cannot_be_translated_says_so() -> None:
 
 @pytest.mark.parametrize("text", ["$a$b" * 40_000, "'" * 150_001, "/*" * 80_000, "[" * 150_000, ":a" * 80_000])
 def test_a_hostile_text_takes_no_time(text: str) -> None:
-    assert "".join(token.text for token in tokens(text)) == text
+    assert "".join(token.text for token in sql_tokens(text)) == text
 
 
 @settings(deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.duckdb.values import convert, converter, make_rows
+from atlas.site.duckdb.values import column_converter, convert, make_rows
 
 CASES = [
     ("NULL", None),
@@ -61,7 +61,7 @@ def sent(value: Any) -> Any:
 @pytest.mark.parametrize(("sql", "expected"), CASES)
 def test_a_value_of_each_type(sql: str, expected: Any, connection: duckdb.DuckDBPyConnection) -> None:
     cursor = connection.cursor().execute(f"SELECT {sql} AS x")
-    found = sent(converter(str(cursor.description[0][1]))(cursor.fetchall()[0][0]))
+    found = sent(column_converter(str(cursor.description[0][1]))(cursor.fetchall()[0][0]))
     assert found == expected
     assert type(found) is type(expected)
 
@@ -69,7 +69,7 @@ def test_a_value_of_each_type(sql: str, expected: Any, connection: duckdb.DuckDB
 @settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_32_bit_float_is_named_by_the_shortest_decimal(number: float) -> None:
-    named = converter("FLOAT")(number)
+    named = column_converter("FLOAT")(number)
     assert struct.pack("f", named) == struct.pack("f", number)
     digits = len(repr(abs(named)).replace(".", "").split("e")[0].strip("0"))
     assert digits <= 9

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.processes import HEADER, Child, ChildLostError, LateAnswerError, pack, read_frame
+from atlas.site.processes import HEADER, Child, ChildLostError, LateAnswerError, pack_frame, read_frame
 from tests.made.patience import PATIENCE_SECONDS
 
 ECHO = """
@@ -40,7 +40,7 @@ def child_of(program: str) -> Iterator[Child]:
 def test_a_frame_carries_any_message(message: dict[str, object]) -> None:
     reading, writing = os.pipe()
     try:
-        os.write(writing, pack(message))
+        os.write(writing, pack_frame(message))
         assert read_frame(reading) == message
         os.close(writing)
         writing = -1
@@ -53,7 +53,7 @@ def test_a_frame_carries_any_message(message: dict[str, object]) -> None:
 
 def test_a_number_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        pack({"x": float("nan")})
+        pack_frame({"x": float("nan")})
 
 
 def test_a_child_answers_messages_larger_than_a_pipe() -> None:

@@ -14,8 +14,8 @@ import pytest
 from datasette.app import Datasette
 
 from atlas.site.guard.hosts import known_hosts, switch_on
-from atlas.site.lists import switch as lists_switch
-from atlas.site.lists.listed import Listed
+from atlas.site.lists import kept_lists as lists_switch
+from atlas.site.lists.feature_list import Listed
 from atlas.site.lists.store import FILE, FeatureLists
 from atlas.site.serve import datasette_of
 from schema import AtlasError

@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.cli.main import cli
-from atlas.site.lists.listed import LONGEST_NAME, LONGEST_NOTE, MOST_LISTS, Listed, ListError, name_of, note_of
+from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, MOST_LISTS, Listed, ListError, name_of, note_of
+from atlas.site.lists.kept_lists import KeptLists, kept_lists, origin_of
 from atlas.site.lists.store import FILE, MOST_PAGES, FeatureLists
-from atlas.site.lists.switch import KeptLists, kept_lists, origin_of
 from schema import AtlasError, SelectionError, SourceError
 
 ROOT = Path(__file__).resolve().parents[4]
 WRITER = """
 import sys
 from pathlib import Path
-from atlas.site.lists.listed import Listed
+from atlas.site.lists.feature_list import Listed
 from atlas.site.lists.store import FeatureLists
 lists = FeatureLists.open(Path(sys.argv[1]))
 for feature in range(int(sys.argv[2]), int(sys.argv[2]) + int(sys.argv[3])):

@@ -16,9 +16,9 @@ import pytest
 
 from atlas.publish import publish
 from atlas.site.guard.forms import CONTENT, LARGEST_FORM
-from atlas.site.lists.listed import Listed
+from atlas.site.lists.feature_list import Listed
+from atlas.site.lists.kept_lists import KeptLists, lists_of, switch_on
 from atlas.site.lists.store import FILE, FeatureLists
-from atlas.site.lists.switch import KeptLists, lists_of, switch_on
 from atlas.site.pages.addresses import list_address
 from atlas.site.pages.lists import A_PAGE
 from atlas.site.serve import current_folder

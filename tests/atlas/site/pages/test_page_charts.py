@@ -13,16 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.site.pages.cache import Cache, snapshot_of
-from atlas.site.pages.charts.canvas import DARK, LIGHT, NARROW, SMALL, Size, Style, plain, shortened
+from atlas.site.pages.charts.canvas import DARK, LIGHT, NARROW, SMALL, Size, Style, plain_text, shorten_text
 from atlas.site.pages.charts.chart import DRAWN
-from atlas.site.pages.charts.labels import LETTER, LINE, Box, Placed, place
+from atlas.site.pages.charts.labels import LETTER, LINE, Box, Placed, place_labels
 from atlas.site.pages.contrast import means as means_chart
 from atlas.site.pages.contrast import null as null_chart
 from atlas.site.pages.contrast.means import Means
 from atlas.site.pages.contrast.null import Null
 from atlas.site.pages.runs import throughput
 from atlas.site.pages.runs.throughput import Encoding
-from atlas.site.pages.sae.moments import Moments, draw_scatter, draw_spread, scatter_alt_text, spread_alt_text, spreads
+from atlas.site.pages.sae.moments import (
+    Moments,
+    draw_scatter,
+    draw_spread,
+    moment_histograms,
+    scatter_alt_text,
+    spread_alt_text,
+)
 from tests.made.activation_pages import Served, serving
 
 HOSTILE = '$\\frac{1}{2}$ <script>alert("x")</script> & \n\r\t\x00\x1b ᛒ 漢 \ud800'
@@ -62,7 +69,7 @@ DRAWINGS: dict[str, Callable[[Style], bytes]] = {
     "scatter": partial(draw_scatter, moments()),
     "null": partial(null_chart.draw, NULL),
     "throughput": partial(throughput.draw, runs()),
-    **{name: partial(draw_spread, spread) for name, spread in spreads(moments()).items()},
+    **{name: partial(draw_spread, spread) for name, spread in moment_histograms(moments()).items()},
 }
 
 
@@ -92,15 +99,15 @@ def test_labels_are_read_neither_as_mathematics_nor_as_markup() -> None:
 
 @given(st.text(max_size=30))
 def test_what_a_chart_is_given_is_one_line_that_xml_can_hold(text: str) -> None:
-    shown = plain(text)
+    shown = plain_text(text)
     assert len(shown) == len(text)
     assert not set(shown) & set("\n\r\t\x00\x1b")
     ElementTree.fromstring(f"<t>{shown.replace('&', '&amp;').replace('<', '&lt;')}</t>")
 
 
 def test_a_long_label_is_cut() -> None:
-    assert shortened("x" * 24) == "x" * 24
-    assert shortened("x" * 25) == "x" * 23 + "…"
+    assert shorten_text("x" * 24) == "x" * 24
+    assert shorten_text("x" * 25) == "x" * 23 + "…"
 
 
 @pytest.mark.parametrize("size", [Style().size, NARROW])
@@ -114,7 +121,7 @@ def test_the_charts_of_a_full_sae_stay_small(size: Size) -> None:
 @given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 300), st.integers(1, 20)), max_size=12))
 def test_no_label_covers_another_or_leaves_the_chart(points: list[tuple[float, float, int]]) -> None:
     page, texts = Box(0, 0, 400, 300), ["x" * length for _, _, length in points]
-    boxes = [_box(points[found.point], found) for found in place([(x, y) for x, y, _ in points], texts, page)]
+    boxes = [_box(points[found.point], found) for found in place_labels([(x, y) for x, y, _ in points], texts, page)]
     assert all(box.within(page) for box in boxes)
     assert not any(one.meets(other) for n, one in enumerate(boxes) for other in boxes[:n])
 
@@ -126,8 +133,8 @@ def _box(point: tuple[float, float, int], found: Placed) -> Box:
 
 
 def test_a_point_alone_is_labelled_beside_it() -> None:
-    assert place([(100.0, 100.0)], ["cancer"], Box(0, 0, 400, 300)) == [Placed(0, 7.0, 0.0, "left")]
-    assert place([(390.0, 100.0)], ["cancer"], Box(0, 0, 400, 300))[0].align == "right"
+    assert place_labels([(100.0, 100.0)], ["cancer"], Box(0, 0, 400, 300)) == [Placed(0, 7.0, 0.0, "left")]
+    assert place_labels([(390.0, 100.0)], ["cancer"], Box(0, 0, 400, 300))[0].align == "right"
 
 
 def test_words_say_what_the_means_are() -> None:
@@ -139,7 +146,7 @@ def test_words_say_what_the_means_are() -> None:
 
 
 def test_words_say_how_a_moment_is_spread() -> None:
-    told = {name: spread_alt_text(spread) for name, spread in spreads(moments()).items()}
+    told = {name: spread_alt_text(spread) for name, spread in moment_histograms(moments()).items()}
     known = moments().skewness[np.isfinite(moments().skewness)]
     assert "of 299 features" in told["skewness"]
     assert f"half lie below {np.median(known):.3g}" in told["skewness"]
@@ -158,9 +165,9 @@ def test_an_sae_without_moments_is_drawn_and_told_all_the_same() -> None:
     nothing = np.full(3, np.nan)
     empty = Moments(np.ones(3), nothing, nothing, nothing)
     assert "not known" in scatter_alt_text(empty)
-    assert "not known" in spread_alt_text(spreads(empty)["skewness"])
+    assert "not known" in spread_alt_text(moment_histograms(empty)["skewness"])
     assert ElementTree.fromstring(draw_scatter(empty, Style())) is not None
-    assert ElementTree.fromstring(draw_spread(spreads(empty)["kurtosis"], Style())) is not None
+    assert ElementTree.fromstring(draw_spread(moment_histograms(empty)["kurtosis"], Style())) is not None
 
 
 def test_words_say_what_chance_reaches() -> None:

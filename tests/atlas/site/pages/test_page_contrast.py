@@ -13,7 +13,7 @@ import pytest
 
 from atlas.publish import publish
 from atlas.site.pages.addresses import contrast_address, sae_path
-from atlas.site.pages.addresses import named as named_by
+from atlas.site.pages.addresses import name_in_path as named_by
 from atlas.site.pages.contrast.chosen import named_sets
 from atlas.site.pages.contrast.evidence import Evidence, speaks_against, speaks_for
 from atlas.site.pages.contrast.null import Null

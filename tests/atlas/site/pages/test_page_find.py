@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from atlas.site.live.plugin import ATTRIBUTE
 from atlas.site.pages.find.found import features_spelled, strongest_within
-from atlas.site.pages.find.typed import MOST_WORDS, Named, matching, named_feature, parts_of, words_of
+from atlas.site.pages.find.typed import MOST_WORDS, Named, match_expression, named_feature, parts_of, words_of
 from tests.made.activation_pages import Served, serving
 
 FIRST, SECOND = "tiny/blocks.1.hook_resid_pre", "tiny/blocks.2.hook_resid_pre"
@@ -186,7 +186,7 @@ def test_a_query_of_words_holds_no_operator(text: str) -> None:
     assert len(words) <= MOST_WORDS
     assert len(set(words)) == len(words)
     assert all(word.replace("_", "x").isalnum() for word in words)
-    assert matching(words, "OR").count('"') == 2 * len(words)
+    assert match_expression(words, "OR").count('"') == 2 * len(words)
 
 
 def test_marks_become_pieces() -> None:

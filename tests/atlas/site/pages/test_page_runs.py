@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from atlas.site.pages.runs import described, in_words
-from atlas.site.pages.runs.throughput import encodings
+from atlas.site.pages.runs import describe_runs, in_words
+from atlas.site.pages.runs.throughput import encoding_runs
 from tests.made.activation_pages import Served, serving
 
 
@@ -55,7 +55,7 @@ def test_the_chart_is_of_the_runs_that_encode(served: Served) -> None:
 
 def test_only_runs_with_text_or_an_error_are_drawn_oldest_first() -> None:
     failed = run(3, status="failed", tokens=0, tokens_per_second=None)
-    drawn = encodings([run(5), run(4, command="contrast", tokens=0), failed, run(2)])
+    drawn = encoding_runs([run(5), run(4, command="contrast", tokens=0), failed, run(2)])
     assert [(one.started_at, one.failed) for one in drawn] == [
         (datetime(2026, 1, 2, 9, 30, 0, 500_000), False),
         (datetime(2026, 1, 3, 9, 30, 0, 500_000), True),
@@ -64,13 +64,13 @@ def test_only_runs_with_text_or_an_error_are_drawn_oldest_first() -> None:
 
 
 def test_versions_are_news_only_where_they_changed() -> None:
-    newest, middle, oldest = described([run(3, versions='{"torch": "3"}'), run(2), run(1)])
+    newest, middle, oldest = describe_runs([run(3, versions='{"torch": "3"}'), run(2), run(1)])
     assert newest["new_versions"] == {"torch": "3"}
     assert middle["new_versions"] == {}
     assert oldest["new_versions"] == {"torch": "2"}
 
 
 def test_arguments_in_words() -> None:
-    assert described([run(1)])[0]["asked"] == "sources: a, b; on error: stop"
+    assert describe_runs([run(1)])[0]["asked"] == "sources: a, b; on error: stop"
     assert in_words({"texts": ["x" * 200]}) == f"texts: {'x' * 120}…"
     assert in_words({"limit": 0, "replace": False, "features": []}) == "limit: 0"

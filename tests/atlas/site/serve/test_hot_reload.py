@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from atlas.publish import publish
-from atlas.publish.lock import hold, release
+from atlas.publish.lock import hold_snapshot, release_snapshot
 from atlas.site.serve import Front, current_folder, datasette_of
-from atlas.site.serve.front import FIRST_PAUSE_SECONDS, PATIENCE_SECONDS
+from atlas.site.serve.dispatch import FIRST_PAUSE_SECONDS, PATIENCE_SECONDS
 from schema import AtlasError, open_atlas
 from tests.made.patience import PATIENCE_SECONDS as WAIT_SECONDS
 from tests.made.patience import busyness
@@ -231,10 +231,10 @@ def test_a_snapshot_that_cannot_be_opened_changes_nothing(
         change(atlas, 0)
         broken = publish(atlas, site).folder
         (broken / "atlas.db").write_bytes(b"no database" * 1000)
-        with caplog.at_level(logging.ERROR, "atlas.site.serve.front"):
+        with caplog.at_level(logging.ERROR, "atlas.site.serve.dispatch"):
             await front.look()
             await front.look()
-        lines = [record.getMessage() for record in caplog.records if record.name == "atlas.site.serve.front"]
+        lines = [record.getMessage() for record in caplog.records if record.name == "atlas.site.serve.dispatch"]
         assert len(lines) == 1
         assert lines[0].startswith(f"{broken} cannot be served: ")
         assert lines[0].endswith(f"{shown.name} stays, and it is tried again")
@@ -343,7 +343,7 @@ def test_a_snapshot_being_read_is_not_removed(atlas: Path, site: Path) -> None:
         change(atlas, number)
         publish(atlas, site, keep=1)
     assert snapshots(site) == [first.name, current_folder(site).name]
-    release(reader)
+    release_snapshot(reader)
     publish(atlas, site, keep=1)
     assert snapshots(site) == [current_folder(site).name]
 
@@ -353,7 +353,7 @@ def test_a_reader_that_is_gone_holds_nothing(atlas: Path, site: Path) -> None:
         pass
 
     reader = Reader()
-    hold(reader, current_folder(site))
+    hold_snapshot(reader, current_folder(site))
     del reader
     change(atlas, 0)
     publish(atlas, site, keep=1)
@@ -365,13 +365,13 @@ def test_a_process_forked_by_a_reader_holds_nothing_after_it(atlas: Path, site: 
         pass
 
     reader = Reader()
-    hold(reader, current_folder(site))
+    hold_snapshot(reader, current_folder(site))
     child = os.fork()
     if child == 0:
         time.sleep(WAIT_SECONDS)
         os._exit(0)
     try:
-        release(reader)
+        release_snapshot(reader)
         change(atlas, 0)
         publish(atlas, site, keep=1)
         assert len(snapshots(site)) == 1
@@ -385,4 +385,4 @@ def test_a_removed_snapshot_cannot_be_read(atlas: Path, site: Path) -> None:
     change(atlas, 0)
     publish(atlas, site, keep=1)
     with pytest.raises(AtlasError, match="publish again"):
-        hold(object(), first)
+        hold_snapshot(object(), first)

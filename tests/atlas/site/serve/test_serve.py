@@ -22,9 +22,9 @@ from datasette.app import Datasette
 from atlas.cli.main import cli
 from atlas.publish import publish
 from atlas.publish.browsing import OF_THE_FILE
-from atlas.publish.canned import published_queries
+from atlas.publish.canned_queries import published_queries
 from atlas.publish.tables import sqlite_tables
-from atlas.site.serve import current_folder, datasette_of, listening, url
+from atlas.site.serve import browser_url, current_folder, datasette_of, listening_socket
 from queries import SavedQuery, run_query
 from schema import AtlasError, open_atlas
 from tests.made.patience import PATIENCE_SECONDS
@@ -369,10 +369,10 @@ def test_a_port_that_is_taken(site: Path) -> None:
 
 def test_an_address_of_another_machine() -> None:
     with pytest.raises(AtlasError, match=r"203\.0\.113\.7 port 0 cannot be served on"):
-        listening("203.0.113.7", 0)
+        listening_socket("203.0.113.7", 0)
 
 
 def test_addresses_for_a_browser() -> None:
-    assert url("0.0.0.0", 80) == "http://127.0.0.1:80/"
-    assert url("::", 80) == "http://[::1]:80/"
-    assert url("example.org", 81) == "http://example.org:81/"
+    assert browser_url("0.0.0.0", 80) == "http://127.0.0.1:80/"
+    assert browser_url("::", 80) == "http://[::1]:80/"
+    assert browser_url("example.org", 81) == "http://example.org:81/"

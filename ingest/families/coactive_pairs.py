@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csc_array, csr_array
 
-from ingest.families.ranked import largest_each
+from ingest.families.largest_entries import largest_each
 
 NEAREST = 10
 MIN_BOTH = 2

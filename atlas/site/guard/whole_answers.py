@@ -19,7 +19,7 @@ from datasette.utils.asgi import Base400
 
 from atlas.publish.activations import PLUGIN
 from queries.parameters import Value
-from queries.runner import bind, read_values
+from queries.runner import bind_parameters, read_values
 from queries.saved import SavedQuery, served_query
 from queries.selection import check_selection, looked_at
 from schema import QueryError, SelectionError
@@ -71,7 +71,7 @@ def wanted_by(scope: MutableMapping[str, Any]) -> Wanted:
     return Wanted(path.endswith(".csv"), path.endswith(".json"), listed, frozenset(given))
 
 
-def unbroken(send: Send, asked: Wanted) -> Send:
+def unbroken_send(send: Send, asked: Wanted) -> Send:
     """What an answer is sent by; once it is broken nothing more is sent, so that it never looks complete."""
 
     async def _sending(message: MutableMapping[str, Any]) -> None:
@@ -104,7 +104,7 @@ async def _read(
     database: "Database", query: SavedQuery, parameters: Mapping[str, Any], opened: bool
 ) -> Mapping[str, Value]:
     given = {name: value for name, value in parameters.items() if value not in ("", None) and name[:1] != "_"}
-    values = read_values(query, given) if opened else bind(query, given)
+    values = read_values(query, given) if opened else bind_parameters(query, given)
     held = {each: (await database.execute(each)).rows for each in looked_at(query, values)}
     atlas = (database.ds.plugin_config(PLUGIN) or {}).get("atlas", ATLAS)
     check_selection(query, values, held, atlas)
@@ -112,7 +112,7 @@ async def _read(
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def refuse_broken_csv() -> Iterator[None]:
     """Datasette leaves a failed statement's error out of a CSV: there, it is told instead of the rows.
 
     Raises:

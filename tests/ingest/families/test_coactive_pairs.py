@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csc_array
 
-from ingest.families.company import MIN_BOTH, counted_together, fires_with
+from ingest.families.coactive_pairs import MIN_BOTH, counted_together, fires_with
 
 FIRES = arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 9)), elements=st.sampled_from([0.0, 0.0, 2.5]))
 

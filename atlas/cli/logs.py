@@ -99,7 +99,7 @@ def log_outcome(message: str, code: int, seconds: float) -> bool:
 
 
 @contextmanager
-def progress() -> "Iterator[Report]":
+def progress_line() -> "Iterator[Report]":
     """A function to tell the progress of a job to, shown on one line of a terminal, and nowhere else."""
     console, began = Console(stderr=True), time.monotonic()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

@@ -23,12 +23,12 @@ UNPREFIXED = {
 """Links in Datasette's templates that begin without the prefix."""
 
 
-def prefix(datasette: "Datasette") -> str:
+def mount_prefix(datasette: "Datasette") -> str:
     """Where the site is mounted: `/`, or `/x/`."""
-    return slashed(str(datasette.setting("base_url")))
+    return slashed_prefix(str(datasette.setting("base_url")))
 
 
-def slashed(path: str) -> str:
+def slashed_prefix(path: str) -> str:
     """A prefix with a slash at both ends."""
     inner = path.strip("/")
     return f"/{inner}/" if inner else "/"

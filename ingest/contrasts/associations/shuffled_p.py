@@ -43,7 +43,7 @@ class Exchange:
         return pooled_p(self.statistic, ranks_of(rows, self.n_units, n_features), self.shuffles, tests)
 
 
-def corrected(
+def correct_associations(
     columns: Columns, chosen: Bool[np.ndarray, " seen"], tails: Tails, shuffles: int
 ) -> tuple[Columns, pa.Table]:
     """q and the family-wise p of the chosen features, held against shuffles, and the rows of association_null."""

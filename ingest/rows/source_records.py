@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from ingest.sources import Document, Skipped, read_documents, source_place, source_stem
-from schema.file_names import shown
+from schema.file_names import shown_path
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Intake:
         """Why what was not read may be in the sources all the same; none where all of them were read."""
         unread = [source for source in self.asked.sources if source not in self.read]
         if unread:
-            return [f"--limit left {shown(unread[0])} unread, or its end"]
-        doubts = [f"{shown(source)} gave no document" for source, found in self.read.items() if not found]
+            return [f"--limit left {shown_path(unread[0])} unread, or its end"]
+        doubts = [f"{shown_path(source)} gave no document" for source, found in self.read.items() if not found]
         if self.skipped:
             doubts.append(f"{len(self.skipped):,} records or files were skipped, such as {self.skipped[0].where}")
         return doubts
@@ -116,5 +116,5 @@ class Intake:
                 self.borne.update(name for name, value in record.fields if value is not None)
                 document = replace(record, domain=asked.domain) if asked.domain else record
                 corpus = asked.corpus or f"{stem}/{document.domain}"
-                yield Record(document, corpus, shown(source), family, folder)
+                yield Record(document, corpus, shown_path(source), family, folder)
             self.read[source] = found

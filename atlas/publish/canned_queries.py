@@ -31,7 +31,7 @@ def canned_query(query: SavedQuery, instance: dict[str, int]) -> dict[str, objec
     return {
         "title": query.title,
         "description": query.description,
-        "description_html": rendered("query.html", query=query, instance=_filled_in(query, instance)),
+        "description_html": render_description("query.html", query=query, instance=_filled_in(query, instance)),
         "hide_sql": True,
         "params": [parameter.name for parameter in query.parameters],
         "sql": query.served_sql,
@@ -42,7 +42,7 @@ def queries_html(queries: Iterable[SavedQuery], database: str = DATABASE_NAME) -
     """The queries by group, each linked and explained; the links hold on / and on the database's page alike."""
     by_group = groupby(queries, key=lambda query: query.group)
     groups = [(GROUPS[group], [(published_name(query), query) for query in members]) for group, members in by_group]
-    return rendered("queries.html", database=database, groups=groups)
+    return render_description("queries.html", database=database, groups=groups)
 
 
 def _filled_in(query: SavedQuery, instance: dict[str, int]) -> dict[str, int]:
@@ -51,7 +51,7 @@ def _filled_in(query: SavedQuery, instance: dict[str, int]) -> dict[str, int]:
     return {name: instance[name] for name in required} if instance.keys() >= set(required) else {}
 
 
-def rendered(template: str, **values: object) -> str:
+def render_description(template: str, **values: object) -> str:
     """The template of `descriptions` with these values, without blanks around it."""
     return _environment().get_template(template).render(values).strip()
 

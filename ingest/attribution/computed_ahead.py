@@ -15,7 +15,9 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def ahead(function: Callable[[In], Out], items: Iterable[In], threads: int) -> Generator[tuple[In, Out], None, None]:
+def compute_ahead(
+    function: Callable[[In], Out], items: Iterable[In], threads: int
+) -> Generator[tuple[In, Out], None, None]:
     """Each item with what the function gives of it, in order; items are drawn by the caller's own thread."""
     if threads < 2:
         yield from ((item, function(item)) for item in items)

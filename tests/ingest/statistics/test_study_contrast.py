@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ingest.statistics.study import mean_with_bos, study_kept
+from ingest.statistics.study_contrast import mean_with_bos, study_kept
 
 MEANS = arrays(np.float64, 30, elements=st.one_of(st.just(0.0), st.floats(0, 10), st.floats(0, 1000)))
 

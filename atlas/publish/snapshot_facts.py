@@ -84,7 +84,7 @@ class About:
         return f"texts under {shown}{more}; see each document" if shown else "see each document"
 
 
-def about(atlas: Atlas) -> About:
+def read_about(atlas: Atlas) -> About:
     """Read what an atlas holds."""
     return About(
         models=_names(atlas, "SELECT DISTINCT name FROM model ORDER BY name"),
@@ -132,7 +132,7 @@ LOGS = frozenset({"ingest_run", "migration", "scheduled_run"})
 """A run that changed nothing else is not worth a snapshot; one that did shows in the other tables."""
 
 
-def fingerprint(atlas: Atlas) -> str:
+def content_fingerprint(atlas: Atlas) -> str:
     """SHA-256, hexadecimal, over the versions, the saved queries and every row that is published.
 
     Rows are hashed by DuckDB and summed, so their order does not matter; the

@@ -45,7 +45,7 @@ def not_finite(ask: Ask) -> Iterator[NotFinite]:
                     yield NotFinite(table.name, sae, int(rows))
 
 
-def advice(ask: Ask, path: Path) -> str | None:
+def finite_advice(ask: Ask, path: Path) -> str | None:
     """One line that says which SAEs have such rows and how they go; None where every number is finite."""
     found = list(not_finite(ask))
     if not found:

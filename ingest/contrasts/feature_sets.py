@@ -13,12 +13,12 @@ import pyarrow as pa
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array, vstack
 
-from ingest.contrasts.confirmation import Weights, judges
-from ingest.contrasts.feature_columns import tested
+from ingest.contrasts.confirmation import Weights, half_can_judge
+from ingest.contrasts.feature_columns import features_tested
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import auroc_intervals, tail_share
 from ingest.statistics.rank_sum import mid_ranks, rank_sum
-from ingest.statistics.sparse_set import FOLDS, SparseSet, fit_sparse_set, folds
+from ingest.statistics.sparse_set import FOLDS, SparseSet, deal_folds, fit_sparse_set
 
 OFFERED = 200
 """Features that a set is chosen from: those that rank the documents of the discovery half best, on either side."""
@@ -56,13 +56,13 @@ class Together:
     def fold(self) -> Int[np.ndarray, " discovery"]:
         """The fold of each document of the discovery half."""
         half = self.documents.half(confirmation=False)
-        return folds(half.positive, half.group)
+        return deal_folds(half.positive, half.group)
 
     def add(self, scores: Scores) -> None:
         """Take in the tested features of a range."""
-        if not judges(self.documents, confirmation=False):
+        if not half_can_judge(self.documents, confirmation=False):
             return
-        chosen = np.flatnonzero(tested(scores))
+        chosen = np.flatnonzero(features_tested(scores))
         firing = scores.firing
         shape = len(scores), len(self.documents)
         score = csr_array((firing.score.astype(float), (firing.feature, firing.document)), shape=shape)[chosen]
@@ -95,7 +95,7 @@ class Together:
         offered = [self.offers.best(part) for part in range(1 + FOLDS)]
         found = fit_sparse_set(x[~inside], positive[~inside], self.fold, offered)
         summary: dict[str, float | int | None] = {"set_size": len(found.column), "set_bias": found.bias}
-        if judges(self.documents, confirmation=True) and len(found.column):
+        if half_can_judge(self.documents, confirmation=True) and len(found.column):
             decision = x[inside][:, found.column] @ found.weight + found.bias
             summary |= judged(decision, self.documents.half(confirmation=True), weights)
         return _table(found, self.offers.feature), summary
