@@ -14,10 +14,10 @@ from atlas.site.processes import HEADER, Child, ChildLostError, LateAnswerError,
 from tests.made.patience import PATIENCE_SECONDS
 
 ECHO = """
-from atlas.site.processes import pack, read_frame
+from atlas.site.processes import pack_frame, read_frame
 import os
 while (message := read_frame(0)) is not None:
-    os.write(1, pack(message))
+    os.write(1, pack_frame(message))
 """
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
