@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import hook_name, residual_stream
-from ingest.pocket.recipe.run import Budget, Workers, mixed, shown, warmdown
+from ingest.pocket.recipe.run import Budget, Workers, mixed, share_shown, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, select, sparse_matrix
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 
@@ -186,7 +186,7 @@ def _joined(batches: Iterator[dict[str, Tensor]], names: list[str], config: SAEC
 def _run(trainers: Trainers, batches: Iterator[dict[str, Tensor]], budget: Budget, folder: Path) -> None:
     clock = time.monotonic() - trainers.seconds
     saved = time.monotonic()
-    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, shown("autoencoders") as show:
+    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, share_shown("autoencoders") as show:
         while (progress := budget.progress(trainers.tokens, trainers.seconds)) < 1.0:
             explained = trainers.steps([next(batches) for _ in range(GROUP)], progress)
             trainers.seconds = time.monotonic() - clock

@@ -17,7 +17,7 @@ from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.language_model import cross_entropy, new_model, parameter_groups
 from ingest.pocket.recipe.muon import Muon
-from ingest.pocket.recipe.run import Budget, Workers, depth_at, mixed, shown, warmdown
+from ingest.pocket.recipe.run import Budget, Workers, depth_at, mixed, share_shown, warmdown
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def _run(
     losses: list[float] = []
     clock = time.monotonic() - trainer.position.seconds
     saved = time.monotonic()
-    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, shown("language model") as show:
+    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, share_shown("language model") as show:
         while (progress := budget.progress(trainer.position.tokens, trainer.position.seconds)) < 1.0:
             batch = next(batches)
             loss = trainer.step(batch, progress)
