@@ -44,6 +44,9 @@ MERGE_STEPS = (
     "moments",
 )
 
+MADE = ("unsummed", "part_histogram", "part_token", "part_example", "weakest", "last_drawn", "touched")
+"""Temporary tables of a transaction."""
+
 
 def pending(atlas: Atlas) -> list[tuple[int, int]]:
     """The (sae, corpus) pairs with documents that are not yet summed."""
@@ -126,7 +129,7 @@ def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int, raised: int |
         atlas.rows(
             "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
         )
-        for table in ("unsummed", "part_histogram", "part_token", "part_example", "touched"):
+        for table in MADE:
             atlas.rows(f"DROP TABLE IF EXISTS {table}")
     return bool(parts)
 

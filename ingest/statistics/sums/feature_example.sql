@@ -1,52 +1,18 @@
 -- The top windows of a feature and, for each octave of a window's maximum, those with the smallest content hash: both
--- merge, since a window that is not among the first of a part is not among the first of the whole.
---
--- First the windows that enter: others stay behind what a feature has already, and a feature that none enters stays.
-CREATE TEMP TABLE entering AS
-WITH part AS (
-  SELECT *, CAST(FLOOR(LOG2(CAST(activation AS DOUBLE))) AS SMALLINT) AS octave
-  FROM part_example
-),
-weakest AS (
-  SELECT corpus, feature, MIN(activation) AS activation
-  FROM feature_example
-  WHERE sae = $sae
-    AND sampling = 'top'
-  GROUP BY corpus, feature
-  HAVING COUNT(*) >= $top_examples
-),
-last_drawn AS (
-  SELECT corpus, feature, octave, MAX(content_hash) AS content_hash
-  FROM feature_example
-  JOIN context USING (context)
-  WHERE sae = $sae
-    AND sampling = 'octave'
-  GROUP BY corpus, feature, octave
-  HAVING COUNT(*) >= $octave_examples
-)
-SELECT part.*
-FROM part
-LEFT JOIN weakest USING (corpus, feature)
-LEFT JOIN last_drawn USING (corpus, feature, octave)
-WHERE weakest.activation IS NULL
-  OR part.activation >= weakest.activation
-  OR last_drawn.content_hash IS NULL
-  OR part.content_hash <= last_drawn.content_hash;
-
+-- merge, since a window that is not among the first of a part is not among the first of the whole. A feature that no
+-- window of a part enters stays as it is.
 CREATE TEMP TABLE candidate AS
-FROM entering
+FROM part_example
 UNION
 SELECT corpus, feature, context, content_hash, activation, position, octave
 FROM feature_example
 JOIN context USING (context)
 WHERE sae = $sae
-  AND (corpus, feature) IN (SELECT (corpus, feature) FROM entering);
+  AND (corpus, feature) IN (SELECT (corpus, feature) FROM part_example);
 
 DELETE FROM feature_example
 WHERE sae = $sae
-  AND (corpus, feature) IN (SELECT (corpus, feature) FROM entering);
-
-DROP TABLE entering;
+  AND (corpus, feature) IN (SELECT (corpus, feature) FROM part_example);
 
 -- Rows are numbered in their order and ranked by the first number of their group: to rank them by a window function
 -- holds a block of memory for each of hundreds of partitions.

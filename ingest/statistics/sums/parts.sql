@@ -12,6 +12,8 @@ JOIN token USING (context, position)
 WHERE token.context BETWEEN (SELECT MIN(context) FROM part_context) AND (SELECT MAX(context) FROM part_context)
 GROUP BY corpus, feature, token_id;
 
+-- Of equal activations the first position: a share of 2^-45 a position parts these, and no two activations, which are of
+-- 24 bits, change places by it. Windows that stay behind what a feature has already are left out before any is ranked.
 INSERT INTO part_example
 WITH maximum AS (
   SELECT
@@ -19,18 +21,30 @@ WITH maximum AS (
     feature,
     context,
     MAX(activation) AS activation,
-    CAST(ARG_MIN(position, (-activation, position)) AS SMALLINT) AS position
+    ARG_MAX(position, CAST(activation AS DOUBLE) * (1 - position * POWER(2, -45))) AS position
   FROM fresh
   GROUP BY corpus, feature, context
+),
+found AS (
+  SELECT
+    maximum.*,
+    content_hash,
+    CAST(FLOOR(LOG2(CAST(activation AS DOUBLE))) AS SMALLINT) AS octave
+  FROM maximum
+  JOIN part_context USING (context)
 )
-SELECT maximum.corpus, feature, context, content_hash, activation, position
-FROM maximum
-JOIN part_context USING (context)
-QUALIFY ROW_NUMBER() OVER (PARTITION BY maximum.corpus, feature ORDER BY activation DESC, content_hash) <= $top_examples
-  OR ROW_NUMBER() OVER (
-    PARTITION BY maximum.corpus, feature, FLOOR(LOG2(CAST(activation AS DOUBLE)))
-    ORDER BY content_hash
-  ) <= $octave_examples;
+SELECT corpus, feature, context, found.content_hash, found.activation, position, octave
+FROM found
+LEFT JOIN weakest USING (corpus, feature)
+LEFT JOIN last_drawn USING (corpus, feature, octave)
+WHERE weakest.activation IS NULL
+  OR found.activation >= weakest.activation
+  OR last_drawn.content_hash IS NULL
+  OR found.content_hash <= last_drawn.content_hash
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY corpus, feature ORDER BY found.activation DESC, found.content_hash
+  ) <= $top_examples
+  OR ROW_NUMBER() OVER (PARTITION BY corpus, feature, octave ORDER BY found.content_hash) <= $octave_examples;
 
 DROP TABLE fresh;
 

@@ -73,23 +73,24 @@ def assert_equal(ours: pd.DataFrame, theirs: pd.DataFrame, keys: list[str]) -> N
     )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     draw=st.lists(
         st.tuples(st.integers(1, 5), st.floats(2**-10, 2**10, width=32, allow_subnormal=False)), min_size=1, max_size=40
     ),
-    part_tokens=st.integers(10, 60),
-    parts=st.integers(1, 4),
-    raised=st.sampled_from([0, 40, 1_000_000]),
+    limits=st.tuples(st.integers(10, 60), st.integers(1, 4), st.sampled_from([0, 40, 1_000_000])),
+    kept=st.sampled_from([(sums.TOP_EXAMPLES, sums.OCTAVE_EXAMPLES), (2, 1)]),
 )
 def test_bit_by_bit_equals_all_at_once(
-    emptied: Path, tmp_path: Path, draw: Draw, part_tokens: int, parts: int, raised: int
+    emptied: Path, tmp_path: Path, draw: Draw, limits: tuple[int, int, int], kept: tuple[int, int]
 ) -> None:
     results = []
-    for limits in ((1_000_000, 1, 0), (part_tokens, parts, raised)):
-        with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+    for asked in ((1_000_000, 1, 0), limits):
+        with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas, pytest.MonkeyPatch.context() as few:
+            few.setattr(sums, "TOP_EXAMPLES", kept[0])
+            few.setattr(sums, "OCTAVE_EXAMPLES", kept[1])
             fill(atlas, draw)
-            assert len(list(sum_pending(atlas, *limits))) == 6
+            assert len(list(sum_pending(atlas, *asked))) == 6
             assert pending(atlas) == []
             results.append(tables(atlas))
     whole, bits = results
