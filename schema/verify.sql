@@ -117,9 +117,15 @@ FULL JOIN (
   WHERE summed
   GROUP BY ALL
 ) AS held ON held.sae = stored.sae AND held.corpus = stored.corpus
+LEFT JOIN (
+  SELECT sae, corpus, SUM(active_tokens) AS activations
+  FROM feature_corpus
+  GROUP BY ALL
+) AS fired ON fired.sae = stored.sae AND fired.corpus = stored.corpus
 WHERE held.documents IS DISTINCT FROM stored.documents
   OR held.contexts IS DISTINCT FROM stored.contexts
-  OR held.tokens IS DISTINCT FROM stored.tokens;
+  OR held.tokens IS DISTINCT FROM stored.tokens
+  OR COALESCE(fired.activations, 0) IS DISTINCT FROM stored.activations;
 
 -- feature_document equals what the activations give
 WITH windows AS (

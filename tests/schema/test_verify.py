@@ -64,6 +64,7 @@ DAMAGES = [
         "UPDATE coverage SET tokens = tokens + 1 WHERE document = 0",
     ),
     ("sae_corpus counts what is summed", "UPDATE sae_corpus SET documents = documents + 1"),
+    ("sae_corpus counts what is summed", "UPDATE sae_corpus SET activations = activations + 1"),
     ("sae_corpus counts what is summed", "DELETE FROM sae_corpus WHERE corpus = 0"),
     ("sae_corpus counts what is summed", "UPDATE coverage SET summed = false WHERE document = 0"),
     (
