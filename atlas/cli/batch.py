@@ -12,7 +12,7 @@ from schema.locking import writing_as
 @click.command()
 @click.argument("file", type=click.File(encoding="utf-8"), default="-")
 @click.pass_context
-def batch(ctx: click.Context, file: TextIO) -> int:
+def batch(ctx: click.Context, file: TextIO) -> None:
     """Run the commands of FILE, a line each as it stands after `atlas`, until one fails.
 
     They share one process, so that the packages which run models are imported once for all of them. Without FILE they
@@ -22,13 +22,10 @@ def batch(ctx: click.Context, file: TextIO) -> int:
     for number, arguments in _commands(file, ctx):
         click.echo(f"$ atlas {shlex.join(arguments)}", err=True)
         try:
-            code = _run(arguments, ctx.parent)
+            _run(arguments, ctx.parent)
         except Exception:
             click.echo(f"line {number} of {file.name} fails; what comes after it is not run", err=True)
             raise
-        if code:
-            return code
-    return 0
 
 
 def _commands(lines: Iterable[str], ctx: click.Context) -> list[tuple[int, list[str]]]:
@@ -50,12 +47,20 @@ def _commands(lines: Iterable[str], ctx: click.Context) -> list[tuple[int, list[
     return found
 
 
-def _run(arguments: list[str], parent: click.Context) -> int:
-    """Run a command under the options of `atlas` that the batch has; its exit code."""
+def _run(arguments: list[str], parent: click.Context) -> None:
+    """Run a command under the options of `atlas` that the batch has.
+
+    Raises:
+        click.exceptions.Exit: it ends with another exit code than 0, without an error.
+    """
     group = parent.command
     assert isinstance(group, click.Group)
     name, command, rest = group.resolve_command(parent, arguments)
     assert command is not None
-    with command.make_context(name, rest, parent=parent) as inner, writing_as(f"atlas {name}", parent.params["wait"]):
-        outcome = command.invoke(inner)
-    return outcome if isinstance(outcome, int) else 0
+    try:
+        with command.make_context(name, rest, parent=parent) as ctx, writing_as(f"atlas {name}", parent.params["wait"]):
+            code = command.invoke(ctx)
+    except click.exceptions.Exit as ended:  # as --help does
+        code = ended.exit_code
+    if isinstance(code, int) and code:
+        raise click.exceptions.Exit(code)

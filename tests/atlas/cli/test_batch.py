@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from atlas.cli.main import cli
+from schema import open_atlas
 
 
 def batch(lines: str, *options: str) -> Result:
@@ -31,6 +32,22 @@ def test_what_comes_after_a_command_that_fails_is_not_run(tiny_copy: Path, tmp_p
     result = batch(f"query {tiny_copy} nonsense\nbackup {tiny_copy} {tmp_path}/copy.duckdb\n")
     assert result.exit_code != 0
     assert "line 1 of <stdin> fails; what comes after it is not run" in result.stderr
+    assert not (tmp_path / "copy.duckdb").exists()
+
+
+def test_a_command_that_only_shows_its_help_ends_well(tiny_copy: Path) -> None:
+    result = batch(f"verify --help\nverify {tiny_copy}\n")
+    assert result.exit_code == 0
+    assert "fails" not in result.stderr
+    assert f"{tiny_copy} holds" in result.stdout
+
+
+def test_a_command_that_finds_fault_ends_the_batch_with_its_exit_code(tiny_copy: Path, tmp_path: Path) -> None:
+    with open_atlas(tiny_copy) as atlas:
+        atlas.rows("UPDATE sae_corpus SET activations = activations + 1")
+    result = batch(f"verify {tiny_copy}\nbackup {tiny_copy} {tmp_path}/copy.duckdb\n")
+    assert result.exit_code == 1
+    assert "line 1 of <stdin> fails" in result.stderr
     assert not (tmp_path / "copy.duckdb").exists()
 
 
