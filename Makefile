@@ -14,7 +14,7 @@ NEXT_READY := $(NEXT)/.ready
 NEXT_DATASETTE := 1.0a41
 ATLAS  := atlas.duckdb
 SITE   := site
-PAGES  := README.md MODULES.md atlas/README.md queries/README.md schema/README.md
+PAGES  := README.md atlas/README.md ingest/README.md queries/README.md schema/README.md
 EXPLAINED := --documents medical --documents control
 
 # In one process, so that the packages that run models are imported once.
@@ -85,6 +85,7 @@ readme: atlas
 fix: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/cog -r $(PAGES)
 
 clean:
 	rm -rf $(ATLAS) $(ATLAS).wal $(SITE) dist build

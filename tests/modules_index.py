@@ -1,16 +1,15 @@
-"""MODULES.md: every room and module in a line, as their docstrings begin."""
+"""What the README of each package shows of its rooms: every module in a line, as the docstrings begin."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("schema", "queries", "ingest", "atlas")
 
 
-def index() -> str:
-    """The rooms of each package in their order on disk, each with a list of its modules."""
-    return "\n".join(line for package in PACKAGES for line in _room(ROOT / package))
+def index(package: str) -> str:
+    """The rooms of a package in their order on disk, each with a list of its modules."""
+    return "\n".join(_room(ROOT / package))
 
 
 def _room(folder: Path) -> Iterator[str]:

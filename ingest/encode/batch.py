@@ -3,18 +3,19 @@
 Keys are not known here: rows speak of documents and windows by their place in the batch. The result depends on nothing
 but the documents, the model and the SAEs, so that every engine gives the same.
 
-Windows of one forward pass are of like length: packed where the model can (`ingest.models.packed`), else padded on the
-right, which a causal model never sees.
+Windows of one forward pass are of like length: packed where the model can (`ingest.models.packed`), else padded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
+from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, packs, pad_windows
 from ingest.encode.stages import Stages
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.hooked import HookedModel
@@ -24,48 +25,8 @@ from ingest.models.sae import SAE
 from ingest.models.sae_activations import NOTHING, NotFiniteError, SparseActivations
 from schema.errors import ModelError
 
-FORWARD_TOKENS = 2048
-"""Tokens of one forward pass, padding included; flat memory, and large enough for the matrix products."""
-
-
-def packs(needed: Sequence[int], windows: Sequence[Window], tokens: int) -> Iterator[list[int]]:
-    """The places of windows of like length together, in passes of as many tokens each: that many, and part of a window.
-
-    A last pass of a few rows would cost more for each of them.
-    """
-    order = np.array(sorted(needed, key=lambda i: (len(windows[i]), i)))
-    sizes = np.array([len(windows[i]) for i in order])
-    total = int(sizes.sum())
-    number = (np.cumsum(sizes) - sizes) * -(-total // tokens) // max(total, 1)
-    return (part.tolist() for part in np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(part))
-
-
-def alike_in_length(needed: Sequence[int], windows: Sequence[Window], first: int, tokens: int) -> Iterator[list[int]]:
-    """The places of windows of like length together, within that many tokens once padded."""
-    group: list[int] = []
-    for i in sorted(needed, key=lambda i: (len(windows[i]), i)):
-        if group and (len(group) + 1) * (len(windows[i]) + first) > tokens:
-            yield group
-            group = []
-        group.append(i)
-    if group:
-        yield group
-
-
-def pad_tokens(windows: Sequence[Window], first: int, bos_token_id: int) -> Int[torch.Tensor, "window position"]:
-    """The tokens of windows as the model reads them; BOS stands before them, and pads them."""
-    width = first + max(map(len, windows))
-    tokens = torch.full((len(windows), width), bos_token_id, dtype=torch.int64)
-    for row, window in enumerate(windows):
-        tokens[row, first : first + len(window)] = torch.from_numpy(window.token_ids)
-    return tokens
-
-
-def is_text(windows: Sequence[Window], first: int) -> Bool[torch.Tensor, "window position"]:
-    """Where windows hold tokens of text, neither BOS nor padding."""
-    lengths = np.array([len(window) for window in windows])[:, None]
-    places = np.arange(first + lengths.max())
-    return torch.from_numpy((places >= first) & (places < first + lengths))
+Values = dict[str, Float[torch.Tensor, "token *d"]]
+"""What hook points give at the tokens of windows, one window after the other."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +78,7 @@ class BatchEncoder:
         masks = [np.asarray(mask, dtype=bool)[owner] for mask in wanted]  # SAE -> (window,)
         needed = [i for i in range(len(flat)) if any(mask[i] for mask in masks)]
         parts: list[list[pa.Table]] = [[] for _ in self.saes]
-        for group in self._passes(needed, flat):
-            with self.stages.timed("model"):
-                acts = self._forward([flat[i] for i in group])
+        for group, acts in self._passes(needed, flat):
             for s, sae in enumerate(self.saes):
                 try:
                     with self.stages.timed("encode"):
@@ -137,23 +96,29 @@ class BatchEncoder:
         run = self.model.run(torch.tensor([[self.first_token_id]], device=self.device), self.hook_names)
         return [sae.sparse_rows(run.values[sae.hook_name][:, 0].flatten(1)) for sae in self.saes]
 
-    def _passes(self, needed: Sequence[int], windows: Sequence[Window]) -> Iterator[list[int]]:
-        if isinstance(self.model, HookedGPT2):
-            return packs(needed, windows, self.forward_tokens)
-        return alike_in_length(needed, windows, self.tokenization.first_position, self.forward_tokens)
+    def _passes(self, needed: Sequence[int], windows: Sequence[Window]) -> Iterator[tuple[list[int], Values]]:
+        """The places of windows that are run together, and what the SAEs read at their tokens, one after the other."""
+        first, model = self.tokenization.first_position, self.model
+        forward: Callable[[Sequence[Window]], Values]
+        if isinstance(model, HookedGPT2):
+            forward, groups = partial(self._packed, model), packs(needed, windows, self.forward_tokens)
+        else:
+            forward, groups = self._padded, alike_in_length(needed, windows, first, self.forward_tokens)
+        for group in groups:
+            with self.stages.timed("model"):
+                values = forward([windows[i] for i in group])
+            yield group, {name: value.flatten(1) for name, value in values.items()}
 
     @torch.inference_mode()
-    def _forward(self, windows: Sequence[Window]) -> dict[str, Float[torch.Tensor, "token d_in"]]:
-        """What the SAEs read at the tokens of windows, one window after the other."""
-        first = self.tokenization.first_position
-        if isinstance(self.model, HookedGPT2):
-            begin = self.first_token_id if first else None
-            values = self.model.run_packed([window.token_ids for window in windows], self.hook_names, begin).values
-        else:
-            tokens = pad_tokens(windows, first, self.first_token_id).to(self.device)
-            text = is_text(windows, first).to(self.device)
-            values = {name: value[text] for name, value in self.model.run(tokens, self.hook_names).values.items()}
-        return {name: value.flatten(1) for name, value in values.items()}
+    def _packed(self, model: HookedGPT2, windows: Sequence[Window]) -> Values:
+        begin = self.first_token_id if self.tokenization.first_position else None
+        return model.run_packed([window.token_ids for window in windows], self.hook_names, begin).values
+
+    @torch.inference_mode()
+    def _padded(self, windows: Sequence[Window]) -> Values:
+        padded = pad_windows(windows, self.tokenization.first_position, self.first_token_id, self.device)
+        values = self.model.run(padded.tokens, self.hook_names).values
+        return {name: value[padded.text] for name, value in values.items()}
 
     @torch.inference_mode()
     def _rows(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 
-from ingest.encode.batch import FORWARD_TOKENS, alike_in_length, is_text, pad_tokens
+from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, pad_windows
 from ingest.encode.windows import Window
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.hooked import Run
@@ -57,8 +57,7 @@ class Meter:
         """The sums of the windows, those of like length together."""
         for group in alike_in_length(range(len(windows)), windows, self.first_position, self.forward_tokens):
             chosen = [windows[i] for i in group]
-            tokens = pad_tokens(chosen, self.first_position, self.bos_token_id).to(self.device)
-            yield self.batch(tokens, is_text(chosen, self.first_position).to(self.device))
+            yield self.batch(*pad_windows(chosen, self.first_position, self.bos_token_id, self.device))
 
     @torch.inference_mode()
     def batch(

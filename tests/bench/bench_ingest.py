@@ -21,7 +21,8 @@ from statistics import median
 
 import torch
 
-from ingest.encode.batch import FORWARD_TOKENS, BatchEncoder
+from ingest.encode.batch import BatchEncoder
+from ingest.encode.passes import FORWARD_TOKENS
 from ingest.encode.stages import STAGES
 from ingest.jobs.ingest import IngestRequest, IngestResult
 from ingest.models.language_model import LanguageModel

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 
 from ingest.circuits.tracer import Tracer
-from ingest.encode.batch import FORWARD_TOKENS, alike_in_length, is_text, pad_tokens
+from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, pad_windows
 from ingest.encode.windows import Window
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.hooked import Run
@@ -75,8 +75,7 @@ def losses_without(
 
 def _read(tracer: Tracer, features: Sequence[int], windows: Sequence[Window]) -> _Batch:
     first, device = tracer.tokenization.first_position, tracer.model.W_U.device
-    tokens = pad_tokens(windows, first, tracer.model.padding_token_id).to(device)
-    text = is_text(windows, first).to(device)
+    tokens, text = pad_windows(windows, first, tracer.model.padding_token_id, device)
     hook_name, block = tracer.sae.hook_name, hook_at(tracer.sae.hook_layer, RESID_PRE)
     run = tracer.hooked.run(tokens, [hook_name, block], logits=True)
     acts = tracer.sae.encode_features(run.values[hook_name].flatten(2), features) * text[..., None]

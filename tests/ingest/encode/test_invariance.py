@@ -15,7 +15,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.encode.batch import BatchEncoder, packs
+from ingest.encode.batch import BatchEncoder
+from ingest.encode.passes import packs
 from ingest.encode.windows import Window
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, load_tokenizer
