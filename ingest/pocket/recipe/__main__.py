@@ -24,6 +24,12 @@ from ingest.pocket.recipe.train import LanguageModelConfig
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--train", multiple=True, required=True, help="Glob of training files, .jsonl or .jsonl.gz; repeatable.")
 @click.option("--valid", required=True, help="Validation file for the figures of the model card.")
+@click.option(
+    "--works",
+    default=20,
+    show_default=True,
+    help="Works of each domain to hold out at least, taken out of the training files where --valid has fewer.",
+)
 @click.option("--titles", help="Table of source, id and title of single works, for the attribution that is written.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of checkpoints and of the release.")
 @click.option("--judge", is_flag=True, help="Train nothing: renew the figures in the card of the release in --out.")
@@ -35,6 +41,15 @@ from ingest.pocket.recipe.train import LanguageModelConfig
     "--hook", "hooks", multiple=True, type=int, default=(1, 3, 5), help="Block whose input is read; repeatable."
 )
 @click.option("--k", default=32.0, show_default=True, help="Mean number of active features a token (BatchTopK).")
+@click.option("--d-sae", default=4096, show_default=True, help="Features of each autoencoder.")
+@click.option("--width", "widths", multiple=True, type=int, help="Inner width of a Matryoshka autoencoder; repeatable.")
+@click.option(
+    "--balance",
+    default=1.0,
+    show_default=True,
+    help="Power of a domain's share of the text that the autoencoders are trained on: 1 as it is, 0 all equal.",
+)
+@click.option("--trial-tokens", type=int, help="Try other autoencoders first, on so many activations each.")
 @click.option("--batch", default=32, show_default=True, help="Windows a step of the language model.")
 @click.option("--seed", default=0, show_default=True, help="Seed of initial weights and of the order of windows.")
 @click.option("--threads", default=1, show_default=True, help="Cores to share the work between, without CUDA.")
@@ -42,6 +57,7 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     *,
     train: tuple[str, ...],
     valid: str,
+    works: int,
     titles: str | None,
     out: Path,
     judge: bool,
@@ -51,6 +67,10 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     sae_minutes: float | None,
     hooks: tuple[int, ...],
     k: float,
+    d_sae: int,
+    widths: tuple[int, ...],
+    balance: float,
+    trial_tokens: int | None,
     batch: int,
     seed: int,
     threads: int,
@@ -59,7 +79,7 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
-    source = Source(train, valid, titles, _without_folders(sys.argv[1:]))
+    source = Source(train, valid, titles, _without_folders(sys.argv[1:]), works)
     if judge:
         judge_release(source, out, Workers(threads))
         return
@@ -68,7 +88,8 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
         budget=_budget(tokens, minutes, "--tokens or --minutes"),
         sae_budget=_budget(sae_tokens, sae_minutes, "--sae-tokens or --sae-minutes"),
         model=replace(LanguageModelConfig(), batch=batch),
-        sae=replace(SAEConfig(), blocks=hooks, k=k),
+        trials=None if trial_tokens is None else Budget(trial_tokens),
+        sae=replace(SAEConfig(), blocks=hooks, k=k, d_sae=d_sae, widths=widths, balance=balance),
         seed=seed,
         threads=threads,
     )

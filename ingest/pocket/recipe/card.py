@@ -7,13 +7,15 @@ import importlib.resources
 import json
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ingest.pocket.recipe.corpus import expand, read_training_documents
-from ingest.pocket.recipe.meaning import LEAST_AUROC, LEAST_PARENTS, MOST_DENSITY
+from ingest.pocket.recipe.corpus import TrainingDocument
+from ingest.pocket.recipe.division import GRAM
+from ingest.pocket.recipe.meaning import LEAST_AUROC, LEAST_LIFT, LEAST_PARENTS, LEAST_WORDS, MOST_DENSITY
 from ingest.pocket.recipe.run import training_dtype
 
 HEADER = ("source", "licence", "id", "title")
@@ -25,11 +27,10 @@ def sources_table() -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines(), delimiter="\t"))
 
 
-def write_attribution(patterns: tuple[str, ...], titles: str | None, path: Path) -> None:
+def write_attribution(documents: Iterable[TrainingDocument], titles: str | None, path: Path) -> None:
     """A row a source that was trained on, and a row a work of it where the works are named one by one."""
-    documents = [(d.source, d.doc_id) for d in read_training_documents(expand(patterns))]
-    used = {source for source, _ in documents}
-    works = {doc_id.partition(":")[2].partition("#")[0] for _, doc_id in documents}
+    names = {(document.source, document.doc_id.partition(":")[2].partition("#")[0]) for document in documents}
+    used, works = {source for source, _ in names}, {work for _, work in names}
     rows = [(row["source"], row["licence"], row["address"], row["attribution"]) for row in sources_table()]
     licences = {source: licence for source, licence, _, _ in rows}
     for source, work, title in _titles(titles):
@@ -48,10 +49,12 @@ def _titles(path: str | None) -> list[tuple[str, str, str]]:
 
 
 def training_log(out: Path) -> dict[str, Any]:
-    """What the curves of a run say: points of the loss, tokens and wall time of each stage."""
+    """What the files of a run say: points of the loss, tokens and wall time of each stage, and what was tried."""
     model, saes = _curve(out / "curve.jsonl"), _curve(out / "sae" / "curve.jsonl")
     every = max(len(model) // 12, 1)
-    return {"model": model[-1:], "points": model[::every] + model[-1:], "sae": saes[-1:]}
+    trials = out / "trials" / "rows.json"
+    tried = json.loads(trials.read_text(encoding="utf-8")) if trials.exists() else []
+    return {"model": model[-1:], "points": model[::every] + model[-1:], "sae": saes[-1:], "trials": tried}
 
 
 def _curve(path: Path) -> list[dict[str, Any]]:
@@ -62,7 +65,8 @@ def _curve(path: Path) -> list[dict[str, Any]]:
 
 def model_card(figures: dict[str, Any], command: str, log: dict[str, Any]) -> str:
     """The model card in Markdown, every number taken from the figures and the curves."""
-    return "\n\n".join((_opening(figures), _recipe(command, log), _judged(figures)))
+    tried = [_tried(log["trials"])] if log["trials"] else []
+    return "\n\n".join((_opening(figures), _recipe(command, log), *tried, _judged(figures)))
 
 
 def renewed_card(card: str, figures: dict[str, Any]) -> str:
@@ -79,10 +83,11 @@ def _judged(figures: dict[str, Any]) -> str:
 
 def _opening(figures: dict[str, Any]) -> str:
     hooks = ", ".join(f"`{name}`" for name in figures["hooks"])
+    features = max(hook["features"] for hook in figures["hooks"].values())
     return f"""# pocket
 
 A GPT-2 of 6 blocks and 256 dimensions with its own byte-level BPE of 8,192 tokens (`gpt2/`, a Hugging Face folder)
-and a sparse autoencoder of 4,096 features at {hooks} (`sae/`, SAELens folders).
+and a sparse autoencoder of {features:,} features at {hooks} (`sae/`, SAELens folders).
 It is the embedded default: small enough to ship, and there so that everything can be tried without a network.
 Conclusions about language models want GPT-2 small, which is one option away.
 
@@ -106,6 +111,31 @@ def _recipe(command: str, log: dict[str, Any]) -> str:
     for point in log["points"]:
         minutes = point["seconds"] / 60
         lines.append(f"| {point['tokens']:,} | {minutes:.0f} | {point['depth']} | {point['loss']:.3f} |")
+    return "\n".join(lines)
+
+
+def _tried(rows: list[dict[str, Any]]) -> str:
+    """What came of each trial, domain by domain."""
+    domains = sorted({domain for row in rows for domain in row["domains"]})
+    lines = [
+        "## What was tried",
+        "",
+        f"Autoencoders of `{rows[0]['hook']}`, trained alike but for what is named. Features are chosen on one half "
+        "of the choosing part, by work, and counted on the other; the judging part has no say. For each domain: how "
+        f"many hold {LEAST_AUROC:.2f}, and of these, how many fire {LEAST_LIFT:.0f} times as often in it as elsewhere "
+        f"and on at least {LEAST_WORDS} different words.",
+        "",
+        "| trial | activations | explained variance | L0 | dead | recovered | " + " | ".join([*domains, "all"]) + " |",
+        "|---|---:|---:|---:|---:|---:|" + "---:|" * (len(domains) + 1),
+    ]
+    for row in rows:
+        found = [row["domains"][domain] for domain in domains]
+        cells = [f"{each['held']}, {each['clear']}" for each in found]
+        total = f"{sum(each['held'] for each in found)}, {sum(each['clear'] for each in found)}"
+        lines.append(
+            f"| {row['name']} | {row['activations']:,} | {row['explained_variance']:.3f} | {row['l0']:.1f} "
+            f"| {row['dead']:.1%} | {row['ce_recovered']:.3f} | " + " | ".join([*cells, total]) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -149,10 +179,18 @@ def _parts(figures: dict[str, Any]) -> str:
         f"({sum(pieces for _, pieces in figures[name].values())} documents)"
         for name in ("choosing", "judging")
     ]
+    division, copied = figures["division"], figures["copied"]
+    taken = (
+        f" To have more works of a domain, {division['taken']} were taken out of the training files before anything "
+        f"was trained, by the hashes of their names; {division['dropped']} of their documents were copies and left out."
+        if division["taken"]
+        else ""
+    )
     return (
         "The validation text is cut in two by work (a book, a law, a sitting, an article): no work has documents in "
-        f"both parts. {counts[0]} are for choosing features, {counts[1]} for judging; every figure below is of the "
-        "judging part."
+        f"both parts.{taken} {counts[0]} are for choosing features, {counts[1]} for judging; every figure below is of "
+        f"the judging part. Of its runs of {GRAM} words, {copied['mean']:.1%} stand somewhere in the training text "
+        f"(the mean over documents); in {copied['over_a_tenth']} documents more than a tenth do."
     )
 
 
@@ -160,10 +198,12 @@ def _meaning(figures: dict[str, Any]) -> str:
     lines = [
         "## Meaning",
         "",
-        f"Features whose maximum over a document's first 127 tokens tells its domain from all others: chosen with an "
+        "Features whose maximum over a document's first 127 tokens tells its domain from all others: chosen with an "
         f"AUROC of at least {LEAST_AUROC:.2f} and a density under {MOST_DENSITY:.0%} on the choosing part, and how "
-        f"many of them hold {LEAST_AUROC:.2f} on the judging part; the first one chosen with its AUROC there, and its "
-        f"95 % interval by work. A domain with fewer than {LEAST_PARENTS} works in a part is not judged.",
+        f"many of them hold {LEAST_AUROC:.2f} on the judging part; of these, in brackets, how many fire over "
+        f"{LEAST_LIFT:.0f} times as often on the domain's words as on others, and on at least {LEAST_WORDS} different "
+        "words; then the first one chosen with its AUROC there, and its 95 % interval by work. A domain with fewer "
+        f"than {LEAST_PARENTS} works in a part is not judged.",
         "",
     ]
     names = list(figures["hooks"])
@@ -180,7 +220,7 @@ def _meaning(figures: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return f"{row['held']} of {row['chosen']}; {row['best_feature']}: {_area(row['best'])}"
+    return f"{row['held']} of {row['chosen']} ({row['clear']}); {row['best_feature']}: {_area(row['best'])}"
 
 
 def _area(area: list[float] | None) -> str:
@@ -225,8 +265,6 @@ LIMITS = """## Limits
 
 - Text to 1928 for most fiction, US law and government, health information for laypeople: the model knows little else.
 - Contexts of 128 tokens; English only; it writes badly and is not meant to write.
-- Of two runs of block 3's autoencoder one was taken by its medical features on all of the validation text, the judging
-  part included: its figures there are a little better than they would be on other text.
 - Medical features rest partly on the question format of MedQuAD, and "medical" is largely encyclopaedic prose: the
   column without MedQuAD and the AUROC by source say how far.
 - Nothing here is medical advice."""

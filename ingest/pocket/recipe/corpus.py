@@ -9,10 +9,8 @@ from __future__ import annotations
 import glob
 import gzip
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -47,29 +45,6 @@ class TrainingDocument:
         return f"{self.source}/{self.doc_id.partition('#')[0]}"
 
 
-def two_parts(
-    documents: Sequence[TrainingDocument],
-) -> tuple[list[TrainingDocument], list[TrainingDocument]]:
-    """The documents to choose features by, and those to judge them by: no parent has pieces in both.
-
-    The parents of each domain, in the order of their hashes, go to either part in turn; the order of documents stays.
-    """
-    parents: defaultdict[str, set[str]] = defaultdict(set)
-    for document in documents:
-        parents[document.domain].add(document.parent)
-    judging: set[str] = set()
-    for names in parents.values():
-        judging.update(sorted(names, key=_hash)[::2])
-    return (
-        [document for document in documents if document.parent not in judging],
-        [document for document in documents if document.parent in judging],
-    )
-
-
-def _hash(parent: str) -> bytes:
-    return blake2b(parent.encode(), digest_size=16).digest()
-
-
 def is_share_alike(document: TrainingDocument) -> bool:
     """Whether a document lies under a share-alike licence, by its source and the prefix of its doc_id."""
     return document.doc_id.startswith(SHARE_ALIKE.get(document.source, ()))
@@ -96,11 +71,6 @@ def read_documents(paths: Iterable[Path]) -> Iterator[TrainingDocument]:
             for line in lines:
                 row = json.loads(line)
                 yield TrainingDocument(row["doc_id"], row["source"], row["domain"], row["text"])
-
-
-def read_training_documents(paths: Iterable[Path]) -> Iterator[TrainingDocument]:
-    """Every document of the files that may be trained on, in order."""
-    return (document for document in read_documents(paths) if not is_share_alike(document))
 
 
 BOS = "<|endoftext|>"

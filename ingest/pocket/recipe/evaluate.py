@@ -18,7 +18,8 @@ from jaxtyping import Float, Int, UInt16
 from sae_lens import SAE
 from transformers import GPT2LMHeadModel
 
-from ingest.pocket.recipe.corpus import TrainingDocument, two_parts
+from ingest.pocket.recipe.corpus import TrainingDocument
+from ingest.pocket.recipe.division import two_parts
 from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure
 from ingest.pocket.recipe.language_model import hook_name
 from ingest.pocket.recipe.meaning import Part, meaning
@@ -92,7 +93,8 @@ def evaluate(release: Path, documents: list[TrainingDocument], workers: Workers)
         pieces = Counter(text.domains)
         figures[name] = {domain: [parents, pieces[domain]] for domain, parents in text.parents.items()}
     figures["hooks"] = {
-        hook_name(block): judged[block].summary()
+        hook_name(block): {"features": saes[block].cfg.d_sae}
+        | judged[block].summary()
         | cross_entropy_recovered(entropies[block])
         | meaning(Part(choosing, chosen[block]), Part(judging, judged[block]))
         for block in saes

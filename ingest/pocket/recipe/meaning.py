@@ -22,6 +22,8 @@ from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_wei
 LEAST_AUROC = 0.90
 MOST_DENSITY = 0.05
 LEAST_PARENTS = 5
+LEAST_LIFT = 10.0
+LEAST_WORDS = 10
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,21 @@ class Part:
         """Share of the tokens on which each feature fires."""
         return self.sums.fired.numpy() / self.sums.tokens
 
+    @cached_property
+    def active(self) -> Int[np.ndarray, "pair 2"]:
+        """Word of a first window and feature that fires on it."""
+        return np.concatenate(self.sums.active)
+
     def words(self, feature: int) -> list[str]:
         """The different words of first windows that a feature fires on, the most frequent first."""
-        active = np.concatenate(self.sums.active)
-        return distinct_words(feature, active[:, 1], active[:, 0], self.text.words)
+        return distinct_words(feature, self.active[:, 1], self.active[:, 0], self.text.words)
+
+    def lift(self, feature: int, domain: str) -> float:
+        """How many times as often a feature fires on the domain's words as on all others, in first windows."""
+        inside = np.array([each == domain for each in self.text.domains])[self.text.word_documents]
+        fired = inside[self.active[self.active[:, 1] == feature, 0]]
+        rates = fired.sum() / inside.sum(), (~fired).sum() / (~inside).sum()
+        return float(rates[0] / rates[1]) if rates[1] else float("inf") if rates[0] else 0.0
 
     def area(
         self, feature: int, domain: str, *, without: str | None = None, within: str | None = None
@@ -155,7 +168,7 @@ def meaning(chosen: Part, judged: Part, domain: str = "medical", templated: str 
             "examples": words[:8],
         }
         rows.append(row | {"without_templated": judged.area(feature, domain, without=templated)})
-    kept = [row for row in rows if (row["without_templated"] or [0])[0] >= 0.80 and row["words"] >= 10]
+    kept = [row for row in rows if (row["without_templated"] or [0])[0] >= 0.80 and row["words"] >= LEAST_WORDS]
     return {
         "domains": [_domain(each, judged) for each in found],
         domain: rows,
@@ -167,10 +180,17 @@ def meaning(chosen: Part, judged: Part, domain: str = "medical", templated: str 
 def _domain(found: DomainFeatures, judged: Part) -> dict[str, Any]:
     """How the features chosen for a domain fare on the other part."""
     areas = auroc(judged.values[:, list(found.features)], np.array(judged.text.domains) == found.domain)
+    held = [feature for feature, area in zip(found.features, areas, strict=True) if area >= LEAST_AUROC]
+    clear = [
+        feature
+        for feature in held
+        if judged.lift(feature, found.domain) > LEAST_LIFT and len(judged.words(feature)) >= LEAST_WORDS
+    ]
     return {
         "domain": found.domain,
         "chosen": len(found.features),
-        "held": int((areas >= LEAST_AUROC).sum()),
+        "held": len(held),
+        "clear": len(clear),
         "best_feature": found.best_feature,
         "best": judged.area(found.best_feature, found.domain),
     }

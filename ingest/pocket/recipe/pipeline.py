@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +21,54 @@ from ingest.pocket.recipe.corpus import (
     expand,
     load_tokenizer,
     read_documents,
-    read_training_documents,
     save_tokenizer,
     train_tokenizer,
-    two_parts,
 )
+from ingest.pocket.recipe.division import Division, copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram, evaluate
 from ingest.pocket.recipe.run import Budget, Workers
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
 from ingest.pocket.recipe.train import LanguageModelConfig, save_language_model, train_language_model
-from ingest.pocket.recipe.windows import read_text, training_windows
+from ingest.pocket.recipe.trials import Setting, run_trials
+from ingest.pocket.recipe.windows import TrainingText, read_text, training_text
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Source:
-    """The text: globs of what is trained on, the file that is evaluated on, titles to name, and the command."""
+    """The text: globs of what is trained on, the file that is evaluated on, titles to name, and the command.
+
+    `works` is how many works of each domain are held out at least, out of the training files where they are too few.
+    """
 
     train: tuple[str, ...]
     valid: str
     titles: str | None = None
     command: str = ""
+    works: int = 0
+
+    @cached_property
+    def division(self) -> Division:
+        """The documents that are trained on, and those that are held out.
+
+        Raises: FileNotFoundError when a glob names no file.
+        """
+        valid = list(read_documents(expand([self.valid])))
+        return divide(read_documents(expand(self.train)), valid, self.works)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what comes out; the device's speed decides the rest where a budget is in time."""
+    """All that decides what comes out; the device's speed decides the rest where a budget is in time.
+
+    `trials` is the budget of each autoencoder that is tried before those of the release; None tries none.
+    """
 
     source: Source
     budget: Budget
     sae_budget: Budget
+    trials: Budget | None = None
     model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     sae: SAEConfig = field(default_factory=SAEConfig)
     seed: int = 0
@@ -66,15 +84,21 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
     release = out / "release"
     release.mkdir(parents=True, exist_ok=True)
     workers = Workers(recipe.threads if device == "cpu" else 1)
-    windows = _tokenizer_and_windows(recipe, out, release / "gpt2")
-    model = _language_model(recipe, windows, out, workers)
+    text = _tokenizer_and_text(recipe, out, release / "gpt2")
+    model = _language_model(recipe, text.windows, out, workers)
+    if recipe.trials is not None:
+        halves = two_parts(two_parts(recipe.source.division.held_out)[0])
+        first, second = (read_text(half, release / "gpt2", recipe.model.context_size) for half in halves)
+        setting = Setting(release / "gpt2", text, (first, second), recipe.sae, recipe.trials, recipe.seed)
+        run_trials(setting, out / "trials", workers.threads)
     if not (release / "sae").exists():
+        windows = text.balanced(recipe.sae.balance, recipe.seed)
         trainers = train_saes(
             model, windows, recipe.sae, recipe.sae_budget, out / "sae", seed=recipe.seed, workers=workers
         )
         save_saes(trainers, release)
-    figures = _figures(recipe, windows, out, workers)
-    write_attribution(recipe.source.train, recipe.source.titles, release / "ATTRIBUTION.tsv")
+    figures = _figures(recipe, text.windows, out, workers)
+    write_attribution(recipe.source.division.training, recipe.source.titles, release / "ATTRIBUTION.tsv")
     card = model_card(figures, recipe.source.command, training_log(out))
     (release / "CARD.md").write_text(card, encoding="utf-8")
     return release
@@ -87,7 +111,7 @@ def judge_release(source: Source, release: Path, workers: Workers) -> dict[str, 
     """
     card = release / "CARD.md"
     context_size = int(GPT2Config.from_pretrained(str(release / "gpt2")).n_positions)
-    windows = _windows(source, release / "gpt2", context_size)
+    windows = _training_text(source, release / "gpt2", context_size).windows
     figures = _judged(source, windows, release, workers)
     card.write_text(renewed_card(card.read_text(encoding="utf-8"), figures), encoding="utf-8")
     return figures
@@ -109,34 +133,41 @@ def _judged(
     source: Source, windows: UInt16[np.ndarray, "window position"], release: Path, workers: Workers
 ) -> dict[str, Any]:
     """Every figure of the card."""
-    documents = list(read_documents(expand([source.valid])))
-    figures = evaluate(release, documents, workers)
+    division = source.division
+    figures = evaluate(release, division.held_out, workers)
     tokenizer = load_tokenizer(release / "gpt2")
-    judging = read_text(two_parts(documents)[1], release / "gpt2", windows.shape[1] - 1)
+    documents = two_parts(division.held_out)[1]
+    shares = np.array(copied_shares(documents, division.training))
+    figures["copied"] = {"mean": float(shares.mean()), "over_a_tenth": int((shares > 0.1).sum())}
+    figures["division"] = {"taken": division.taken, "dropped": division.dropped}
+    judging = read_text(documents, release / "gpt2", windows.shape[1] - 1)
     bigram = Bigram(windows, tokenizer.get_vocab_size()).nats(judging.windows).sum()
     figures["bigram_bits_per_byte"] = float(bigram) / math.log(2) / judging.text_bytes
     return figures
 
 
-def _tokenizer_and_windows(recipe: Recipe, out: Path, folder: Path) -> UInt16[np.ndarray, "window position"]:
+def _tokenizer_and_text(recipe: Recipe, out: Path, folder: Path) -> TrainingText:
     """Train the tokenizer and cut the text into windows, or read both."""
-    stored = out / "windows.npy"
-    if not stored.exists():
-        paths = expand(recipe.source.train)
-        logger.info("tokenizer: %d files", len(paths))
-        trained = train_tokenizer((d.text for d in read_training_documents(paths)), recipe.model.d_vocab)
+    if not (folder / "tokenizer.json").exists():
+        division = recipe.source.division
+        logger.info("%d documents to train on, %d held out", len(division.training), len(division.held_out))
+        trained = train_tokenizer((document.text for document in division.training), recipe.model.d_vocab)
         save_tokenizer(trained, folder, recipe.model.context_size)
-        windows = _windows(recipe.source, folder, recipe.model.context_size)
-        np.save(out / "windows.partial.npy", windows)
-        (out / "windows.partial.npy").replace(stored)
-        logger.info("%d windows of %d tokens", *windows.shape)
-    return np.asarray(np.load(stored, mmap_mode="r"))
+    stored = out / "windows.npz"
+    if not stored.exists():
+        text = _training_text(recipe.source, folder, recipe.model.context_size)
+        np.savez(out / "windows.partial.npz", windows=text.windows, domain=text.domain)
+        (out / "windows.partial.npz").replace(stored)
+        logger.info("%d windows of %d tokens", *text.windows.shape)
+    with np.load(stored) as arrays:
+        return TrainingText(arrays["windows"], arrays["domain"])
 
 
-def _windows(source: Source, folder: Path, context_size: int) -> UInt16[np.ndarray, "window position"]:
+def _training_text(source: Source, folder: Path, context_size: int) -> TrainingText:
     """The training text cut into windows by a tokenizer that is there."""
-    texts = (document.text for document in read_training_documents(expand(source.train)))
-    return training_windows(encode_texts(load_tokenizer(folder), texts), context_size)
+    documents = source.division.training
+    ids = encode_texts(load_tokenizer(folder), (document.text for document in documents))
+    return training_text(zip((document.domain for document in documents), ids, strict=True), context_size)
 
 
 def _language_model(

@@ -46,7 +46,10 @@ SCALED_ON = 1024
 
 @dataclass(frozen=True)
 class SAEConfig:
-    """What is trained and how; `blocks` are the L of `blocks.L.hook_resid_pre`."""
+    """What is trained and how; `blocks` are the L of `blocks.L.hook_resid_pre`.
+
+    `widths` are Matryoshka's inner ones, none for BatchTopK; `balance` is the power of a domain's share of the text.
+    """
 
     blocks: tuple[int, ...] = (1, 3, 5)
     d_sae: int = 4096
@@ -57,6 +60,8 @@ class SAEConfig:
     buffer: int = 65536
     dead_steps: int = 100
     ridge: float = 10.0
+    widths: tuple[int, ...] = ()
+    balance: float = 1.0
 
 
 def activation_stream(
@@ -213,7 +218,8 @@ def _trainer(config: SAEConfig, block: int, d_in: int, context_size: int, device
             device=device,
             normalize_activations="expected_average_only_in",
             metadata=metadata,
-        )
+        ),
+        config.widths,
     )
     trainer_config = SAETrainerConfig(
         total_training_samples=2**62,

@@ -6,12 +6,13 @@ SAELens computes with whole matrices; this is the same function with the same gr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE
+from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor
 
@@ -91,59 +92,103 @@ def decode(sae: Any, chosen: Selection, tokens: int) -> Float[Tensor, "token d_i
     return out
 
 
-class _Reconstruction(torch.autograd.Function):
-    """decode(topk(x @ W_enc + b_enc)), with the gradients of the active features only."""
+class _ActiveValues(torch.autograd.Function):
+    """topk(x @ W_enc + b_enc) as its active features, with the gradients of these only."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, W_enc: Tensor, b_enc: Tensor, W_dec: Tensor, k: float) -> tuple[Tensor, ...]:
-        """Shapes: x (token, d_in), W_enc (d_in, d_sae), W_dec (d_sae, d_in)."""
+    def forward(ctx: Any, x: Tensor, W_enc: Tensor, b_enc: Tensor, k: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Shapes: x (token, d_in), W_enc (d_in, d_sae)."""
         chosen = select(x, W_enc, b_enc, k)
-        ctx.save_for_backward(x, W_enc, W_dec, *chosen)
-        ctx.mark_non_differentiable(*chosen)
-        return sparse_matrix(*chosen, (len(x), len(W_dec))) @ W_dec, *chosen
+        ctx.save_for_backward(x, W_enc, chosen.token, chosen.feature)
+        ctx.mark_non_differentiable(chosen.token, chosen.feature)
+        return chosen
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
-        """The gradient of the output alone; what was selected has none."""
-        x, W_enc, W_dec, token, feature, value = ctx.saved_tensors
-        size = (len(x), len(W_dec))
-        places = sparse_matrix(token, feature, torch.zeros_like(value), size)
-        d_active = torch.sparse.sampled_addmm(places, gradients[0], W_dec.t())
-        d_value = d_active.values()
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """The gradient of the values; which were selected has none."""
+        x, W_enc, token, feature = ctx.saved_tensors
+        d_value, size = gradients[2], (len(x), W_enc.shape[1])
         order = torch.argsort(feature, stable=True)
-        by_feature = feature[order], token[order]
-        d_W_dec = sparse_matrix(*by_feature, value[order], size[::-1]) @ gradients[0]
-        d_W_enc = (sparse_matrix(*by_feature, d_value[order], size[::-1]) @ x).t()
-        d_b_enc = torch.zeros_like(W_dec[:, 0]).index_add_(0, feature, d_value)
-        return d_active @ W_enc.t().contiguous(), d_W_enc, d_b_enc, d_W_dec, None
+        d_W_enc = (sparse_matrix(feature[order], token[order], d_value[order], size[::-1]) @ x).t()
+        d_b_enc = torch.zeros_like(W_enc[0]).index_add_(0, feature, d_value)
+        return sparse_matrix(token, feature, d_value, size) @ W_enc.t().contiguous(), d_W_enc, d_b_enc, None
 
 
-_reconstruct: Callable[..., tuple[Tensor, ...]] = _Reconstruction.apply
+class _Decoded(torch.autograd.Function):
+    """The active features' values times their rows of W_dec, summed by token."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, feature: Tensor, value: Tensor, W_dec: Tensor, tokens: int) -> Tensor:
+        """Shapes: token, feature and value (active), W_dec (d_sae, d_in); returns (token, d_in)."""
+        ctx.save_for_backward(token, feature, value, W_dec)
+        return sparse_matrix(token, feature, value, (tokens, len(W_dec))) @ W_dec
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor, Tensor, None]:
+        """The gradients of the values and of the decoder."""
+        token, feature, value, W_dec = ctx.saved_tensors
+        size = (len(gradients[0]), len(W_dec))
+        places = sparse_matrix(token, feature, torch.zeros_like(value), size)
+        d_value = torch.sparse.sampled_addmm(places, gradients[0], W_dec.t()).values()
+        order = torch.argsort(feature, stable=True)
+        d_W_dec = sparse_matrix(feature[order], token[order], value[order], size[::-1]) @ gradients[0]
+        return None, None, d_value, d_W_dec, None
+
+
+_active_values: Callable[..., tuple[Tensor, Tensor, Tensor]] = _ActiveValues.apply
+_decoded: Callable[..., Tensor] = _Decoded.apply
+
+
+def nested_reconstructions(
+    chosen: Selection, W_dec: Float[Tensor, "d_sae d_in"], tokens: int, widths: Sequence[int]
+) -> Iterator[Float[Tensor, "token d_in"]]:
+    """What the first `width` features reconstruct, without the decoder's bias, for each of the rising widths."""
+    total: Tensor | None = None
+    for begin, end in pairwise((0, *widths)):
+        inside = ((chosen.feature >= begin) & (chosen.feature < end)).nonzero()[:, 0]
+        here = chosen if len(inside) == len(chosen.token) else Selection(*(each[inside] for each in chosen))
+        part = _decoded(here.token, here.feature, here.value, W_dec, tokens)
+        total = part if total is None else total + part
+        yield total
 
 
 class SparseBatchTopKTrainingSAE(BatchTopKTrainingSAE):  # type: ignore[misc]
-    """SAELens' BatchTopK autoencoder with a faster pass."""
+    """SAELens' BatchTopK autoencoder with a faster pass; its Matryoshka one where inner `widths` are given.
+
+    The first features, as many as an inner width says, then also reconstruct by themselves.
+    Source: Bussmann et al. 2025, "Learning Multi-Level Features with Matryoshka Sparse Autoencoders", arXiv 2503.17547.
+    """
+
+    def __init__(self, cfg: BatchTopKTrainingSAEConfig, widths: Sequence[int] = ()) -> None:
+        super().__init__(cfg)
+        self.widths = (*widths, cfg.d_sae)
 
     def training_forward_pass(self, step_input: TrainStepInput) -> TrainStepOutput:
         """What SAELens' trainer calls at each step."""
         x = self.process_sae_in(step_input.sae_in)
         norm = self.W_dec.norm(dim=-1)
         W_enc, b_enc, W_dec = self.W_enc * norm, self.b_enc * norm, self.W_dec / norm[:, None]
-        centred, token, feature, value = _reconstruct(x, W_enc, b_enc, W_dec, self.cfg.k)
-        sae_out = centred + self.b_dec
-        error = sae_out - step_input.sae_in
-        losses = {"mse_loss": error.pow(2).sum(-1).mean()}
+        chosen = Selection(*_active_values(x, W_enc, b_enc, self.cfg.k))
+        losses = {}
+        for width, centred in zip(self.widths, nested_reconstructions(chosen, W_dec, len(x), self.widths), strict=True):
+            sae_out = centred + self.b_dec
+            error = sae_out - step_input.sae_in
+            losses[f"mse_loss_{width}"] = error.pow(2).sum(-1).mean()
         if step_input.dead_neuron_mask is not None:
             dead = step_input.dead_neuron_mask.nonzero()[:, 0]
             losses["auxiliary_reconstruction_loss"] = self.cfg.aux_loss_coefficient * auxiliary_loss(
                 torch.addmm(b_enc[dead], x, W_enc[:, dead]), W_dec[dead], -error.detach()
             )
-        self.update_topk_threshold(value)
+        self.update_topk_threshold(chosen.value)
         return TrainStepOutput(
             sae_in=step_input.sae_in,
             sae_out=sae_out,
             feature_acts=torch.sparse_coo_tensor(
-                torch.stack([token, feature]), value, (len(x), len(W_dec)), is_coalesced=True, check_invariants=False
+                torch.stack([chosen.token, chosen.feature]),
+                chosen.value,
+                (len(x), len(W_dec)),
+                is_coalesced=True,
+                check_invariants=False,
             ),
             hidden_pre=x.new_zeros(0),
             loss=torch.stack(list(losses.values())).sum(),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int, UInt16
+from jaxtyping import Bool, Int, UInt8, UInt16
 from torch import Tensor
 
 from ingest.pocket.recipe.corpus import BOS_ID, TrainingDocument, load_tokenizer
@@ -43,9 +43,27 @@ def document_windows(ids: list[int], context_size: int) -> UInt16[np.ndarray, "w
     return out
 
 
-def training_windows(documents: Iterable[list[int]], context_size: int) -> UInt16[np.ndarray, "window position"]:
-    """The windows of all documents, in their order."""
-    return np.concatenate([document_windows(ids, context_size) for ids in documents if ids])
+@dataclass(frozen=True)
+class TrainingText:
+    """Windows that are trained on, in the order of their documents, and the number of each one's domain."""
+
+    windows: UInt16[np.ndarray, "window position"]
+    domain: UInt8[np.ndarray, " window"]
+
+    def balanced(self, power: float, seed: int) -> UInt16[np.ndarray, "window position"]:
+        """As many windows, whose domains have shares of the text to the `power`: 1 as they are, 0 all equal."""
+        return self.windows if power == 1.0 else self.windows[balanced_places(self.domain, power, seed)]
+
+
+def training_text(documents: Iterable[tuple[str, list[int]]], context_size: int) -> TrainingText:
+    """The windows of all documents, given as their domain and their tokens; an empty one has none."""
+    numbers: dict[str, int] = {}
+    windows, domain = [], []
+    for name, ids in documents:
+        if ids:
+            windows.append(document_windows(ids, context_size))
+            domain.append(np.full(len(windows[-1]), numbers.setdefault(name, len(numbers)), dtype=np.uint8))
+    return TrainingText(np.concatenate(windows), np.concatenate(domain))
 
 
 def evaluation_windows(ids: list[int], context_size: int) -> UInt16[np.ndarray, "window position"]:
@@ -81,17 +99,38 @@ def shuffled_batches(
         number = (epoch + 1) * per_epoch
 
 
+def balanced_places(domain: UInt8[np.ndarray, " window"], power: float, seed: int) -> Int[np.ndarray, " window"]:
+    """Places of as many windows, drawn so that a domain's share is its share of the text to the `power`.
+
+    A window of a domain that is to have more than it has comes again, but none before each of them has come.
+    """
+    draw = np.random.default_rng(seed)
+    names, counts = np.unique(domain, return_counts=True)
+    wanted = counts**power / (counts**power).sum() * len(domain)
+    ends = np.rint(np.cumsum(wanted)).astype(np.int64)
+    parts = []
+    for name, count in zip(names, np.diff(ends, prepend=0), strict=True):
+        own = np.flatnonzero(domain == name)
+        rounds = [draw.permutation(own) for _ in range(-(-count // len(own)))]
+        parts.append(np.concatenate([own[:0], *rounds])[:count])
+    return np.concatenate(parts)
+
+
 BATCH = 16
 
 
 @dataclass(frozen=True)
 class Text:
-    """The evaluated documents, their windows, and the words of each document's first window."""
+    """The evaluated documents, their windows, and the words of each document's first window.
+
+    `word_documents` is the document that each of the words stands in, by its place in `documents`.
+    """
 
     documents: list[TrainingDocument]
     windows: UInt16[np.ndarray, "window position"]
     first: Bool[np.ndarray, " window"]
     words: list[str]
+    word_documents: Int[np.ndarray, " word"]
 
     @property
     def text_bytes(self) -> int:
@@ -116,13 +155,17 @@ def read_text(documents: list[TrainingDocument], tokenizer_folder: Path, context
     windows: list[UInt16[np.ndarray, "window position"]] = []
     first: list[bool] = []
     words: list[str] = []
+    lengths: list[int] = []
     for document in documents:
         encoding = tokenizer.encode(document.text, add_special_tokens=False)
         cut = evaluation_windows(encoding.ids, context_size)
         windows.append(cut)
         first.extend(i == 0 for i in range(len(cut)))
-        words.extend(word_at(document.text, *span) for span in encoding.offsets[: context_size - 1])
-    return Text(documents, np.concatenate(windows), np.array(first), words)
+        spans = encoding.offsets[: context_size - 1]
+        words.extend(word_at(document.text, *span) for span in spans)
+        lengths.append(len(spans))
+    word_documents = np.repeat(np.arange(len(documents)), lengths)
+    return Text(documents, np.concatenate(windows), np.array(first), words, word_documents)
 
 
 def batches(

@@ -8,13 +8,20 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from sae_lens import SAE
 from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+from sae_lens.saes.matryoshka_batchtopk_sae import (
+    MatryoshkaBatchTopKTrainingSAE,
+    MatryoshkaBatchTopKTrainingSAEConfig,
+)
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from sklearn.metrics import roc_auc_score
 from transformers import AutoTokenizer, GPT2LMHeadModel
@@ -22,8 +29,10 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 import ingest.pocket
 from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.card import sources_table
-from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike, two_parts
+from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike
+from ingest.pocket.recipe.division import copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram
+from ingest.pocket.recipe.fidelity import HookSums
 from ingest.pocket.recipe.language_model import (
     continue_from,
     cross_entropy,
@@ -32,18 +41,21 @@ from ingest.pocket.recipe.language_model import (
     residual_stream,
     token_nats,
 )
-from ingest.pocket.recipe.meaning import auroc, auroc_interval, domain_features
+from ingest.pocket.recipe.meaning import Part, auroc, auroc_interval, domain_features
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
 from ingest.pocket.recipe.run import Budget, Workers, depth_at, warmdown
 from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
+from ingest.pocket.recipe.trials import TRIALS
 from ingest.pocket.recipe.windows import (
+    Text,
+    balanced_places,
     document_windows,
     evaluation_windows,
     shuffled_batches,
-    training_windows,
+    training_text,
     word_at,
 )
 
@@ -51,6 +63,7 @@ WORDS = {
     "medical": ["patient", "disease", "fever", "insulin", "artery", "vaccine", "tumour", "nurse", "dose", "liver"],
     "law": ["court", "statute", "plaintiff", "appeal", "judge", "contract", "tort", "verdict", "clause", "petition"],
 }
+DOMAINS = ("law", "medical", "travel")
 TINY = LanguageModelConfig(
     d_vocab=320, d_model=32, layers=2, heads=2, context_size=16, batch=8, stages=((0.0, 1), (0.4, 2))
 )
@@ -79,7 +92,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recipe(corpus: Path) -> Recipe:
     source = Source((str(corpus / "train-*.jsonl.gz"),), str(corpus / "valid-0.jsonl.gz"), command="--tiny")
-    return Recipe(source, Budget(tokens=4096), Budget(tokens=1500), TINY, TINY_SAE)
+    return Recipe(source, Budget(tokens=4096), Budget(tokens=1500), Budget(tokens=300), TINY, TINY_SAE)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +153,11 @@ def test_a_run_writes_its_figures_card_and_attribution(out: Path) -> None:
     assert figures["choosing"] == figures["judging"] == {"law": [5, 5], "medical": [5, 5]}
     card = (out / "release" / "CARD.md").read_text(encoding="utf-8")
     assert "python -m ingest.pocket.recipe --tiny" in card
+    rows = json.loads((out / "trials" / "rows.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in rows] == [trial.name for trial in TRIALS]
+    assert rows[0]["activations"] >= 2 * rows[-1]["activations"]
+    assert len({row["l0"] for row in rows}) == len(rows)
+    assert all(f"| {trial.name} |" in card for trial in TRIALS)
     assert (out / "release" / "ATTRIBUTION.tsv").read_text(encoding="utf-8").count("\n") == 2
 
 
@@ -172,6 +190,87 @@ def test_no_parent_has_pieces_in_both_parts_and_every_domain_is_shared_out() -> 
     assert {piece.doc_id for piece in again[1]} == {piece.doc_id for piece in judging}
 
 
+def words_of(seed: int, count: int = 60) -> str:
+    draw = random.Random(seed)
+    return " ".join(f"w{draw.randrange(10**6)}" for _ in range(count))
+
+
+def test_works_are_held_out_whole_by_their_names_and_never_more_than_a_fifth() -> None:
+    train = [
+        TrainingDocument(
+            f"books:{domain}-{work}#{piece}", "books", domain, words_of(crc32(f"{domain}{work}#{piece}".encode()))
+        )
+        for domain, works in {"law": 40, "medical": 40, "travel": 9}.items()
+        for work in range(works)
+        for piece in range(3)
+    ]
+    valid = [TrainingDocument(f"held:{work}#0", "held", "medical", words_of(work)) for work in range(6)]
+    division = divide(train, valid, 7)
+    assert not {each.parent for each in division.training} & {each.parent for each in division.held_out}
+    works = {domain: {each.parent for each in division.held_out if each.domain == domain} for domain in DOMAINS}
+    assert {domain: len(found) for domain, found in works.items()} == {"law": 7, "medical": 7, "travel": 1}
+    assert division.taken == 9
+    assert len(division.training) + len(division.held_out) == len(train) + len(valid)
+    shuffled = divide(random.Random(1).sample(train, len(train)), valid, 7)
+    assert {each.doc_id for each in shuffled.held_out} == {each.doc_id for each in division.held_out}
+    assert divide(train, valid, 0).training == train
+
+
+def test_a_held_out_document_that_is_copied_from_the_training_text_is_in_neither_part() -> None:
+    train = [TrainingDocument(f"books:law-{work}#0", "books", "law", words_of(work)) for work in range(40)]
+    before = divide(train, [], 5)
+    held = before.held_out[0]
+    copy = TrainingDocument("copies:1#0", "copies", "tech", "Before. " + held.text.upper() + " After.")
+    division = divide([*train, copy], [], 5)
+    assert copy in division.training
+    assert division.dropped == 1
+    assert {each.doc_id for each in division.held_out} == {each.doc_id for each in before.held_out[1:]}
+
+
+PIECES = ("a b c d e f g", "h i j k l m n o p", "q r s t u", "x")
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=8), min_size=1, max_size=6), st.integers(0, 6))
+def test_copied_shares_are_those_of_sets_of_runs(pieces: list[list[str]], judged: int) -> None:
+    texts = [" ".join(each).split() for each in pieces]
+
+    def runs(words: list[str]) -> list[tuple[str, ...]]:
+        return [tuple(words[start : start + 13]) for start in range(len(words) - 12)]
+
+    documents = [TrainingDocument(str(number), "s", "d", " ".join(words)) for number, words in enumerate(texts)]
+    seen = {run for words in texts[judged:] for run in runs(words)}
+    shares = copied_shares(documents[:judged], documents[judged:])
+    for words, share in zip(texts[:judged], shares, strict=False):
+        own = runs(words)
+        assert share == (pytest.approx(sum(run in seen for run in own) / len(own)) if own else 0.0)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.sampled_from([0.0, 0.5, 1.0]))
+def test_balanced_windows_have_the_shares_asked_and_repeat_none_before_all_have_come(
+    sizes: list[int], power: float
+) -> None:
+    domain = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
+    places = balanced_places(domain, power, seed=0)
+    assert len(places) == len(domain)
+    wanted = np.array(sizes) ** power / (np.array(sizes) ** power).sum() * len(domain)
+    drawn = np.bincount(domain[places], minlength=len(sizes))
+    assert (np.abs(drawn - wanted) <= 1.0).all()
+    times = np.bincount(places, minlength=len(domain))
+    for name in range(len(sizes)):
+        assert np.ptp(times[domain == name]) <= 1
+
+
+def test_lift_is_the_ratio_of_rates_on_first_windows() -> None:
+    documents = [TrainingDocument(str(number), "s", domain, "") for number, domain in enumerate(["law", "tech"])]
+    text = Text(documents, np.zeros((2, 4), np.uint16), np.ones(2, bool), ["a"] * 7, np.array([0, 0, 0, 1, 1, 1, 1]))
+    sums = HookSums(2, 3)
+    sums.active.append(np.array([[0, 0], [1, 0], [4, 0], [2, 1]], dtype=np.int32))
+    part = Part(text, sums)
+    assert part.lift(0, "law") == pytest.approx((2 / 3) / (1 / 4))
+    assert part.lift(1, "law") == float("inf")
+    assert part.lift(1, "tech") == part.lift(2, "law") == 0.0
+
+
 def vars_of(document: TrainingDocument) -> str:
     return document.doc_id
 
@@ -199,7 +298,7 @@ def test_a_second_run_does_nothing_again(recipe: Recipe, out: Path) -> None:
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    windows = training_windows([list(range(1, 300))] * 4, 16)
+    windows = training_text([("law", list(range(1, 300)))] * 4, 16).windows
     config = replace(TINY, stages=((0.0, 2),), warmdown=1e-9)
     for folder, stops in {"whole": (1024,), "halved": (512, 1024)}.items():
         (tmp_path / folder).mkdir()
@@ -212,7 +311,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> N
 
 def test_an_interrupted_autoencoder_training_continues(out: Path, tmp_path: Path) -> None:
     model = GPT2LMHeadModel.from_pretrained(str(out / "release" / "gpt2"), dtype=torch.float32)
-    windows = np.load(out / "windows.npy")
+    windows = np.load(out / "windows.npz")["windows"]
     first = train_saes(model, windows, TINY_SAE, Budget(tokens=700), tmp_path, seed=0)
     second = train_saes(model, windows, TINY_SAE, Budget(tokens=1500), tmp_path, seed=0)
     assert 700 <= first.tokens < 1500 <= second.tokens
@@ -303,27 +402,34 @@ def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMH
     assert moved == [True] * 4 + [False] * 4
 
 
-@pytest.mark.parametrize(("dead", "k"), [(0, 6.0), (3, 6.0), (40, 6.0), (3, 100.0)])
-def test_the_sparse_pass_is_saelens_own(dead: int, k: float) -> None:
+@pytest.mark.parametrize(
+    ("dead", "k", "widths"),
+    [(0, 6.0, ()), (3, 6.0, ()), (40, 6.0, ()), (3, 100.0, ()), (3, 6.0, (8, 50)), (40, 30.0, (1, 2, 127))],
+)
+def test_the_sparse_pass_is_saelens_own(dead: int, k: float, widths: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    config = BatchTopKTrainingSAEConfig(d_in=16, d_sae=128, k=k, aux_loss_coefficient=0.5)
-    sae: Any = SparseBatchTopKTrainingSAE(config)
+    shape: dict[str, Any] = {"d_in": 16, "d_sae": 128, "k": k, "aux_loss_coefficient": 0.5}
+    sae: Any = SparseBatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**shape), widths)
+    reference: Any = (
+        MatryoshkaBatchTopKTrainingSAE(MatryoshkaBatchTopKTrainingSAEConfig(**shape, matryoshka_widths=[*widths, 128]))
+        if widths
+        else BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**shape))
+    )
     torch.nn.init.normal_(sae.b_enc, std=0.05)
+    reference.load_state_dict(sae.state_dict())
     x = torch.randn(64, 16)
 
-    def outcome(forward: Any) -> tuple[TrainStepOutput, list[torch.Tensor]]:
-        sae.zero_grad()
-        output = forward(TrainStepInput(x, {}, torch.arange(128) < dead, 0, False))
+    def outcome(sae: Any) -> tuple[TrainStepOutput, dict[str, torch.Tensor]]:
+        output = sae.training_forward_pass(TrainStepInput(x, {}, torch.arange(128) < dead, 0, False))
         output.loss.backward()
-        return output, [parameter.grad.clone() for parameter in sae.parameters()]
+        return output, {name: parameter.grad for name, parameter in sae.named_parameters()}
 
-    ours, our_gradients = outcome(sae.training_forward_pass)
-    theirs, their_gradients = outcome(lambda given: BatchTopKTrainingSAE.training_forward_pass(sae, given))
+    (ours, our_gradients), (theirs, their_gradients) = outcome(sae), outcome(reference)
     torch.testing.assert_close(ours.sae_out, theirs.sae_out)
     torch.testing.assert_close(ours.loss, theirs.loss)
     torch.testing.assert_close(ours.feature_acts.to_dense(), theirs.feature_acts)
-    for mine, reference in zip(our_gradients, their_gradients, strict=True):
-        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5)
+    for name, gradient in their_gradients.items():
+        torch.testing.assert_close(our_gradients[name], gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_features_begin_where_each_is_needed(pocket: GPT2LMHeadModel) -> None:
@@ -371,7 +477,7 @@ def test_windows_hold_every_token_once_as_a_target(length: int) -> None:
 
 
 def test_batches_begin_anywhere_as_if_all_before_had_been_drawn() -> None:
-    windows = training_windows([list(range(1, 200))], 16)
+    windows = training_text([("law", list(range(1, 200)))], 16).windows
     whole, later = shuffled_batches(windows, 4, seed=3), shuffled_batches(windows, 4, seed=3, first=5)
     drawn = [next(whole) for _ in range(12)]
     for batch in drawn[5:]:
@@ -389,7 +495,7 @@ def test_the_schedule_follows_the_resource_that_is_nearer_to_its_end() -> None:
 
 
 def test_the_bigram_model_is_a_distribution() -> None:
-    bigram = Bigram(training_windows([[1, 2, 3, 1, 2, 1, 3, 2, 2, 5]], 16), d_vocab=8)
+    bigram = Bigram(training_text([("law", [1, 2, 3, 1, 2, 1, 3, 2, 2, 5])], 16).windows, d_vocab=8)
     for last in range(8):
         pairs = np.array([[last, following] for following in range(1, 8)], dtype=np.uint16)
         total = np.exp(-bigram.nats(pairs)).sum()
