@@ -8,6 +8,9 @@
 WITH asked AS (
     -- part: every_sae_asked
 ),
+blind_score AS (
+    -- part: blind_score
+),
 top_token AS (
     -- part: top_tokens
 )
@@ -24,12 +27,10 @@ SELECT
     s.false_alarms,
     s.firing,
     (SELECT t.text FROM top_token AS t WHERE t.sae = l.sae AND t.feature = l.feature AND t.rank = 1) AS top_token
-FROM label_score AS s
+FROM blind_score AS s
 JOIN feature_label AS l ON l.feature_label = s.feature_label
 JOIN asked AS a ON a.sae = l.sae
-WHERE s.negatives = 'random'
-    AND s.judge = 'words'
-    AND s.firing >= CAST(:min_firing AS INTEGER)
+WHERE s.firing >= CAST(:min_firing AS INTEGER)
     AND s.auroc_high < 0.5
     AND (:method = '' OR l.method = :method)
 ORDER BY s.auroc, s.recall, l.feature_label

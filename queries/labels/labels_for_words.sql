@@ -7,6 +7,9 @@
 WITH asked AS (
     -- part: every_sae_asked
 ),
+blind_score AS (
+    -- part: blind_score
+),
 word AS (
     SELECT UNNEST(STRING_SPLIT(LOWER(TRIM(:words)), ' ')) AS word
 )
@@ -22,8 +25,7 @@ SELECT
     s.firing
 FROM feature_label AS l
 JOIN asked AS a ON a.sae = l.sae
-LEFT JOIN label_score AS s
-    ON s.feature_label = l.feature_label AND s.negatives = 'random' AND s.judge = 'words'
+LEFT JOIN blind_score AS s ON s.feature_label = l.feature_label
 WHERE NOT EXISTS (
     SELECT 1
     FROM word AS w

@@ -5,6 +5,9 @@
 -- param limit: INTEGER = 40  -- most rows shown
 WITH asked AS (
     -- part: every_sae_asked
+),
+blind_score AS (
+    -- part: blind_score
 )
 SELECT
     a.name AS sae,
@@ -21,8 +24,7 @@ SELECT
     END AS reason
 FROM feature_label AS l
 JOIN asked AS a ON a.sae = l.sae
-LEFT JOIN label_score AS s
-    ON s.feature_label = l.feature_label AND s.negatives = 'random' AND s.judge = 'words'
+LEFT JOIN blind_score AS s ON s.feature_label = l.feature_label
 WHERE s.auroc IS NULL
     OR (s.recall = 0 AND s.false_alarms = 0)
 ORDER BY s.firing DESC NULLS LAST, l.feature_label

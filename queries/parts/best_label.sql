@@ -19,7 +19,8 @@ FROM (
             ORDER BY s.auroc DESC NULLS LAST, l.feature_label
         ) AS turn
     FROM feature_label AS l
-    LEFT JOIN label_score AS s
-        ON s.feature_label = l.feature_label AND s.negatives = 'random' AND s.judge = 'words'
+    LEFT JOIN (
+        -- part: blind_score
+    ) AS s ON s.feature_label = l.feature_label
 ) AS labelled
 WHERE turn = 1

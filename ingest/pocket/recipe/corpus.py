@@ -73,6 +73,14 @@ def read_documents(paths: Iterable[Path]) -> Iterator[TrainingDocument]:
                 yield TrainingDocument(row["doc_id"], row["source"], row["domain"], row["text"])
 
 
+def write_documents(documents: Iterable[TrainingDocument], path: Path) -> None:
+    """JSON lines as `atlas ingest` reads them, each document with its work as its group."""
+    with path.open("w", encoding="utf-8") as lines:
+        for each in documents:
+            fields = {"external_id": each.doc_id, "group": each.parent, "source": each.source, "domain": each.domain}
+            lines.write(json.dumps(fields | {"text": each.text}, ensure_ascii=False) + "\n")
+
+
 BOS = "<|endoftext|>"
 BOS_ID = 0
 """The one special token: GPT-2's, as beginning and end of a text."""

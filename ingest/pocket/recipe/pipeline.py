@@ -23,6 +23,7 @@ from ingest.pocket.recipe.corpus import (
     read_documents,
     save_tokenizer,
     train_tokenizer,
+    write_documents,
 )
 from ingest.pocket.recipe.division import Division, copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram, evaluate
@@ -85,6 +86,7 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
     release.mkdir(parents=True, exist_ok=True)
     workers = Workers(recipe.threads if device == "cpu" else 1)
     text = _tokenizer_and_text(recipe, out, release / "gpt2")
+    write_documents(recipe.source.division.held_out, out / "validation.jsonl")
     model = _language_model(recipe, text.windows, out, workers)
     if recipe.trials is not None:
         halves = two_parts(two_parts(recipe.source.division.held_out)[0])

@@ -3,6 +3,9 @@ WITH near AS MATERIALIZED (
         JSON_EXTRACT(value, '$[0]') AS label,
         JSON_EXTRACT(value, '$[1]') AS similarity
     FROM JSON_EACH(:near)
+),
+blind_score AS (
+    -- part: blind_score
 )
 SELECT
     s.label AS sae,
@@ -16,9 +19,6 @@ SELECT
 FROM near AS n
 JOIN feature_label AS l ON l.label = n.label
 JOIN sae AS s ON s.sae = l.sae
-LEFT JOIN label_score AS c
-    ON c.feature_label = l.feature_label
-    AND c.negatives = 'random'
-    AND c.judge = 'words'
+LEFT JOIN blind_score AS c ON c.feature_label = l.feature_label
 ORDER BY n.similarity DESC, c.auroc DESC NULLS LAST, l.feature_label
 LIMIT :limit

@@ -1,3 +1,6 @@
+WITH blind_score AS (
+    -- part: blind_score
+)
 SELECT
     feature,
     label
@@ -7,10 +10,7 @@ FROM (
         l.label,
         ROW_NUMBER() OVER (PARTITION BY l.feature ORDER BY s.auroc DESC NULLS LAST, l.feature_label) AS turn
     FROM feature_label AS l
-    LEFT JOIN label_score AS s
-        ON s.feature_label = l.feature_label
-        AND s.negatives = 'random'
-        AND s.judge = 'words'
+    LEFT JOIN blind_score AS s ON s.feature_label = l.feature_label
     WHERE l.sae = :sae
         AND l.feature IN (SELECT value FROM json_each(:features))
 ) AS labelled
