@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from queries.parameters import Value, repeat_value
 from queries.saved import SavedQuery, find_query
-from queries.selection import check_selection, looked_at
+from queries.selection import check_selection, selection_statements
 from schema import Atlas, QueryError
 
 
@@ -21,7 +21,7 @@ def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None
     """
     query, named = find_query(name), atlas.address or str(atlas.path)
     bound = bind_parameters(query, values or {})
-    held = {sql: atlas.duckdb.execute(sql).fetchall() for sql in looked_at(query, bound)}
+    held = {sql: atlas.duckdb.execute(sql).fetchall() for sql in selection_statements(query, bound)}
     check_selection(query, bound, held, named)
     try:
         return atlas.arrow(query.duckdb_sql, bound)

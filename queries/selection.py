@@ -1,7 +1,7 @@
 """Whether the names that a query is given are in the atlas, so that a misspelt one is no empty answer.
 
-The check reads nothing itself: `looked_at` says which statements it judges by, and whoever has the atlas open, the
-command or a server, runs them.
+The check reads nothing itself: `selection_statements` says which statements it judges by, and whoever has the atlas
+open, the command or a server, runs them.
 """
 
 import difflib
@@ -81,7 +81,7 @@ SIZES = """
 FEATURES_OF = {"feature": ("sae",), "other_feature": ("other_sae", "sae")}
 
 
-def looked_at(query: SavedQuery, values: Mapping[str, Value]) -> set[str]:
+def selection_statements(query: SavedQuery, values: Mapping[str, Value]) -> set[str]:
     """The statements whose rows `check_selection` judges these values by; both DuckDB and SQLite run them."""
     kinds = {KINDS[parameter.name].sql for parameter in _naming(query, values)}
     return kinds | {SIZES for name in FEATURES_OF if name in values}

@@ -53,17 +53,17 @@ def _check_file(path: Path, *, create: bool) -> None:
 
 def file_error(path: Path, error: Exception) -> AtlasFileError:
     """What DuckDB's refusal to open a file means."""
-    cause = cause_of(error)
+    cause = duckdb_words(error)
     if "Could not set lock" in cause:
         writer = locking.read_writer(path)
         if writer and re.search(rf"\bPID {writer.pid}\b", cause):
-            return AtlasLockedError(locking.in_use(path, writer))
+            return AtlasLockedError(locking.in_use_error(path, writer))
         return AtlasLockedError(f"{path} is open in another process; wait for it to end ({cause})")
     if "Corrupt database" in cause or "Could not read enough bytes" in cause:
         return AtlasDamagedError(f"{path} is broken; restore a copy, or delete it and ingest again ({cause})")
     return AtlasFileError(f"{path} cannot be opened: {cause}")
 
 
-def cause_of(error: Exception) -> str:
+def duckdb_words(error: Exception) -> str:
     """DuckDB's own words, on one line."""
     return str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]

@@ -22,12 +22,12 @@ from pathlib import Path
 import duckdb
 
 from schema.atlas_file import check_path
-from schema.copying import draft_for, put_in_place, read_through
+from schema.copying import check_every_block, draft_file, move_into_place
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
 from schema.file_names import is_utf8, shown_path
-from schema.gate import standing_still
+from schema.gate import hold_atlas_still
 from schema.migrations import VERSION, file_version
-from schema.spill import connect_within
+from schema.spill import connect_within_memory
 from schema.store import open_atlas
 from schema.verify import verify
 
@@ -58,11 +58,11 @@ def backup(atlas: str | Path, copy: str | Path, *, force: bool = False) -> Backu
     atlas, copy = Path(atlas).resolve(), Path(copy).parent.resolve() / Path(copy).name
     check_path(atlas)
     _check_places(atlas, copy, force=force)
-    with _one_line(copy), draft_for(copy) as draft:
+    with _one_line(copy), draft_file(copy) as draft:
         _copy_files(atlas, draft)
         rows = _settle(draft, atlas)
         size = draft.stat().st_size
-        put_in_place(draft, copy, replace=force)
+        move_into_place(draft, copy, replace=force)
     return Backup(copy, size, rows)
 
 
@@ -106,9 +106,9 @@ def _copy_files(atlas: Path, draft: Path) -> None:
         with _still(atlas):
             before = _stamps(atlas)
             for part in PARTS:
-                beside(draft, part).unlink(missing_ok=True)
-                if beside(atlas, part).exists():
-                    shutil.copy(beside(atlas, part), beside(draft, part))
+                file_of_database(draft, part).unlink(missing_ok=True)
+                if file_of_database(atlas, part).exists():
+                    shutil.copy(file_of_database(atlas, part), file_of_database(draft, part))
             if _stamps(atlas) == before:
                 return
         time.sleep(PAUSE)
@@ -120,7 +120,7 @@ def _still(atlas: Path) -> Iterator[None]:
     """Inside, nobody writes; where the folder takes no lock file, DuckDB's own lock sees to it."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(standing_still(atlas))
+            stack.enter_context(hold_atlas_still(atlas))
         except OSError:
             stack.enter_context(duckdb.connect(str(atlas), read_only=True))
         yield
@@ -131,7 +131,7 @@ def _stamps(atlas: Path) -> list[tuple[int, int, int] | None]:
     found: list[tuple[int, int, int] | None] = []
     for part in PARTS:
         try:
-            known = beside(atlas, part).stat()
+            known = file_of_database(atlas, part).stat()
         except FileNotFoundError:
             found.append(None)
         else:
@@ -139,7 +139,7 @@ def _stamps(atlas: Path) -> list[tuple[int, int, int] | None]:
     return found
 
 
-def beside(path: Path, part: str) -> Path:
+def file_of_database(path: Path, part: str) -> Path:
     """A file of the database at the path."""
     return path.with_name(path.name + part)
 
@@ -150,13 +150,13 @@ def _settle(draft: Path, atlas: Path) -> int:
     Raises:
         AtlasDamagedError: the atlas is no atlas, or broken.
     """
-    with connect_within(draft) as file:
+    with connect_within_memory(draft) as file:
 
         def _run(sql: str) -> list[tuple[object, ...]]:
             return file.execute(sql).fetchall()
 
         version = file_version(_run, atlas)
-        rows = read_through(_run, str(_run("SELECT current_database()")[0][0]))
+        rows = check_every_block(_run, str(_run("SELECT current_database()")[0][0]))
         _run("CHECKPOINT")
     broken = _broken(draft) if version == VERSION else []
     if broken:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from schema.copying import copy_database, draft_for, put_in_place, sql_quoted
+from schema.copying import copy_database, draft_file, move_into_place, sql_quoted
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
 from schema.gate import changing
 from schema.locking import hold_atlas
-from schema.spill import connect_within
+from schema.spill import connect_within_memory
 from schema.store import open_atlas
 
 OLD = "old_file"
@@ -48,15 +48,15 @@ def compact(path: str | Path) -> Compacted:
 
 def _compact(path: Path) -> Compacted:
     try:
-        with changing(path), draft_for(path) as draft:
+        with changing(path), draft_file(path) as draft:
             _empty_log(path)
             before = path.stat().st_size
-            with connect_within(Path(":memory:"), path) as holder:
+            with connect_within_memory(Path(":memory:"), path) as holder:
                 _write(holder, path, draft)
                 shutil.copymode(path, draft)
                 after = draft.stat().st_size
                 if after < before:
-                    put_in_place(draft, path, replace=True)
+                    move_into_place(draft, path, replace=True)
     except OSError as error:
         raise AtlasFileError(f"{path} cannot be written anew: {error.strerror}; it is as it was") from error
     except duckdb.Error as error:
@@ -65,7 +65,7 @@ def _compact(path: Path) -> Compacted:
 
 
 def _empty_log(path: Path) -> None:
-    with connect_within(path) as file:
+    with connect_within_memory(path) as file:
         file.execute("CHECKPOINT")
 
 

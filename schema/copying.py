@@ -37,7 +37,7 @@ NEW = "new_file"
 
 
 @contextmanager
-def draft_for(place: Path) -> Iterator[Path]:
+def draft_file(place: Path) -> Iterator[Path]:
     """A path at which to write what shall stand at the place; unless it is put there, nothing of it stays.
 
     One process at a time writes for a place; what a killed one left is cleared away.
@@ -63,7 +63,7 @@ def _make(folder: Path) -> None:
         raise PermissionError(errno.EACCES, reason) from error
 
 
-def put_in_place(draft: Path, place: Path, *, replace: bool = False) -> None:
+def move_into_place(draft: Path, place: Path, *, replace: bool = False) -> None:
     """Give a finished draft its name: it is on disk before, and the name after.
 
     Raises:
@@ -119,7 +119,7 @@ def sql_quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def read_through(run: Run, database: str) -> int:
+def check_every_block(run: Run, database: str) -> int:
     """Read every row of an attached database, and with it check every block; the number of rows."""
     return sum(_content(run, database, name)[0] for name in _tables(run, database))
 
@@ -145,7 +145,7 @@ def _declared(run: Run, database: str) -> list[list[tuple[Any, ...]]]:
     ]
 
 
-def run_on(connection: Connection) -> Run:
+def statement_runner(connection: Connection) -> Run:
     """Runs statements each in a transaction of its own, as ATTACH and DETACH ask for."""
 
     def _run(sql: str) -> list[tuple[Any, ...]]:
@@ -165,9 +165,9 @@ def keep_beside(run: Run, path: Path, version: int, refusal: str) -> Path:
     names = (f"{path.stem}.v{version}{f'-{number}' * (number > 1)}{path.suffix}" for number in count(1))
     copy = next(free for free in map(path.with_name, names) if not free.exists())
     try:
-        with draft_for(copy) as draft:
+        with draft_file(copy) as draft:
             copy_database(run, run("SELECT current_database()")[0][0], draft)
-            put_in_place(draft, copy)
+            move_into_place(draft, copy)
     except (OSError, duckdb.Error, DBAPIError) as error:
         cause = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise AtlasFileError(

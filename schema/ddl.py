@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
 from schema.tables import metadata
 
 
-def statements(names: Container[str] = metadata.tables.keys()) -> list[str]:
+def table_statements(names: Container[str] = metadata.tables.keys()) -> list[str]:
     """CREATE TABLE and COMMENT ON for the named tables, parents first."""
     dialect = Dialect()
     found: list[str] = []
@@ -28,10 +28,10 @@ def statements(names: Container[str] = metadata.tables.keys()) -> list[str]:
 
 
 @cache
-def script() -> str:
+def schema_script() -> str:
     """The statements of every table, as one."""
-    return ";\n\n".join(statements()) + ";\n"
+    return ";\n\n".join(table_statements()) + ";\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(";\n\n".join(statements(sys.argv[1:] or metadata.tables.keys())) + ";\n")
+    sys.stdout.write(";\n\n".join(table_statements(sys.argv[1:] or metadata.tables.keys())) + ";\n")

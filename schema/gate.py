@@ -26,7 +26,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from schema.locking import is_at
+from schema.locking import is_still_named
 
 CHANGING = ".changing"
 COPYING = ".copying"
@@ -89,7 +89,7 @@ class changing:  # noqa: N801 (used as a function)
 
 
 @contextmanager
-def standing_still(path: Path) -> Iterator[None]:
+def hold_atlas_still(path: Path) -> Iterator[None]:
     """Inside, no process changes the atlas file; waits for the transaction under way.
 
     Raises:
@@ -107,7 +107,7 @@ def _take(path: Path) -> None:
         if path not in mine:
             mine[path] = _opened(path)
         fcntl.flock(mine[path], fcntl.LOCK_EX)  # nothing new where it is held
-        if is_at(path, mine[path]):
+        if is_still_named(path, mine[path]):
             return
         _unlock(path)
 

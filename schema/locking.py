@@ -86,7 +86,7 @@ class Lock:
 
 
 @contextlib.contextmanager
-def writing_as(command: str | None, wait: float = 0.0) -> Iterator[None]:
+def declare_writer(command: str | None, wait: float = 0.0) -> Iterator[None]:
     """Inside, others are told that this command writes, and an atlas in use is waited for that many seconds."""
     tokens = _command.set(command), _wait.set(wait)
     try:
@@ -102,7 +102,7 @@ def hold_atlas(atlas: Path) -> Iterator[None]:
 
     Raises: AtlasLockedError where another has it open, and waiting did not help.
     """
-    lock = patiently(lambda: acquire_lock(atlas))
+    lock = wait_while_in_use(lambda: acquire_lock(atlas))
     token = _held.set(_held.get() | {_identity(atlas)})
     try:
         yield
@@ -123,7 +123,7 @@ def acquire_lock(atlas: Path) -> Lock | None:
     try:
         lock = take_lock(path)
     except BlockingIOError as error:
-        raise AtlasLockedError(in_use(atlas, read_writer(atlas))) from error
+        raise AtlasLockedError(in_use_error(atlas, read_writer(atlas))) from error
     except OSError as error:
         # Read-only media, another user's file, a network folder without locks: DuckDB's own lock remains.
         log.info("%s cannot be locked (%s); DuckDB's own lock keeps other writers out", path, error.strerror)
@@ -132,7 +132,7 @@ def acquire_lock(atlas: Path) -> Lock | None:
     return lock
 
 
-def patiently(attempt: Callable[[], T]) -> T:
+def wait_while_in_use(attempt: Callable[[], T]) -> T:
     """Try again while the atlas is in use, for as long as the context waits.
 
     Raises: AtlasLockedError where it still is.
@@ -163,7 +163,7 @@ def read_writer(atlas: Path) -> Writer | None:
         return None
 
 
-def in_use(atlas: Path, writer: Writer | None) -> str:
+def in_use_error(atlas: Path, writer: Writer | None) -> str:
     """Say who writes, and what to do about it."""
     who = str(writer) if writer else "another process"
     return (
@@ -191,7 +191,7 @@ def take_lock(path: Path) -> Lock:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_at(path, descriptor):
+            if is_still_named(path, descriptor):
                 return Lock(path, descriptor)
         except BaseException:
             os.close(descriptor)
@@ -203,7 +203,7 @@ def _identity(atlas: Path) -> Path:
     return Path(os.path.realpath(atlas))
 
 
-def is_at(path: Path, descriptor: int) -> bool:
+def is_still_named(path: Path, descriptor: int) -> bool:
     """Say whether an open file is still the one of that name."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

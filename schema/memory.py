@@ -67,7 +67,7 @@ def size_text(size: float) -> str:
 
 
 @contextmanager
-def limited_to(limit: int | None) -> Iterator[None]:
+def limit_process_memory(limit: int | None) -> Iterator[None]:
     """Inside, the process stays within that many bytes; None is the default."""
     token, passed = _limit.set(limit), _passed.set(False)
     try:
@@ -92,7 +92,7 @@ def machine_memory() -> int:
     return min(found)
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Bytes of memory that the process holds; where that is not told, the most it has held."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
@@ -107,7 +107,7 @@ def duckdb_share() -> int:
     Raises:
         MemoryLimitError: a limit was given, and leaves too little.
     """
-    limit, held = memory_limit(), resident()
+    limit, held = memory_limit(), resident_bytes()
     share = limit - held - PASSING
     if share >= LEAST:
         _passed.set(True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Table
 
 from schema import tables
-from schema.copying import keep_beside, run_on
+from schema.copying import keep_beside, statement_runner
 from schema.errors import AtlasVersionError
 from schema.migrations import VERSION
 
@@ -105,12 +105,12 @@ METHODS = {
 }
 
 
-def revision(method: str) -> int:
+def method_revision(method: str) -> int:
     """The revision of a method: part of the identity of what it computes."""
     return METHODS[method].revision
 
 
-def outdated(atlas: "Atlas") -> list[str]:
+def outdated_methods(atlas: "Atlas") -> list[str]:
     """The methods whose rows in an open atlas are of an earlier revision than this program's.
 
     Raises:
@@ -125,7 +125,7 @@ def outdated(atlas: "Atlas") -> list[str]:
     return [name for name, method in METHODS.items() if held.get(name) != method.revision]
 
 
-def bring_up(atlas: "Atlas", *, kept: bool) -> None:
+def take_out_outdated_rows(atlas: "Atlas", *, kept: bool) -> None:
     """See to it that no row of another revision is taken for one of this program's, in an atlas that is just opened.
 
     A file that rows are taken out of is copied beside itself before, unless it has just been (`kept`).
@@ -134,14 +134,14 @@ def bring_up(atlas: "Atlas", *, kept: bool) -> None:
         AtlasVersionError: rows are of a later revision than this program knows; nothing is changed.
         AtlasFileError: the copy cannot be made; the file is as it was.
     """
-    old = outdated(atlas)
+    old = outdated_methods(atlas)
     if not old:
         return
     made = [METHODS[name] for name in old if any(map(atlas.rows, _held(METHODS[name])))]
     copy = None
     if made and not kept and not atlas.read_only:
         refusal = f"{atlas.path} holds what an older method computed, which is to be taken out"
-        copy = keep_beside(run_on(atlas.connection), atlas.path.resolve(), VERSION, refusal)
+        copy = keep_beside(statement_runner(atlas.connection), atlas.path.resolve(), VERSION, refusal)
     if atlas.read_only:
         for name in old:
             _cover(atlas, METHODS[name])

@@ -22,9 +22,9 @@ from schema import tables
 from schema.copying import sql_quoted
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasMissingError, AtlasVersionError
 from schema.memory import duckdb_settings
-from schema.methods import bring_up
+from schema.methods import take_out_outdated_rows
 from schema.migrations import VERSION
-from schema.spill import keep_within, spill_setting, take_spill
+from schema.spill import limit_connection, spill_setting, take_spill
 from schema.store import Atlas, open_atlas
 
 MANIFEST = "atlas.json"
@@ -85,12 +85,12 @@ def open_folder(location: str) -> Atlas:
     engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
     atlas = Atlas(Path(location), engine, engine.connect(), read_only=True, spill=spill, address=location)
     try:
-        keep_within(atlas.duckdb, settings | spill_setting(spill))
+        limit_connection(atlas.duckdb, settings | spill_setting(spill))
         _reach(atlas.rows, location)
         held = _manifest(atlas.rows, location)
         for table in tables.metadata.sorted_tables:
             _show(atlas.rows, location, table, held)
-        bring_up(atlas, kept=True)
+        take_out_outdated_rows(atlas, kept=True)
     except BaseException:
         atlas.close()
         raise

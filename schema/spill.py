@@ -18,7 +18,7 @@ import duckdb
 
 from schema.copying import sql_quoted
 from schema.file_names import is_utf8
-from schema.locking import is_at
+from schema.locking import is_still_named
 from schema.memory import Settings, duckdb_settings
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -77,7 +77,7 @@ def spill_setting(spill: Spill | None) -> Settings:
     return {"temp_directory": str(spill.folder) if spill else ""}
 
 
-def keep_within(connection: Any, settings: Settings) -> None:
+def limit_connection(connection: Any, settings: Settings) -> None:
     """Keep a connection within these settings, and with it all that the process opens of the file."""
     for name, value in settings.items():
         with suppress(duckdb.Error):  # a connection of the same file uses more, or the folder, already
@@ -85,7 +85,7 @@ def keep_within(connection: Any, settings: Settings) -> None:
 
 
 @contextmanager
-def connect_within(path: Path, place: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_within_memory(path: Path, place: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a database file within the limit of memory, its spilled blocks beside the file, or the place.
 
     Raises:
@@ -94,7 +94,7 @@ def connect_within(path: Path, place: Path | None = None) -> Iterator[duckdb.Duc
     settings, spill = duckdb_settings(), take_spill(place or path)
     try:
         with closing(duckdb.connect(str(path))) as connection:
-            keep_within(connection, settings | spill_setting(spill))
+            limit_connection(connection, settings | spill_setting(spill))
             yield connection
     finally:
         if spill:
@@ -117,7 +117,7 @@ def _made(atlas: Path) -> _Folder:
                 os.close(descriptor)
                 folder.rmdir()
                 raise
-            if is_at(folder, descriptor):
+            if is_still_named(folder, descriptor):
                 return _Folder(atlas, folder, descriptor)
             os.close(descriptor)
 

@@ -20,7 +20,7 @@ from schema.atlas_file import check_path, file_error
 from schema.finite_numbers import finite_advice
 from schema.gate import changing
 from schema.memory import Settings, duckdb_settings
-from schema.spill import Spill, keep_within, spill_setting, take_spill
+from schema.spill import Spill, limit_connection, spill_setting, take_spill
 from schema.transactions import Transaction, change_gate, duckdb_behind, duckdb_inside
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = Fals
     """
     path = Path(path)
     check_path(path, create=create)
-    return locking.patiently(lambda: _open_now(path, create=create, read_only=read_only))
+    return locking.wait_while_in_use(lambda: _open_now(path, create=create, read_only=read_only))
 
 
 def interrupt_statements() -> None:
@@ -170,7 +170,7 @@ def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
 def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
-    event.listen(engine, "connect", lambda connection, _: keep_within(connection, settings))
+    event.listen(engine, "connect", lambda connection, _: limit_connection(connection, settings))
     event.listen(engine, "connect", _distrust_memory)
     if not read_only:
         event.listen(engine, "connect", _open_to_write_now)
@@ -188,7 +188,7 @@ def _opened(path: Path, engine: Engine, *, create: bool, read_only: bool) -> Atl
     atlas = Atlas(path, engine, connection, read_only)
     try:
         migrated = migrations.migrate(connection, path, read_only=read_only)
-        methods.bring_up(atlas, kept=migrated)
+        methods.take_out_outdated_rows(atlas, kept=migrated)
     except BaseException:
         connection.close()
         engine.dispose()

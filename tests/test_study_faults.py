@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from scipy.stats import kurtosis, skew
 
 from atlas.publish import publish
-from ingest.models.names import of_another_block
+from ingest.models.names import is_of_another_block
 from schema import open_atlas
 from schema.tables import metadata
 from tests.made.activation_pages import Served, serving
@@ -325,7 +325,7 @@ def test_fault_3_labels_and_links_of_another_block_are_refused(
     ],
 )
 def test_a_name_that_is_of_another_block_is_known(name: str, hook_name: str, other: bool) -> None:
-    assert of_another_block(name, hook_name) == other
+    assert is_of_another_block(name, hook_name) == other
 
 
 @pytest.mark.parametrize(
@@ -333,5 +333,5 @@ def test_a_name_that_is_of_another_block_is_known(name: str, hook_name: str, oth
     [("gpt2-small/8-res-jb", False), ("gpt2-small/9-res-jb", False), ("gpt2-small/7-res-jb", True), ("own", False)],
 )
 def test_of_a_hook_in_no_block_the_number_that_is_stored_counts(name: str, *, other: bool) -> None:
-    assert of_another_block(name, "layer 8", 8) == other
-    assert not of_another_block("pythia-70m-deduped/e-att-sm", "hook_embed")
+    assert is_of_another_block(name, "layer 8", 8) == other
+    assert not is_of_another_block("pythia-70m-deduped/e-att-sm", "hook_embed")

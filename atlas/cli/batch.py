@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from schema.locking import writing_as
+from schema.locking import declare_writer
 
 
 @click.command()
@@ -58,7 +58,10 @@ def _run(arguments: list[str], parent: click.Context) -> None:
     name, command, rest = group.resolve_command(parent, arguments)
     assert command is not None
     try:
-        with command.make_context(name, rest, parent=parent) as ctx, writing_as(f"atlas {name}", parent.params["wait"]):
+        with (
+            command.make_context(name, rest, parent=parent) as ctx,
+            declare_writer(f"atlas {name}", parent.params["wait"]),
+        ):
             code = command.invoke(ctx)
     except click.exceptions.Exit as ended:  # as --help does
         code = ended.exit_code

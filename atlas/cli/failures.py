@@ -62,7 +62,7 @@ def hand_signal_back(number: int) -> None:
     _handled[number] += 1
 
 
-def received() -> int | None:
+def received_signal() -> int | None:
     """The signal that ended the command, also where the error that tells of it was lost on its way."""
     return _received[0] if _received else None
 
@@ -121,9 +121,9 @@ def report_failure(error: BaseException, seconds: float) -> int | None:
 
 def _told(error: BaseException) -> tuple[str | None, int]:
     """The one line for an error, and the exit code; no line for a fault of the program."""
-    if isinstance(error, Terminated) or received() == signal.SIGTERM:
+    if isinstance(error, Terminated) or received_signal() == signal.SIGTERM:
         return f"terminated; {AGAIN}", 143
-    if isinstance(error, click.Abort | KeyboardInterrupt) or received() == signal.SIGINT:
+    if isinstance(error, click.Abort | KeyboardInterrupt) or received_signal() == signal.SIGINT:
         return "interrupted; what was committed is kept, and the same command goes on from there", 130
     if isinstance(error, AtlasError):
         return str(error), 1

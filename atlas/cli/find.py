@@ -161,7 +161,7 @@ def _spelled(sae: str) -> str:
 
 
 def _by_sentence(atlas: Path, reader: "Reader", text: str, max_density: float) -> pa.Table:
-    from ingest.search.found import by_sentence
+    from ingest.search.found_features import by_sentence
 
     loaded = reader.load()
     with open_atlas(atlas, read_only=True) as opened:
@@ -170,7 +170,7 @@ def _by_sentence(atlas: Path, reader: "Reader", text: str, max_density: float) -
 
 def _by_examples(atlas: Path, reader: "Reader", boxes: tuple[list[str], list[str]], max_density: float) -> pa.Table:
     from ingest.search.examples import few_sentences_warning
-    from ingest.search.found import by_examples
+    from ingest.search.found_features import by_examples
 
     loaded = reader.load()
     with open_atlas(atlas, read_only=True) as opened:

@@ -16,8 +16,8 @@ import click
 from atlas.cli.failures import Terminated, catch_signals, report_failure
 from atlas.cli.logs import log_outcome, set_up_logs
 from schema.file_names import is_utf8, shown_path
-from schema.locking import writing_as
-from schema.memory import DEFAULT_SHARE, limited_to, parse_size
+from schema.locking import declare_writer
+from schema.memory import DEFAULT_SHARE, limit_process_memory, parse_size
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +134,8 @@ def cli(ctx: click.Context, verbose: bool, debug: bool, json_logs: bool, wait: f
     """
     ctx.obj = {"debug": debug}
     set_up_logs(ctx.invoked_subcommand, verbose=verbose, as_json=json_logs)
-    ctx.with_resource(writing_as(f"atlas {ctx.invoked_subcommand}", wait))
-    ctx.with_resource(limited_to(memory))
+    ctx.with_resource(declare_writer(f"atlas {ctx.invoked_subcommand}", wait))
+    ctx.with_resource(limit_process_memory(memory))
 
 
 def main() -> None:

@@ -45,12 +45,12 @@ def command(config: Path, once: bool, check: bool, names: tuple[str, ...]) -> in
 
 
 def _check_names(schedule: "Schedule", names: tuple[str, ...]) -> None:
-    from ingest.schedule.fields import near_names
+    from ingest.schedule.fields import hint_near_names
 
     known = [job.name for job in schedule.jobs]
     for name in names:
         if name not in known:
-            raise click.UsageError(f"{schedule.path} has no corpus '{name}'; {near_names(name, known)}")
+            raise click.UsageError(f"{schedule.path} has no corpus '{name}'; {hint_near_names(name, known)}")
 
 
 def _check(schedule: "Schedule") -> int:
@@ -98,14 +98,14 @@ def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     from ingest.schedule.checks import schedule_absences
     from ingest.schedule.loop import only_one, run_forever, run_once
     from schema import ScheduleError
-    from schema.locking import writing_as
+    from schema.locking import declare_writer
 
     for logger in ("ingest.schedule", "ingest.jobs.reader"):
         logging.getLogger(logger).setLevel(logging.INFO)
     for line in schedule_absences(schedule):
         logging.getLogger("ingest.schedule").warning("%s: %s", schedule.path, line)
     # The schedule itself waits for other writers, and can be stopped while it does.
-    with only_one(schedule.path) as alone, writing_as("atlas schedule", 0), _stoppable() as clock:
+    with only_one(schedule.path) as alone, declare_writer("atlas schedule", 0), _stoppable() as clock:
         if not alone and once:
             click.echo(f"another process runs {schedule.path} now: nothing to do for this one", err=True)
             return 0

@@ -15,7 +15,7 @@ DOSES = "0.5,1,2,4"
 MOST_CONTROLS, MOST_NEW_TOKENS = 1000, 200
 
 
-def numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
+def numbers_callback(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
     """A callback for numbers with commas between them."""
     try:
         found = tuple(float(part) for part in value.split(","))
@@ -36,7 +36,7 @@ def numbers(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
     default=DOSES,
     show_default=True,
     metavar="N,N,...",
-    callback=numbers,
+    callback=numbers_callback,
     help="Doses, in units of the feature's own largest activation; below 0 against it.",
 )
 @click.option(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from ingest.jobs.progress import Report, unwatched
-from schema.copying import draft_for, make_durable
+from ingest.jobs.progress import Report, silent_report
+from schema.copying import draft_file, make_durable
 from schema.errors import AtlasError, SelectionError
 from schema.naming import sae_named
 from schema.store import Atlas, open_atlas
@@ -78,7 +78,7 @@ FORMATS = {
 """Each format by the option of `atlas export` that asks for it."""
 
 
-def export(path: Path, name: str, folder: Path, wanted: Wanted, report: Report = unwatched) -> list[str]:
+def export(path: Path, name: str, folder: Path, wanted: Wanted, report: Report = silent_report) -> list[str]:
     """Write an atlas to a new folder; a line for each thing written.
 
     Raises:
@@ -93,7 +93,7 @@ def export(path: Path, name: str, folder: Path, wanted: Wanted, report: Report =
         raise AtlasError(f"{folder} is there already; name another folder, or remove it")
     with open_atlas(path, read_only=True) as atlas:
         try:
-            with draft_for(folder) as draft:
+            with draft_file(folder) as draft:
                 draft.mkdir()
                 lines = write(atlas, draft, wanted, report)
                 for part in [*draft.rglob("*"), draft]:

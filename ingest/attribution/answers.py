@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from ingest.attribution.explained_model import CleanRun, Subject
 from ingest.attribution.feature_game import Parts
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.readouts import Output
 from ingest.attribution.shapley import Estimate, Method
-from ingest.attribution.subject import CleanRun, Subject
 from schema.naming import check_features
 
 Absent = Float[np.ndarray, " d_sae"] | None

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Generic
 
 from ingest.attribution.answers import Absent, Answer, Asked, Question, check_targets
+from ingest.attribution.explained_model import CleanRun, Subject, corpus_mean, find_keys
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.shapley import Method
-from ingest.attribution.subject import CleanRun, Subject, corpus_mean, find_keys
 from ingest.models.identity import canonical_settings, model_config, sae_config
 from ingest.rows.sae_keys import Keys
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 
@@ -71,7 +71,7 @@ class Explainer(Generic[Asked]):
         """A hash of all that the values depend on; the study's rule is run beside them."""
         subject, of_sae = self.subject, self.question.name != "token"
         parts: Sequence[object] = [
-            revision("explanation"),
+            method_revision("explanation"),
             self.question.name,
             subject.model.weights_sha256,
             asdict(subject.model.processing),

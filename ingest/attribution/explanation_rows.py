@@ -9,11 +9,11 @@ import pyarrow as pa
 from sqlalchemy import Table
 
 from ingest.attribution.answers import Answer, FeatureAnswer
+from ingest.attribution.explained_model import Subject
 from ingest.attribution.explainer import Explainer
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.shapley import Estimate
 from ingest.attribution.study_filter import term_rank, value_ranks
-from ingest.attribution.subject import Subject
 from schema import tables
 from schema.store import Atlas
 
@@ -159,7 +159,7 @@ def _filter_rows(prompt: Prompt, answer: Answer) -> Iterable[Row]:
         yield {"term": prompt.term, "rank": rank, "study_tokens": None, "study_kept": None}
 
 
-def not_judged(atlas: Atlas, explanations: Iterable[int]) -> list[tuple[int, str]]:
+def explanations_not_judged(atlas: Atlas, explanations: Iterable[int]) -> list[tuple[int, str]]:
     """The explained prompts among these that name a term, and that the study's rule was not run on: key and text."""
     rows = atlas.rows(
         """

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.models.arithmetic import Attend, Heads, causal_attention
+from ingest.models.block_arithmetic import Attend, Heads, causal_attention
 from ingest.models.gpt2 import GPT2
 from ingest.models.sae import SAE
 from schema.errors import ModelError, SelectionError

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ingest.attribution.answers import Absent, Activation, Answer, FeatureAnswer, Prediction
+from ingest.attribution.explained_model import CleanRun, Subject
 from ingest.attribution.feature_game import FeatureGame, activation_gradient, integrated_gradients, take_apart
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.readouts import Output, Readout, feature_readout, token_readout
 from ingest.attribution.shap_library import partition_values, text_measure
 from ingest.attribution.shapley import FEATURE_PAIRS, TOKEN_PAIRS, Estimate, Method, estimate_values
-from ingest.attribution.subject import CleanRun, Subject
 from ingest.attribution.token_game import Baseline, TokenGame
 from ingest.models.hook_points import hook_layer
 from schema.errors import ModelError, SelectionError

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Estimate
-from ingest.models.arithmetic import causal_attention
+from ingest.models.block_arithmetic import causal_attention
 from ingest.models.gpt2 import GPT2
 from schema.errors import SelectionError
 from schema.store import Atlas

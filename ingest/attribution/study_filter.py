@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.attribution.shap_library import MASK, load_shap
-from ingest.models.arithmetic import causal_attention
+from ingest.models.block_arithmetic import causal_attention
 from ingest.models.gpt2 import GPT2
 from ingest.models.hooked_model import HookedGPT2
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from ingest.attribution.coalition_trie import BOS, NO_NODE, Trie, TrieAttention, build_trie, coalition_chunks
 from ingest.attribution.computed_ahead import compute_ahead
 from ingest.attribution.readouts import Readout
 from ingest.attribution.shapley import Coalitions
-from ingest.attribution.trie import BOS, NO_NODE, Trie, TrieAttention, build_trie, coalition_chunks
-from ingest.models.arithmetic import ROUNDED_TO, Heads
+from ingest.models.block_arithmetic import ROUNDED_TO, Heads
 from ingest.models.gpt2 import GPT2
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_kind, hook_layer
 from schema.errors import SelectionError

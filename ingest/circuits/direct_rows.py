@@ -9,9 +9,9 @@ import pyarrow as pa
 from ingest.attribution.prompts import Prompt
 from ingest.circuits.direct import AttentionPair, Direct
 from ingest.circuits.tracer import Tracer
-from ingest.models.spelling import text_of
+from ingest.models.spelling import token_text
 from schema import tables
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 MOST_PAIRS = 256
@@ -21,7 +21,7 @@ MOST_PAIRS = 256
 def direct_identity(tracer: Tracer, feature: int, prompt: Prompt) -> str:
     """A hash of all that a direct attribution at the last token of a prompt depends on."""
     place = [prompt.document, prompt.ordinal, prompt.token_ids.tolist()]
-    parts = [revision("direct attribution"), tracer.identity, feature, place]
+    parts = [method_revision("direct attribution"), tracer.identity, feature, place]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -51,7 +51,7 @@ def store_direct(
         "document": prompt.document,
         "ordinal": prompt.ordinal,
         "text": prompt.text,
-        "tokens": json.dumps([text_of(tracer.model, i) for i in prompt.token_ids.tolist()], ensure_ascii=False),
+        "tokens": json.dumps([token_text(tracer.model, i) for i in prompt.token_ids.tolist()], ensure_ascii=False),
         "first_position": first,
         "position": first + len(prompt) - 1,
         "pre_activation": direct.pre_activation,

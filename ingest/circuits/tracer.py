@@ -14,7 +14,7 @@ from ingest.models.hooked_model import hooked_model
 from ingest.models.identity import canonical_settings, model_config, sae_config
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.rows.sae_keys import Keys, held_keys
+from ingest.rows.sae_keys import Keys, required_sae_keys
 from schema.naming import check_features
 from schema.store import Atlas
 
@@ -40,7 +40,9 @@ class Tracer:
             SelectionError: the atlas does not hold an SAE over this model.
         """
         tokenization = Tokenization(model.tokenizer, saes[0].context_size, saes[0].prepend_bos)
-        return cls(model, saes, hooked_model(model), tokenization, [held_keys(atlas, model, sae) for sae in saes])
+        return cls(
+            model, saes, hooked_model(model), tokenization, [required_sae_keys(atlas, model, sae) for sae in saes]
+        )
 
     @property
     def sae(self) -> SAE:

@@ -10,7 +10,7 @@ from ingest.contrasts.scores import Scores
 from ingest.statistics.fisher import fisher_exact
 from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg, rank_sum
-from ingest.statistics.shuffles import lifts_of, of_units, units_of
+from ingest.statistics.shuffles import rank_lifts, shuffled_units, unit_scores
 from ingest.statistics.stratified import stratified_rank_sum
 from ingest.statistics.study_contrast import mean_with_bos
 
@@ -58,9 +58,9 @@ def study_columns(scores: Scores) -> Columns:
 def rank_sum_p(scores: Scores, stratum: Int[np.ndarray, " document"] | None = None) -> Float[np.ndarray, " n_features"]:
     """The rank-sum p of each feature under exchanges of labels between groups, within strata where they are given."""
     documents, firing = scores.documents, scores.firing
-    units = units_of(documents.group, documents.positive, stratum)
-    rows = of_units(firing.feature, firing.document, firing.score, units)
-    return observed_p(lifts_of(rows, units, len(scores)), units)
+    units = shuffled_units(documents.group, documents.positive, stratum)
+    rows = unit_scores(firing.feature, firing.document, firing.score, units)
+    return observed_p(rank_lifts(rows, units, len(scores)), units)
 
 
 def firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
@@ -70,12 +70,12 @@ def firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
     exchanges labels within itself.
     """
     documents, firing = scores.documents, scores.firing
-    units = units_of(documents.group, documents.positive)
+    units = shuffled_units(documents.group, documents.positive)
     if units.single and len(np.unique(units.stratum)) == 1:
         hits, others = (np.bincount(part.feature, minlength=len(scores)) for part in _sides(firing))
         return fisher_exact(hits, others, documents.sizes)
     once = np.ones(len(firing.score), dtype=np.float32)
-    return observed_p(lifts_of(of_units(firing.feature, firing.document, once, units), units, len(scores)), units)
+    return observed_p(rank_lifts(unit_scores(firing.feature, firing.document, once, units), units, len(scores)), units)
 
 
 def features_seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:

@@ -97,11 +97,13 @@ class Together:
         summary: dict[str, float | int | None] = {"set_size": len(found.column), "set_bias": found.bias}
         if half_can_judge(self.documents, confirmation=True) and len(found.column):
             decision = x[inside][:, found.column] @ found.weight + found.bias
-            summary |= judged(decision, self.documents.half(confirmation=True), weights)
+            summary |= judged_set_figures(decision, self.documents.half(confirmation=True), weights)
         return _table(found, self.offers.feature), summary
 
 
-def judged(decision: Float[np.ndarray, " later"], half: Documents, weights: Weights) -> dict[str, float | int | None]:
+def judged_set_figures(
+    decision: Float[np.ndarray, " later"], half: Documents, weights: Weights
+) -> dict[str, float | int | None]:
     """AUROC of the decisions, and accuracy and F1 of calling those above 0 positive, with intervals over groups."""
     rank = np.unique(decision, return_inverse=True)[1] + 1.0
     one, place = np.zeros(len(rank), np.int64), np.arange(len(rank))

@@ -17,7 +17,7 @@ from ingest.statistics.permutation import (
     permuted_aurocs,
     shuffled_tails,
 )
-from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffle_labels, units_of
+from ingest.statistics.shuffles import Rows, Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 
 SEED = 20
 """With the number of a shuffle it gives the labels: more shuffles leave the first ones as they are."""
@@ -41,16 +41,16 @@ class Shuffles:
     def add(self, scores: Scores) -> Float[np.ndarray, " n_features"]:
         """Take in a range of features; their p."""
         firing, chosen = scores.firing, features_tested(scores)
-        rows = of_units(firing.feature, firing.document, firing.score, self.units)
-        lifts = lifts_of(rows, self.units, len(scores))
+        rows = unit_scores(firing.feature, firing.document, firing.score, self.units)
+        lifts = rank_lifts(rows, self.units, len(scores))
         if chosen.any() and len(self):
             found = shuffled_tails(lifts, self.units, self.labels, chosen)
             self.tails.append(found._replace(feature=found.feature + scores.features.start))
             if self.units.single:
                 by_document = lifts
             else:
-                alone = units_of(np.arange(len(scores.documents)), scores.documents.positive)
-                by_document = lifts_of(Rows(firing.feature, firing.document, firing.score), alone, len(scores))
+                alone = shuffled_units(np.arange(len(scores.documents)), scores.documents.positive)
+                by_document = rank_lifts(Rows(firing.feature, firing.document, firing.score), alone, len(scores))
             reached = permuted_aurocs(by_document, self.labels[self.units.unit])[chosen]
             np.maximum(self.best, reached.max(axis=0), out=self.best)
         return observed_p(lifts, self.units)
@@ -87,7 +87,7 @@ class Shuffles:
 
 def shuffles_of(documents: Documents, number: int) -> Shuffles:
     """The first shuffles of the labels of documents."""
-    units = units_of(documents.group, documents.positive)
+    units = shuffled_units(documents.group, documents.positive)
     labels = np.zeros((len(units.positive), number), dtype=bool)
     for shuffle in range(number):
         labels[:, shuffle] = shuffle_labels(units, SEED, shuffle + 1)

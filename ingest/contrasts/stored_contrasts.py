@@ -14,7 +14,7 @@ from ingest.contrasts.contrast_figures import Figures
 from ingest.contrasts.scores import Unit
 from ingest.contrasts.stale import STALE
 from schema import tables
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 Kind = Literal["contrast", "association"]
@@ -63,7 +63,9 @@ def documents_hash(atlas: Atlas, sae: int, labels: dict[int, bool]) -> str:
         """,
         [sae, list(labels)],
     )
-    return hashlib.sha256(json.dumps([revision("contrast"), sorted(labels.items()), said, sums]).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([method_revision("contrast"), sorted(labels.items()), said, sums]).encode()
+    ).hexdigest()
 
 
 def stored_shuffles(atlas: Atlas, definition: Definition, sae: int, content: str) -> int | None:

@@ -9,9 +9,9 @@ from operator import add
 
 import torch
 
+from ingest.doctor.examined_model import Subject
 from ingest.doctor.expected import Expected
-from ingest.doctor.subject import Subject
-from ingest.quality.sums import Reconstruction
+from ingest.quality.quality_sums import Reconstruction
 from ingest.sources import Document, read_documents
 
 CORPORA = ("bundled:medical", "bundled:control")
@@ -22,7 +22,7 @@ L0_SHARE, VARIANCE = 0.5, 0.15
 SOURCE = "sae_lens"
 
 
-def registry_says(release: str, sae_id: str) -> list[Expected]:
+def registry_figures(release: str, sae_id: str) -> list[Expected]:
     """L0 and explained variance of SAELens' registry, where it says them."""
     from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
 
@@ -42,16 +42,16 @@ def registry_says(release: str, sae_id: str) -> list[Expected]:
 
 def bundled_l0(subject: Subject) -> float:
     """Active features a token of the bundled corpora."""
-    sums = reconstruction(subject)
+    sums = reconstruction_sums(subject)
     return sums.activations / sums.tokens
 
 
 def explained_variance(subject: Subject) -> float:
     """Share of the variance over the tokens of the bundled corpora that is left after encoding and decoding."""
-    return reconstruction(subject).explained_variance or 0.0
+    return reconstruction_sums(subject).explained_variance or 0.0
 
 
-def reconstruction(subject: Subject) -> Reconstruction:
+def reconstruction_sums(subject: Subject) -> Reconstruction:
     """The sums over the first documents of the bundled corpora, BOS left out; kept by the subject."""
     if "reconstruction" not in subject.kept:
         subject.kept["reconstruction"] = reduce(add, (_of_text(subject, text) for text in _texts()))

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ingest.doctor.examined_model import Reading, Subject
 from ingest.doctor.expected import Expected
 from ingest.doctor.kinds import KINDS, tolerances_apart
-from ingest.doctor.subject import Reading, Subject
 from ingest.models.language_model import LanguageModel, Processing
 from ingest.models.sae import SAE
 from schema.errors import ModelError

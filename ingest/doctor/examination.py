@@ -7,12 +7,12 @@ from functools import cache, partial
 
 import torch
 
-from ingest.doctor.corpora import registry_says
+from ingest.doctor.corpora import registry_figures
 from ingest.doctor.diagnosis import Others, diagnose_subject
+from ingest.doctor.examined_model import Subject
 from ingest.doctor.expected import Expected
 from ingest.doctor.kinds import KINDS, Values, tolerances_apart
 from ingest.doctor.release import Asked, release_of
-from ingest.doctor.subject import Subject
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
 from ingest.models.matching import fit_saes
@@ -89,7 +89,7 @@ def examine_release(asked: Asked) -> Iterator[Line | Diagnosis | Unheld]:
         model = models(Processing.from_options(sae.model_options))
         (sae,) = fit_saes(model, [sae])
         yield from _by_two_ways(Subject(model, sae))
-        entries = known.of(sae_id) + registry_says(release.name, sae_id)
+        entries = known.of(sae_id) + registry_figures(release.name, sae_id)
         yield from _parts(sae, entries, models, Others(models, partial(_others, name, names, asked.device)))
     if release.unheld:
         yield Unheld(asked.name, f"{len(release.unheld)} {UNHELD}")

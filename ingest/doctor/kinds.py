@@ -27,8 +27,8 @@ import torch.nn.functional as F
 
 from ingest.doctor import study
 from ingest.doctor.corpora import bundled_l0, explained_variance
+from ingest.doctor.examined_model import Subject
 from ingest.doctor.expected import Expected
-from ingest.doctor.subject import Subject
 from ingest.models.circuit_weights import stream_directions
 from ingest.models.patch import Patch
 from schema.errors import ModelError
@@ -143,13 +143,13 @@ KINDS: dict[str, Kind] = {
     ),
     "prompts": Kind(lambda e: f"prompts in {e['list']}", lambda e: [e["count"]], study.prompts),
     "means": Kind(
-        lambda e: f"means of {e['list']}, BOS counted", lambda e: [mean for _, mean in e["means"]], study.means
+        lambda e: f"means of {e['list']}, BOS counted", lambda e: [mean for _, mean in e["means"]], study.study_means
     ),
-    "candidates": Kind(lambda e: "candidates, by difference", lambda e: e["features"], study.candidates),
+    "candidates": Kind(lambda e: "candidates, by difference", lambda e: e["features"], study.study_candidates),
     "moments": Kind(
         lambda e: f"{e['end']} {e['heading']} of logit weights, as sorted there",
         lambda e: e["features"],
-        study.moments,
+        study.study_moment_features,
     ),
 }
 """By the name that files use."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ingest.doctor.examined_model import Subject
 from ingest.doctor.expected import PROMPTED, Expected, Published
-from ingest.doctor.subject import Subject
 from ingest.models.names import parse_sae_name
 from ingest.reproduction.lists import CONTROL, POSITIVE, PROMPTS, Lists
 from ingest.reproduction.means import STUDY_PROCESSING, PromptMeans, means_of
@@ -71,19 +71,19 @@ def prompts(entry: Expected, subject: Subject) -> list[int]:
     return [len(_texts(entry))]
 
 
-def means(entry: Expected, subject: Subject) -> list[float]:
+def study_means(entry: Expected, subject: Subject) -> list[float]:
     """The means of features over the texts of a list."""
     of_list = _means(entry, subject).means(bos=subject.reading.bos_counted, positive=entry["list"] == POSITIVE)
     return [float(of_list[subject.feature(feature)]) for feature, _ in entry["means"]]
 
 
-def candidates(entry: Expected, subject: Subject) -> list[int]:
+def study_candidates(entry: Expected, subject: Subject) -> list[int]:
     """The features that the study's method prints."""
     found = _means(entry, subject).printed(bos=subject.reading.bos_counted)
     return [int(each) - subject.reading.shift for each in found]
 
 
-def moments(entry: Expected, subject: Subject) -> list[int]:
+def study_moment_features(entry: Expected, subject: Subject) -> list[int]:
     """The features with the highest or the lowest of a moment, sorted as the study sorted them."""
     if "moments" not in subject.kept:
         subject.kept["moments"] = study_moments(subject.model, subject.reads)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float
 
-from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, packs, pad_windows
-from ingest.encode.stages import Stages
+from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, packed_passes, pad_windows
+from ingest.encode.stage_times import Stages
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.hooked import HookedModel
 from ingest.models.hooked_model import HookedGPT2, hooked_model
@@ -101,7 +101,7 @@ class BatchEncoder:
         first, model = self.tokenization.first_position, self.model
         forward: Callable[[Sequence[Window]], Values]
         if isinstance(model, HookedGPT2):
-            forward, groups = partial(self._packed, model), packs(needed, windows, self.forward_tokens)
+            forward, groups = partial(self._packed, model), packed_passes(needed, windows, self.forward_tokens)
         else:
             forward, groups = self._padded, alike_in_length(needed, windows, first, self.forward_tokens)
         for group in groups:

@@ -23,7 +23,7 @@ class Padded(NamedTuple):
     text: Bool[torch.Tensor, "window position"]
 
 
-def packs(needed: Sequence[int], windows: Sequence[Window], tokens: int) -> Iterator[list[int]]:
+def packed_passes(needed: Sequence[int], windows: Sequence[Window], tokens: int) -> Iterator[list[int]]:
     """The places of windows of like length together, in passes of as many tokens each: that many, and part of a window.
 
     A last pass of a few rows would cost more for each of them.

@@ -73,7 +73,7 @@ def name_stored(atlas: Atlas, clustering: int) -> pa.Table:
     )
 
 
-def named_before(atlas: Atlas, clustering: int) -> pa.Table:
+def stored_cluster_names(atlas: Atlas, clustering: int) -> pa.Table:
     """The names that are stored, in the order and the columns of `name_stored`."""
     columns = ", ".join(column.name for column in tables.cluster_token.columns)
     sql = f"SELECT {columns} FROM cluster_token WHERE clustering = $clustering ORDER BY cluster, rank"

@@ -55,7 +55,7 @@ class Matches(NamedTuple):
         return self._replace(**{name: held[first] for name, held in self._asdict().items()})
 
 
-def by_decoder(
+def matches_by_decoder(
     W_dec: Float[torch.Tensor, "d_sae d_in"],
     other: Float[torch.Tensor, "d_other d_in"],
     most: int = MOST,
@@ -84,7 +84,7 @@ def by_decoder(
     return Matches(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def by_activation(
+def matches_by_activation(
     one: csc_array, other: csc_array, tokens: int, most: int = MOST, report: Report = lambda done, features: None
 ) -> Matches:
     """The features of another SAE with the largest correlation of activations, among those above 0.
@@ -163,7 +163,7 @@ def chance_of_directions(
 ) -> float:
     """What the best cosine of a random direction reaches: its 95th percentile over DRAWN of them."""
     drawn = torch.randn(DRAWN, W_dec.shape[1], generator=torch.Generator().manual_seed(seed), dtype=other.dtype)
-    found = by_decoder(drawn, other, most=1).value
+    found = matches_by_decoder(drawn, other, most=1).value
     return float(np.quantile(found, LEVEL)) if len(found) else 0.0
 
 
@@ -174,7 +174,7 @@ def chance_of_activations(one: csc_array, other: csc_array, tokens: int) -> floa
     """
     rows = other.tocoo()
     shifted = csc_array((rows.data, ((rows.row + other.shape[0] // 2) % other.shape[0], rows.col)), shape=other.shape)
-    found = by_activation(one, shifted, tokens, most=1).value
+    found = matches_by_activation(one, shifted, tokens, most=1).value
     return float(np.quantile(found, LEVEL)) if len(found) else 0.0
 
 

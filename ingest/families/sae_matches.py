@@ -14,11 +14,11 @@ from ingest.families.matches import (
     SPLIT,
     Matches,
     Measure,
-    by_activation,
-    by_decoder,
     chance_of_activations,
     chance_of_directions,
     count_siblings,
+    matches_by_activation,
+    matches_by_decoder,
     mutual_matches,
     pair_correlations,
     pair_cosines,
@@ -55,7 +55,7 @@ def compare_saes(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Compar
     chance: list[dict[Measure, float]] = [{}, {}]
     if one.W_dec.shape[1] == other.W_dec.shape[1]:
         for way, (here, there) in enumerate(sides):
-            matches[way]["cosine"] = by_decoder(
+            matches[way]["cosine"] = matches_by_decoder(
                 here.W_dec, there.W_dec, report=lambda done, total: tell("directions", done, total)
             )
             chance[way]["cosine"] = chance_of_directions(here.W_dec, there.W_dec)
@@ -63,7 +63,7 @@ def compare_saes(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Compar
     if tokens:
         for way, (here, there) in enumerate(sides):
             pair = here.firing.activation, there.firing.activation
-            matches[way]["correlation"] = by_activation(
+            matches[way]["correlation"] = matches_by_activation(
                 *pair, tokens, report=lambda done, total: tell("activations", done, total)
             )
             chance[way]["correlation"] = chance_of_activations(*pair, tokens)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ingest.circuits.effects.ablation_rows import Ablation, ablation_identity, store_ablation, stored_ablation
 from ingest.circuits.effects.controls import CONTROLS, control_features, read_matching
-from ingest.circuits.effects.removal import losses_without
-from ingest.circuits.effects.two_sides import Sets, by_document, read_texts
+from ingest.circuits.effects.removal import losses_without_features
+from ingest.circuits.effects.two_sides import Sets, losses_by_document, read_texts
 from ingest.circuits.tracer import Tracer
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from schema.store import Atlas, open_atlas
@@ -39,7 +39,7 @@ class Ablated:
     known: bool
 
 
-def ablate(request: AblateRequest, report: Report = unwatched) -> list[Ablated]:
+def ablate(request: AblateRequest, report: Report = silent_report) -> list[Ablated]:
     """Load the model and the SAE, and remove features.
 
     Raises:
@@ -52,7 +52,7 @@ def ablate(request: AblateRequest, report: Report = unwatched) -> list[Ablated]:
         return ablate_into(atlas, request, loaded, report)
 
 
-def ablate_into(atlas: Atlas, request: AblateRequest, loaded: Loaded, report: Report = unwatched) -> list[Ablated]:
+def ablate_into(atlas: Atlas, request: AblateRequest, loaded: Loaded, report: Report = silent_report) -> list[Ablated]:
     """Remove features in an open atlas, by a loaded model and SAE."""
     tracer = Tracer.of(atlas, *loaded)
     texts = read_texts(atlas, request.sets, tracer.keys[0].tokenization, request.limit)
@@ -68,13 +68,13 @@ def ablate_into(atlas: Atlas, request: AblateRequest, loaded: Loaded, report: Re
                 record.add(known=1)
                 found.append(Ablated(feature, known, True))
                 continue
-            windows = losses_without(
+            windows = losses_without_features(
                 tracer,
                 ablation.features,
                 texts.windows,
                 lambda done: report(Progress("removing", done, len(texts.windows), "windows")),
             )
-            losses = by_document(windows, texts)
+            losses = losses_by_document(windows, texts)
             with atlas.transaction():
                 key = store_ablation(atlas, tracer, ablation, texts, losses, record.start())
                 record.add(documents=1)

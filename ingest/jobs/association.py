@@ -18,7 +18,7 @@ from ingest.contrasts.associations.question import (
 from ingest.contrasts.associations.stored_associations import store_association, stored_shuffles
 from ingest.contrasts.scores import Unit, default_unit
 from ingest.contrasts.stored_contrasts import drop_contrast, drop_stale, stale_definitions
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
@@ -47,7 +47,7 @@ class AssociationRequest:
         return Question(self.name, self.field, tuple(self.sets))
 
 
-def association(request: AssociationRequest, report: Report = unwatched) -> list[str]:
+def association(request: AssociationRequest, report: Report = silent_report) -> list[str]:
     """Compute an association for every SAE that has encoded its documents; the SAEs for which something was missing.
 
     Raises:
@@ -59,7 +59,7 @@ def association(request: AssociationRequest, report: Report = unwatched) -> list
         return association_into(atlas, request, report)
 
 
-def association_into(atlas: Atlas, request: AssociationRequest, report: Report = unwatched) -> list[str]:
+def association_into(atlas: Atlas, request: AssociationRequest, report: Report = silent_report) -> list[str]:
     """Compute an association in an open atlas."""
     if request.shuffles < LEAST_SHUFFLES:
         raise SelectionError(f"p is by shuffles here, and needs {LEAST_SHUFFLES}; give --null {LEAST_SHUFFLES} or more")

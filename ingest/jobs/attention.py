@@ -26,7 +26,7 @@ from ingest.circuits.tracer import Tracer
 from ingest.contrasts.scores import Documents, read_documents
 from ingest.contrasts.selection import select_documents
 from ingest.contrasts.stale import STALE
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from schema import tables
@@ -59,7 +59,7 @@ class AttentionResult:
     seconds: float = 0.0
 
 
-def attention(request: AttentionRequest, report: Report = unwatched) -> AttentionResult:
+def attention(request: AttentionRequest, report: Report = silent_report) -> AttentionResult:
     """Load the model and the SAE, and look at what heads look at.
 
     Raises:
@@ -73,7 +73,7 @@ def attention(request: AttentionRequest, report: Report = unwatched) -> Attentio
 
 
 def attention_into(
-    atlas: Atlas, request: AttentionRequest, loaded: Loaded, report: Report = unwatched
+    atlas: Atlas, request: AttentionRequest, loaded: Loaded, report: Report = silent_report
 ) -> AttentionResult:
     """Look at what heads look at in documents of an open atlas, by a loaded model; the SAE says how they are cut."""
     started, result = time.perf_counter(), AttentionResult()

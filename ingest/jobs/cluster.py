@@ -21,19 +21,19 @@ from ingest.families.clustering import (
 )
 from ingest.families.clusters_stored import (
     name_stored,
-    named_before,
     replace_names,
     store_clustering,
+    stored_cluster_names,
     stored_clustering,
 )
 from ingest.families.coactive_pairs import Placed
 from ingest.families.firing import coverage_hash, read_firing
-from ingest.families.stored_saes import label_of, load_stored, stored_keys, stored_names, weights_of
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.families.stored_saes import load_stored, sae_label, sae_weights_hash, stored_keys, stored_names
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema import tables
 from schema.errors import SelectionError
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas, open_atlas
 
 
@@ -63,7 +63,7 @@ class ClusterResult:
     known: bool
 
 
-def cluster(request: ClusterRequest, report: Report = unwatched) -> list[ClusterResult]:
+def cluster(request: ClusterRequest, report: Report = silent_report) -> list[ClusterResult]:
     """Cluster the features of SAEs.
 
     Raises:
@@ -75,7 +75,7 @@ def cluster(request: ClusterRequest, report: Report = unwatched) -> list[Cluster
         return cluster_into(atlas, request, report)
 
 
-def cluster_into(atlas: Atlas, request: ClusterRequest, report: Report = unwatched) -> list[ClusterResult]:
+def cluster_into(atlas: Atlas, request: ClusterRequest, report: Report = silent_report) -> list[ClusterResult]:
     """Cluster the features of SAEs of an open atlas; each is loaded when the one before is done."""
     found = []
     arguments = {name: value for name, value in asdict(request).items() if name != "atlas"}
@@ -92,7 +92,7 @@ def _bring_up(
 ) -> ClusterResult:
     """Compute a clustering that is not stored of these inputs, then its names and what contrasts say."""
     atlas, (_, key) = record.atlas, sae
-    label = label_of(atlas, key)
+    label = sae_label(atlas, key)
     inputs = _inputs(atlas, key, measure, wanted)
     clustering = stored_clustering(atlas, key, measure, inputs)
     known = clustering is not None
@@ -129,7 +129,7 @@ def _describe(record: RunRecord, clustering: int) -> None:
     """Bring the names of clusters, and what contrasts say of them, up to date."""
     atlas = record.atlas
     names = name_stored(atlas, clustering)
-    if not names.equals(named_before(atlas, clustering)):
+    if not names.equals(stored_cluster_names(atlas, clustering)):
         with atlas.transaction():
             record.start()
             replace_names(atlas, clustering, names)
@@ -142,5 +142,5 @@ def _describe(record: RunRecord, clustering: int) -> None:
 
 def _inputs(atlas: Atlas, key: int, measure: Measure, wanted: Wanted) -> str:
     """A hash of what a clustering is computed from."""
-    read = weights_of(atlas, key) if measure == "decoder" else coverage_hash(atlas, key)
-    return hashlib.sha256(json.dumps([revision("clusters"), measure, read, asdict(wanted)]).encode()).hexdigest()
+    read = sae_weights_hash(atlas, key) if measure == "decoder" else coverage_hash(atlas, key)
+    return hashlib.sha256(json.dumps([method_revision("clusters"), measure, read, asdict(wanted)]).encode()).hexdigest()

@@ -22,7 +22,7 @@ from ingest.contrasts.stored_contrasts import (
     stored_shuffles,
 )
 from ingest.jobs.association import refresh_associations
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
@@ -46,7 +46,7 @@ class ContrastRequest:
     chunk_rows: int = CHUNK_ROWS
 
 
-def contrast(request: ContrastRequest, report: Report = unwatched) -> list[str]:
+def contrast(request: ContrastRequest, report: Report = silent_report) -> list[str]:
     """Compute a contrast for every SAE that has encoded its documents; the SAEs for which something was missing.
 
     Raises:
@@ -57,7 +57,7 @@ def contrast(request: ContrastRequest, report: Report = unwatched) -> list[str]:
         return contrast_into(atlas, request, report)
 
 
-def contrast_into(atlas: Atlas, request: ContrastRequest, report: Report = unwatched) -> list[str]:
+def contrast_into(atlas: Atlas, request: ContrastRequest, report: Report = silent_report) -> list[str]:
     """Compute a contrast in an open atlas."""
     positives = normal_texts(atlas, select_documents(atlas, request.positive))
     controls = normal_texts(atlas, select_documents(atlas, request.control))

@@ -11,7 +11,7 @@ from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_docume
 from ingest.circuits.direct import attention_pairs, direct_attribution
 from ingest.circuits.direct_rows import MOST_PAIRS, direct_identity, store_direct, stored_direct
 from ingest.circuits.tracer import Tracer
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
@@ -44,7 +44,7 @@ class DirectResult:
     seconds: float = 0.0
 
 
-def direct(request: DirectRequest, report: Report = unwatched) -> DirectResult:
+def direct(request: DirectRequest, report: Report = silent_report) -> DirectResult:
     """Load the model and the SAE, and take features apart.
 
     Raises:
@@ -57,7 +57,7 @@ def direct(request: DirectRequest, report: Report = unwatched) -> DirectResult:
         return direct_into(atlas, request, loaded, report)
 
 
-def direct_into(atlas: Atlas, request: DirectRequest, loaded: Loaded, report: Report = unwatched) -> DirectResult:
+def direct_into(atlas: Atlas, request: DirectRequest, loaded: Loaded, report: Report = silent_report) -> DirectResult:
     """Take features apart in an open atlas, by a loaded model and SAE."""
     started, result = time.perf_counter(), DirectResult()
     tracer = Tracer.of(atlas, *loaded)

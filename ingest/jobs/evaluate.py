@@ -14,11 +14,11 @@ from sqlalchemy import delete, insert
 from ingest.contrasts.selection import select_documents
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.windows import Tokenization
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from ingest.quality.measuring import Meter
-from ingest.quality.sums import Losses, Quality, Reconstruction, quality_figures
+from ingest.quality.quality_sums import Losses, Quality, Reconstruction, quality_figures
 from ingest.rows.registration import register_saes
 from schema import tables
 from schema.errors import SelectionError
@@ -58,7 +58,7 @@ class Evaluated:
     known: bool
 
 
-def evaluate(request: EvaluateRequest, report: Report = unwatched) -> list[Evaluated]:
+def evaluate(request: EvaluateRequest, report: Report = silent_report) -> list[Evaluated]:
     """Load the model and the SAE, and evaluate it.
 
     Raises:
@@ -66,19 +66,19 @@ def evaluate(request: EvaluateRequest, report: Report = unwatched) -> list[Evalu
         ModelError, AtlasFileError: see there; what was stored before stays.
     """
     with open_atlas(request.atlas) as atlas:
-        corpora_named(atlas, request.corpus, request.limit)
+        corpora_to_evaluate(atlas, request.corpus, request.limit)
     loaded = request.reader.load()
     with open_atlas(request.atlas) as atlas:
         return evaluate_into(atlas, request, loaded, report)
 
 
 def evaluate_into(
-    atlas: Atlas, request: EvaluateRequest, loaded: Loaded, report: Report = unwatched
+    atlas: Atlas, request: EvaluateRequest, loaded: Loaded, report: Report = silent_report
 ) -> list[Evaluated]:
     """Evaluate a loaded SAE on corpora of an open atlas; a new SAE is registered."""
     (model, (sae,)), device = loaded, request.reader.runs_on
     meter = Meter(model, sae, device)
-    corpora = corpora_named(atlas, request.corpus, request.limit)
+    corpora = corpora_to_evaluate(atlas, request.corpus, request.limit)
     encoder = BatchEncoder.of(model, [sae], device)
     key = register_saes(atlas, model, [sae], encoder.bos_activations()).saes[0]
     total, done = sum(corpus.documents for corpus in corpora), 0
@@ -86,7 +86,7 @@ def evaluate_into(
     arguments = {"sae": str(sae.name), "model": model.name, "corpus": request.corpus, "limit": request.limit}
     with RunRecord(atlas, "evaluate", arguments, device) as record:
         for corpus in corpora:
-            known = stored(atlas, key, corpus)
+            known = stored_quality(atlas, key, corpus)
             if known is None:
                 sums: Sums | None = None
                 for read, part in _parts(atlas, corpus, meter, encoder.tokenization):
@@ -102,7 +102,7 @@ def evaluate_into(
     return found
 
 
-def corpora_named(atlas: Atlas, name: str, limit: int | None = None) -> list[Corpus]:
+def corpora_to_evaluate(atlas: Atlas, name: str, limit: int | None = None) -> list[Corpus]:
     """The corpus of that name, or every corpus of that source, by name.
 
     Raises:
@@ -126,7 +126,7 @@ def corpora_named(atlas: Atlas, name: str, limit: int | None = None) -> list[Cor
     return [Corpus(key, corpus, min(documents, limit or documents)) for key, corpus, documents in rows]
 
 
-def stored(atlas: Atlas, sae: int, corpus: Corpus) -> Quality | None:
+def stored_quality(atlas: Atlas, sae: int, corpus: Corpus) -> Quality | None:
     """The figures that the atlas holds of just these documents."""
     names = ", ".join(Quality.__dataclass_fields__)
     sql = f"SELECT {names} FROM sae_quality WHERE sae = ? AND corpus = ? AND documents = ?"

@@ -14,14 +14,19 @@ from typing import Any
 
 from ingest.attribution.answers import Answer, Question
 from ingest.attribution.computed_ahead import compute_ahead
+from ingest.attribution.explained_model import Subject
 from ingest.attribution.explainer import Explainer, Task
-from ingest.attribution.explanation_rows import not_judged, store_explanations, store_judgement, stored_explanations
+from ingest.attribution.explanation_rows import (
+    explanations_not_judged,
+    store_explanations,
+    store_judgement,
+    stored_explanations,
+)
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
 from ingest.attribution.questions import TokenQuestion
 from ingest.attribution.shapley import Method
 from ingest.attribution.study_filter import study_rule, study_values
-from ingest.attribution.subject import Subject
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
@@ -56,7 +61,7 @@ class ExplainResult:
     seconds: float = 0.0
 
 
-def explain(request: ExplainRequest, report: Report = unwatched) -> ExplainResult:
+def explain(request: ExplainRequest, report: Report = silent_report) -> ExplainResult:
     """Load the model and the SAE, and explain.
 
     Raises:
@@ -69,7 +74,9 @@ def explain(request: ExplainRequest, report: Report = unwatched) -> ExplainResul
         return explain_into(atlas, request, loaded, report)
 
 
-def explain_into(atlas: Atlas, request: ExplainRequest, loaded: Loaded, report: Report = unwatched) -> ExplainResult:
+def explain_into(
+    atlas: Atlas, request: ExplainRequest, loaded: Loaded, report: Report = silent_report
+) -> ExplainResult:
     """Explain prompts of an open atlas, by a loaded model and SAE."""
     started, (model, (sae,)) = time.perf_counter(), loaded
     subject = Subject.of(model, sae)
@@ -143,7 +150,7 @@ def _add_study_rule(record: RunRecord, subject: Subject, explanations: list[int]
 
     A prompt is a transaction of its own. One that leaves the study nothing to generate is passed over.
     """
-    rows, judged = not_judged(record.atlas, explanations), 0
+    rows, judged = explanations_not_judged(record.atlas, explanations), 0
     for done, (explanation, text) in enumerate(rows, start=1):
         found = study_values(subject.gpt2, subject.model.tokenizer, text)
         if found is not None:

@@ -15,7 +15,7 @@ from ingest.circuits.graphs.graph_nodes import saes_on_the_way
 from ingest.circuits.graphs.graph_rows import graph_identity, store_graph, stored_graphs
 from ingest.circuits.graphs.graph_study import PRUNING, Pruning, Target, trace_graphs
 from ingest.circuits.tracer import LEAST_SHARE, Tracer, largest_activation
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from ingest.models.names import parse_sae_name
@@ -64,7 +64,7 @@ class GraphResult:
     seconds: float = 0.0
 
 
-def graph(request: GraphRequest, report: Report = unwatched) -> GraphResult:
+def graph(request: GraphRequest, report: Report = silent_report) -> GraphResult:
     """Load the model and the SAEs, and trace graphs.
 
     Raises:
@@ -117,7 +117,7 @@ def with_others(atlas: Atlas, reader: Reader) -> Reader:
     return replace(reader, saes=(*reader.saes, *parsed))
 
 
-def graph_into(atlas: Atlas, request: GraphRequest, loaded: Loaded, report: Report = unwatched) -> GraphResult:
+def graph_into(atlas: Atlas, request: GraphRequest, loaded: Loaded, report: Report = silent_report) -> GraphResult:
     """Trace graphs in an open atlas, by a loaded model and SAEs."""
     started, result = time.perf_counter(), GraphResult()
     tracer = _on_the_way(atlas, request, loaded)

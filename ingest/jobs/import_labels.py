@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.imported.arrival import Arrival, Arrived
 from ingest.labels.imported.matching import Matching
@@ -23,7 +23,7 @@ class ImportLabelsRequest:
     neuronpedia_id: str | None = None
 
 
-def import_labels(request: ImportLabelsRequest, report: Report = unwatched) -> Arrived:
+def import_labels(request: ImportLabelsRequest, report: Report = silent_report) -> Arrived:
     """Store the labels of files.
 
     Raises:
@@ -35,7 +35,7 @@ def import_labels(request: ImportLabelsRequest, report: Report = unwatched) -> A
         return import_labels_into(atlas, request, report)
 
 
-def import_labels_into(atlas: Atlas, request: ImportLabelsRequest, report: Report = unwatched) -> Arrived:
+def import_labels_into(atlas: Atlas, request: ImportLabelsRequest, report: Report = silent_report) -> Arrived:
     """Store the labels of files in an open atlas."""
     matching = Matching.of(atlas, request.sae, request.neuronpedia_id)
     arguments = {"files": [str(path) for path in request.files], "sae": request.sae}

@@ -19,7 +19,7 @@ from ingest.engines.local import LocalEngine
 from ingest.engines.ray import RayEngine, read_by
 from ingest.engines.shards import Shards
 from ingest.jobs.contrast import refresh_contrasts
-from ingest.jobs.progress import Counts, Progress, Report, unwatched
+from ingest.jobs.progress import Counts, Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord, record_failure
 from ingest.rows.batch_rows import store_batch
@@ -29,7 +29,7 @@ from ingest.rows.registration import register_saes
 from ingest.rows.removal import outgoing_documents, remove_documents
 from ingest.rows.source_records import Intake, Record, Sources
 from ingest.sources import Skipped
-from ingest.statistics.sums import sum_pending
+from ingest.statistics.sums import sum_corpora
 from schema.atlas_file import check_path
 from schema.errors import SourceError
 from schema.file_names import shown_path
@@ -66,7 +66,7 @@ class IngestResult:
     stages: Mapping[str, float] = field(default_factory=dict)
 
 
-def ingest(request: IngestRequest, report: Report = unwatched) -> IngestResult:
+def ingest(request: IngestRequest, report: Report = silent_report) -> IngestResult:
     """Read the first document, load the model and the SAEs, and ingest; contrasts that have changed are renewed.
 
     Raises:
@@ -94,7 +94,7 @@ def ingest(request: IngestRequest, report: Report = unwatched) -> IngestResult:
 
 
 def ingest_into(
-    atlas: Atlas, request: IngestRequest, loaded: Loaded, report: Report = unwatched, intake: Intake | None = None
+    atlas: Atlas, request: IngestRequest, loaded: Loaded, report: Report = silent_report, intake: Intake | None = None
 ) -> IngestResult:
     """Ingest into an open atlas; `intake` reads the request's sources, and may have begun already."""
     started, (model, saes) = time.perf_counter(), loaded
@@ -114,7 +114,7 @@ def ingest_into(
         record.add(skipped=len(intake.skipped) - record.counts.skipped)
         report(_progress("summing", record))
         with encoder.stages.timed("sums"):
-            summed = list(sum_pending(atlas))
+            summed = list(sum_corpora(atlas))
     seconds = time.perf_counter() - started
     return IngestResult(record.counts, summed, intake.skipped, seconds, record.key, notes, encoder.stages.seconds)
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.jobs.label import chosen_saes
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.asked import judging
 from ingest.labels.asked.endpoint import Endpoint
-from ingest.labels.firing_places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_firing_places
 from ingest.labels.scored.words import JUDGE
-from ingest.labels.stored_labels import labels_of, replace_scores
+from ingest.labels.stored_labels import labels_of_sae, replace_scores
 from schema.errors import SelectionError
 from schema.naming import check_features
 from schema.store import Atlas, open_atlas
@@ -27,7 +27,7 @@ class JudgeLabelsRequest:
     wrong: int = 0
 
 
-def judge_labels(request: JudgeLabelsRequest, report: Report = unwatched) -> int:
+def judge_labels(request: JudgeLabelsRequest, report: Report = silent_report) -> int:
     """Have the labels of features judged by a language model; how many were.
 
     Raises:
@@ -40,13 +40,13 @@ def judge_labels(request: JudgeLabelsRequest, report: Report = unwatched) -> int
         return judge_labels_into(atlas, request, report)
 
 
-def judge_labels_into(atlas: Atlas, request: JudgeLabelsRequest, report: Report = unwatched) -> int:
+def judge_labels_into(atlas: Atlas, request: JudgeLabelsRequest, report: Report = silent_report) -> int:
     """Have the labels of features of an open atlas judged by a language model."""
     if request.endpoint.model == JUDGE:
         raise SelectionError(f"a model called {JUDGE} would replace what words tell; serve it under another name")
     ((sae, name, d_sae),) = chosen_saes(atlas, (request.sae,))
     check_features(request.features, name, d_sae)
-    labels = labels_of(atlas, sae)
+    labels = labels_of_sae(atlas, sae)
     labelled = {label.feature for label in labels}
     if missing := [feature for feature in request.features if feature not in labelled]:
         raise SelectionError(f"feature {missing[0]} of {name} has no label; make one: atlas label make {atlas.path}")
@@ -54,7 +54,7 @@ def judge_labels_into(atlas: Atlas, request: JudgeLabelsRequest, report: Report 
     arguments = {"sae": name, "features": list(request.features), "model": request.endpoint.model}
     done = 0
     with RunRecord(atlas, "judge", arguments, "cpu") as record:
-        gather_places(atlas, sae, d_sae)
+        gather_firing_places(atlas, sae, d_sae)
         content = documents_sha256(atlas, sae)
         for scored in judging.judge_labels(atlas, sae, labels, wanted, (request.endpoint, request.wrong)):
             with atlas.transaction():

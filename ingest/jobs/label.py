@@ -7,9 +7,9 @@ older automatic ones, and their scores go with these.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.firing_places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_firing_places
 from ingest.labels.made.making import make_labels
 from ingest.labels.stored_labels import made_from, replace_made
 from schema.errors import SelectionError
@@ -35,7 +35,7 @@ class Labelled:
     new: bool
 
 
-def label(request: LabelRequest, report: Report = unwatched) -> list[Labelled]:
+def label(request: LabelRequest, report: Report = silent_report) -> list[Labelled]:
     """Label the features of SAEs.
 
     Raises:
@@ -46,12 +46,12 @@ def label(request: LabelRequest, report: Report = unwatched) -> list[Labelled]:
         return label_into(atlas, request, report)
 
 
-def label_into(atlas: Atlas, request: LabelRequest, report: Report = unwatched) -> list[Labelled]:
+def label_into(atlas: Atlas, request: LabelRequest, report: Report = silent_report) -> list[Labelled]:
     """Label the features of SAEs of an open atlas."""
     found = []
     with RunRecord(atlas, "label", {"saes": list(request.saes)}, "cpu") as record:
         for sae, name, d_sae in chosen_saes(atlas, request.saes):
-            gather_places(atlas, sae, d_sae)
+            gather_firing_places(atlas, sae, d_sae)
             content = documents_sha256(atlas, sae)
             known = made_from(atlas, sae, content)
             if known is None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ingest.families.firing import Firing, read_shared, shared_hash
 from ingest.families.sae_matches import Side, compare_saes, compared_before, store_comparison
-from ingest.families.stored_saes import label_of, load_stored, stored_keys, stored_names
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.families.stored_saes import load_stored, sae_label, stored_keys, stored_names
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas, open_atlas
 
 Held = tuple[str, int]
@@ -41,7 +41,7 @@ class MatchResult:
     known: bool
 
 
-def match(request: MatchRequest, report: Report = unwatched) -> list[MatchResult]:
+def match(request: MatchRequest, report: Report = silent_report) -> list[MatchResult]:
     """Look for the features of SAEs in other SAEs of the same model.
 
     Raises:
@@ -53,7 +53,7 @@ def match(request: MatchRequest, report: Report = unwatched) -> list[MatchResult
         return match_into(atlas, request, report)
 
 
-def match_into(atlas: Atlas, request: MatchRequest, report: Report = unwatched) -> list[MatchResult]:
+def match_into(atlas: Atlas, request: MatchRequest, report: Report = silent_report) -> list[MatchResult]:
     """Compare SAEs of an open atlas, two at a time."""
     pairs = list(_pairs(atlas, request.saes))
     if not pairs:
@@ -71,8 +71,8 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
     atlas = record.atlas
     weights = atlas.rows("SELECT sae, weights_sha256 FROM sae WHERE sae IN (?, ?) ORDER BY sae", [one[1], other[1]])
     texts = shared_hash(atlas, one[1], other[1])
-    inputs = hashlib.sha256(json.dumps([revision("matches"), weights, texts]).encode()).hexdigest()
-    names = label_of(atlas, one[1]), label_of(atlas, other[1])
+    inputs = hashlib.sha256(json.dumps([method_revision("matches"), weights, texts]).encode()).hexdigest()
+    names = sae_label(atlas, one[1]), sae_label(atlas, other[1])
     known = compared_before(atlas, one[1], other[1], inputs)
     if not known:
         firing = read_shared(atlas, one[1], other[1])

@@ -10,8 +10,8 @@ from pathlib import Path
 from ingest.families.coactivation import counted_before, nearest_by_overlap, store_coactivation
 from ingest.families.firing import coverage_hash, read_firing
 from ingest.families.neighbours import nearest_rows, opposite_rows
-from ingest.families.stored_saes import label_of, load_stored, stored_keys, stored_names
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.families.stored_saes import load_stored, sae_label, stored_keys, stored_names
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.rows.features import store_neighbours
 from schema.store import Atlas, open_atlas
@@ -37,7 +37,7 @@ class Neighbours:
     tokens: int | None
 
 
-def neighbours(request: NeighboursRequest, report: Report = unwatched) -> list[Neighbours]:
+def neighbours(request: NeighboursRequest, report: Report = silent_report) -> list[Neighbours]:
     """Find the neighbours of SAEs.
 
     Raises:
@@ -49,7 +49,7 @@ def neighbours(request: NeighboursRequest, report: Report = unwatched) -> list[N
         return neighbours_into(atlas, request, report)
 
 
-def neighbours_into(atlas: Atlas, request: NeighboursRequest, report: Report = unwatched) -> list[Neighbours]:
+def neighbours_into(atlas: Atlas, request: NeighboursRequest, report: Report = silent_report) -> list[Neighbours]:
     """Find the neighbours of SAEs of an open atlas; each is loaded when the one before is done."""
     found = []
     with RunRecord(atlas, "neighbours", {"saes": list(request.saes)}, "cpu") as record:
@@ -57,7 +57,7 @@ def neighbours_into(atlas: Atlas, request: NeighboursRequest, report: Report = u
             keys = stored_keys(atlas, name)
             new = _by_direction(record, name, keys, report)
             for key in keys:
-                found.append(Neighbours(label_of(atlas, key), key in new, _by_company(record, key, report)))
+                found.append(Neighbours(sae_label(atlas, key), key in new, _by_company(record, key, report)))
     return [one for one in found if request.saes or one.directions or one.tokens]
 
 

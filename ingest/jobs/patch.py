@@ -14,7 +14,7 @@ from ingest.circuits.patching.patch_rows import pair_identity, store_pair, store
 from ingest.circuits.patching.patch_study import patch_pair
 from ingest.circuits.patching.prompt_pairs import Matched, PromptPair, pair_of_texts, pairs_of_sets, read_pairs
 from ingest.circuits.tracer import LEAST_SHARE, Tracer, largest_activation
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
@@ -67,7 +67,7 @@ class PatchResult:
     seconds: float = 0.0
 
 
-def patch(request: PatchRequest, report: Report = unwatched) -> PatchResult:
+def patch(request: PatchRequest, report: Report = silent_report) -> PatchResult:
     """Load the model and the SAEs, and patch.
 
     Raises:
@@ -80,7 +80,7 @@ def patch(request: PatchRequest, report: Report = unwatched) -> PatchResult:
         return patch_into(atlas, request, loaded, report)
 
 
-def patch_into(atlas: Atlas, request: PatchRequest, loaded: Loaded, report: Report = unwatched) -> PatchResult:
+def patch_into(atlas: Atlas, request: PatchRequest, loaded: Loaded, report: Report = silent_report) -> PatchResult:
     """Patch pairs of prompts in an open atlas, by a loaded model and SAEs."""
     started = time.perf_counter()
     tracer = Tracer.of(atlas, *loaded)

@@ -51,5 +51,5 @@ Report = Callable[[Progress], None]
 """Is told of progress where a job can be left: what it raises ends the job there, and what is stored stays."""
 
 
-def unwatched(progress: Progress) -> None:
+def silent_report(progress: Progress) -> None:
     """The report of a job that nobody watches."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ingest.contrasts.selection import select_documents
 from ingest.jobs.contrast import refresh_contrasts
-from ingest.jobs.progress import Report, unwatched
+from ingest.jobs.progress import Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.rows.removal import remove_documents, remove_sae
-from ingest.statistics.sums import sum_pending
+from ingest.statistics.sums import sum_corpora
 from schema.errors import SelectionError
 from schema.naming import sae_named
 from schema.store import Atlas, open_atlas
@@ -40,7 +40,7 @@ class RemoveResult:
     finished: bool = False
 
 
-def remove(request: RemoveRequest, report: Report = unwatched) -> RemoveResult:
+def remove(request: RemoveRequest, report: Report = silent_report) -> RemoveResult:
     """Remove it.
 
     Raises:
@@ -51,11 +51,11 @@ def remove(request: RemoveRequest, report: Report = unwatched) -> RemoveResult:
         return remove_into(atlas, request, report)
 
 
-def remove_into(atlas: Atlas, request: RemoveRequest, report: Report = unwatched) -> RemoveResult:
+def remove_into(atlas: Atlas, request: RemoveRequest, report: Report = silent_report) -> RemoveResult:
     """Remove it from an open atlas."""
     if request.sae is not None:
         return RemoveResult(sae=_remove_sae(atlas, request.sae))
-    finished = [*sum_pending(atlas), *refresh_contrasts(atlas)]
+    finished = [*sum_corpora(atlas), *refresh_contrasts(atlas)]
     try:
         removed = _remove_corpus(atlas, str(request.corpus))
     except SelectionError:
@@ -72,7 +72,7 @@ def _remove_corpus(atlas: Atlas, name: str) -> int:
         with atlas.transaction():
             record.start()
             remove_documents(atlas, documents)
-        for _ in sum_pending(atlas):
+        for _ in sum_corpora(atlas):
             pass
     return len(documents)
 

@@ -12,19 +12,19 @@ from ingest.attribution.study_filter import study_values
 from ingest.contrasts import SHUFFLES
 from ingest.jobs.contrast import ContrastRequest, contrast_into, refresh_contrasts
 from ingest.jobs.ingest import IngestRequest, ingest_into
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from ingest.models.gpt2 import GPT2, departure_from_gpt2
 from ingest.models.language_model import load_language_model
 from ingest.reproduction.evidence import contrast_key, processing_difference
 from ingest.reproduction.filtered import Filtered, filter_prompt, store_filtered, stored_filtered, unfiltered_documents
-from ingest.reproduction.findings import Computed, Subject, compute_findings, faults_of, inputs_hash, number_of
+from ingest.reproduction.findings import Computed, Subject, asked_number, compute_findings, faults_of, inputs_hash
 from ingest.reproduction.lists import Lists, Notebook
 from ingest.reproduction.means import STUDY_PROCESSING
 from ingest.reproduction.printed import LOADED, MEASURED, printed_candidates, read_candidates
 from ingest.reproduction.storing import Reproduced, store_moments, store_reproduction, stored_hash
-from ingest.rows.sae_keys import known_keys
+from ingest.rows.sae_keys import sae_keys_if_held
 from schema.atlas_file import check_path
 from schema.errors import ModelError, SelectionError
 from schema.file_names import shown_path
@@ -68,7 +68,7 @@ class ReproduceResult:
     known: bool
 
 
-def reproduce(request: ReproduceRequest, report: Report = unwatched) -> ReproduceResult:
+def reproduce(request: ReproduceRequest, report: Report = silent_report) -> ReproduceResult:
     """Read the notebook, load the model and the SAEs, and reproduce.
 
     Raises:
@@ -92,7 +92,7 @@ def reproduce(request: ReproduceRequest, report: Report = unwatched) -> Reproduc
 
 
 def reproduce_into(
-    atlas: Atlas, request: ReproduceRequest, loaded: Loaded, report: Report = unwatched
+    atlas: Atlas, request: ReproduceRequest, loaded: Loaded, report: Report = silent_report
 ) -> ReproduceResult:
     """Reproduce the study in an open atlas, with a loaded model and its two SAEs."""
     _check_two(loaded[1])
@@ -104,7 +104,7 @@ def reproduce_into(
         known = stored_hash(atlas, subject.result) == inputs
         if not known:
             found = _compute(request, subject, report)
-            number = number_of(subject, found.means, request.number)
+            number = asked_number(subject, found.means, request.number)
             faults = faults_of(atlas, subject, found, number, filtered)
             header = {"other_sae": subject.other_key, "notebook": arguments["notebook"], "number": number}
             header |= {"matched_contrast": None if subject.matched is None else _matched_name(request)}
@@ -151,7 +151,7 @@ def _subject(atlas: Atlas, request: ReproduceRequest, loaded: Loaded, lists: Lis
     _contrast(atlas, request, request.name, sides, report)
     if request.matched:
         _contrast(atlas, request, _matched_name(request), [(name,) for name in BUNDLED], report)
-    keys = [known_keys(atlas, model, each) for each in (sae, other)]
+    keys = [sae_keys_if_held(atlas, model, each) for each in (sae, other)]
     assert keys[0] is not None and keys[1] is not None
     contrast = contrast_key(atlas, request.name, keys[0].sae)
     assert contrast is not None

@@ -47,7 +47,7 @@ class RunRecord:
         self.atlas = atlas
         self.idle = idle
         self.command = command
-        self.arguments = {key: storable(value) for key, value in arguments.items()}
+        self.arguments = {key: json_storable(value) for key, value in arguments.items()}
         self.device = device
         self.counts = Counts()
         self.key: int | None = None
@@ -96,7 +96,7 @@ class RunRecord:
                 "status": "running",
                 "started_at": self.started_at,
                 "arguments": self.arguments,
-                "versions": versions(),
+                "versions": package_versions(),
                 "device": self.device,
             }
             self.atlas.connection.execute(insert(tables.ingest_run), row)
@@ -157,16 +157,16 @@ def record_failure(
         log.warning("that %s failed could not be recorded: %s", command, other)
 
 
-def storable(value: object) -> object:
+def json_storable(value: object) -> object:
     """An argument as JSON in UTF-8 holds it: names of files may have bytes that are not."""
     if isinstance(value, str | Path):
         return shown_path(value)
     if isinstance(value, list | tuple):
-        return [storable(part) for part in value]
+        return [json_storable(part) for part in value]
     return value
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages whose behaviour the rows depend on."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.jobs.label import chosen_saes
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.firing_places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_firing_places
 from ingest.labels.scored.scoring import score_labels
 from ingest.labels.scored.words import JUDGE
-from ingest.labels.stored_labels import labels_of, replace_scores, unscored_labels
+from ingest.labels.stored_labels import labels_of_sae, replace_scores, unscored_labels
 from schema.errors import SelectionError
 from schema.store import Atlas, open_atlas
 
@@ -35,7 +35,7 @@ class ScoredSAE:
     scored: int
 
 
-def score(request: ScoreRequest, report: Report = unwatched) -> list[ScoredSAE]:
+def score(request: ScoreRequest, report: Report = silent_report) -> list[ScoredSAE]:
     """Score the labels of SAEs.
 
     Raises:
@@ -46,13 +46,13 @@ def score(request: ScoreRequest, report: Report = unwatched) -> list[ScoredSAE]:
         return score_into(atlas, request, report)
 
 
-def score_into(atlas: Atlas, request: ScoreRequest, report: Report = unwatched) -> list[ScoredSAE]:
+def score_into(atlas: Atlas, request: ScoreRequest, report: Report = silent_report) -> list[ScoredSAE]:
     """Score the labels of SAEs of an open atlas."""
     found = []
     with RunRecord(atlas, "score", {"saes": list(request.saes)}, "cpu") as record:
         for sae, name, d_sae in chosen_saes(atlas, request.saes):
-            labels = labels_of(atlas, sae)
-            gather_places(atlas, sae, d_sae)
+            labels = labels_of_sae(atlas, sae)
+            gather_firing_places(atlas, sae, d_sae)
             content = documents_sha256(atlas, sae)
             wanted = unscored_labels(atlas, sae, JUDGE, content)
             done = 0

@@ -16,7 +16,7 @@ from ingest.circuits.effects.steering import Kind, Steering
 from ingest.circuits.effects.steering_rows import steering_identity, store_steering, stored_steering
 from ingest.circuits.effects.steering_study import Question, steer_prompt
 from ingest.circuits.tracer import Tracer, largest_activation
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from ingest.models.sampling import GREEDY, Sampling
@@ -68,7 +68,7 @@ class SteerResult:
     seconds: float = 0.0
 
 
-def steer(request: SteerRequest, report: Report = unwatched) -> SteerResult:
+def steer(request: SteerRequest, report: Report = silent_report) -> SteerResult:
     """Load the model and the SAE, and steer.
 
     Raises:
@@ -81,7 +81,7 @@ def steer(request: SteerRequest, report: Report = unwatched) -> SteerResult:
         return steer_into(atlas, request, loaded, report)
 
 
-def steer_into(atlas: Atlas, request: SteerRequest, loaded: Loaded, report: Report = unwatched) -> SteerResult:
+def steer_into(atlas: Atlas, request: SteerRequest, loaded: Loaded, report: Report = silent_report) -> SteerResult:
     """Steer features of an open atlas, by a loaded model and SAE."""
     started, result = time.perf_counter(), SteerResult()
     tracer = Tracer.of(atlas, *loaded)

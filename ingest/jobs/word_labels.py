@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.jobs.label import chosen_saes
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.asked import wording
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import Worded
-from ingest.labels.firing_places import documents_sha256, gather_places
+from ingest.labels.firing_places import documents_sha256, gather_firing_places
 from ingest.labels.stored_labels import add_worded
 from schema.naming import check_features
 from schema.store import Atlas, open_atlas
@@ -25,7 +25,7 @@ class WordLabelsRequest:
     endpoint: Endpoint
 
 
-def word_labels(request: WordLabelsRequest, report: Report = unwatched) -> list[Worded]:
+def word_labels(request: WordLabelsRequest, report: Report = silent_report) -> list[Worded]:
     """Have features labelled by a language model.
 
     Raises:
@@ -37,14 +37,14 @@ def word_labels(request: WordLabelsRequest, report: Report = unwatched) -> list[
         return word_labels_into(atlas, request, report)
 
 
-def word_labels_into(atlas: Atlas, request: WordLabelsRequest, report: Report = unwatched) -> list[Worded]:
+def word_labels_into(atlas: Atlas, request: WordLabelsRequest, report: Report = silent_report) -> list[Worded]:
     """Have features of an open atlas labelled by a language model."""
     ((sae, name, d_sae),) = chosen_saes(atlas, (request.sae,))
     check_features(request.features, name, d_sae)
     arguments = {"sae": name, "features": list(request.features), "model": request.endpoint.model}
     found = []
     with RunRecord(atlas, "label", arguments, "cpu") as record:
-        gather_places(atlas, sae, d_sae)
+        gather_firing_places(atlas, sae, d_sae)
         content = documents_sha256(atlas, sae)
         for worded in wording.word_labels(atlas, sae, request.features, request.endpoint):
             with atlas.transaction():

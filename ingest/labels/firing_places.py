@@ -11,8 +11,8 @@ from jaxtyping import Bool, Int
 from ingest.contrasts.selection import normal_texts
 from ingest.labels import CONTEXTS, RADIUS
 from ingest.labels.snippets import Places
-from ingest.labels.sql import run, statement
-from schema.methods import revision
+from ingest.labels.sql import label_sql, run_label_sql
+from schema.methods import method_revision
 from schema.store import Atlas
 
 POOL_PLACES = 1_000
@@ -23,13 +23,13 @@ FEATURES = 4_096
 """Features whose activations are gathered at a time."""
 
 
-def gather_places(atlas: Atlas, sae: int, d_sae: int) -> None:
+def gather_firing_places(atlas: Atlas, sae: int, d_sae: int) -> None:
     """Fill the temporary tables label_window and label_place for an SAE."""
     read = (document for (document,) in atlas.rows("SELECT document FROM coverage WHERE sae = ? AND summed", [sae]))
     texts = normal_texts(atlas, read)
     columns = {"document": pa.array(texts, pa.int32()), "normal": pa.array(texts.values(), pa.string())}
     with atlas.registered(normal_text=pa.table(columns)):
-        run(atlas, "windows", {"sae": sae})
+        run_label_sql(atlas, "windows", {"sae": sae})
     atlas.rows(
         """
         CREATE OR REPLACE TEMP TABLE label_place (
@@ -40,12 +40,12 @@ def gather_places(atlas: Atlas, sae: int, d_sae: int) -> None:
     )
     for first in range(0, d_sae, FEATURES):
         values = {"sae": sae, "first": first, "last": min(first + FEATURES, d_sae) - 1, "contexts": CONTEXTS}
-        run(atlas, "place", values)
+        run_label_sql(atlas, "place", values)
 
 
 def draw_pool(atlas: Atlas, *, making: bool) -> Places:
     """Fill the temporary table label_pool with places drawn blindly from a half; the places."""
-    run(atlas, "pool", {"making": making, "windows": POOL_WINDOWS, "places": POOL_PLACES})
+    run_label_sql(atlas, "pool", {"making": making, "windows": POOL_WINDOWS, "places": POOL_PLACES})
     rows = atlas.arrow("SELECT context, position, member FROM label_pool ORDER BY place")
     return Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
 
@@ -53,7 +53,7 @@ def draw_pool(atlas: Atlas, *, making: bool) -> Places:
 def fires_in_pool(atlas: Atlas, sae: int, features: range) -> Bool[np.ndarray, "feature place"]:
     """Whether each of a range of features fires anywhere in the snippet around each place of the pool."""
     values = {"sae": sae, "first": features.start, "last": features.stop - 1, "radius": RADIUS}
-    rows = atlas.arrow(statement("fires"), values)
+    rows = atlas.arrow(label_sql("fires"), values)
     (places,) = atlas.rows("SELECT COUNT(*) FROM label_pool")[0]
     found = np.zeros((len(features), places), dtype=bool)
     found[rows["feature"].to_numpy() - features.start, rows["place"].to_numpy()] = True
@@ -75,12 +75,12 @@ def firing_places(atlas: Atlas, features: range, *, making: bool) -> tuple[Int[n
     return rows["feature"].to_numpy(), Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
 
 
-def made_since(atlas: Atlas) -> dict[int, int]:
-    """Since which run each feature fires in the half that labels are made from; to be called after `gather_places`."""
+def first_runs_of_features(atlas: Atlas) -> dict[int, int]:
+    """Since which run each feature fires in the half that makes labels; call it after `gather_firing_places`."""
     return dict(atlas.rows("SELECT DISTINCT feature, first_run FROM label_place WHERE making ORDER BY feature"))
 
 
-def of_each(feature: Int[np.ndarray, " place"]) -> Iterator[tuple[int, slice]]:
+def places_of_each_feature(feature: Int[np.ndarray, " place"]) -> Iterator[tuple[int, slice]]:
     """Each feature of places that come by feature, and where its places stand."""
     numbers, first = np.unique(feature, return_index=True)
     for number, start, end in zip(numbers.tolist(), first, np.append(first[1:], len(feature)), strict=len(numbers) > 0):
@@ -88,7 +88,7 @@ def of_each(feature: Int[np.ndarray, " place"]) -> Iterator[tuple[int, slice]]:
 
 
 def documents_sha256(atlas: Atlas, sae: int) -> str:
-    """A hash of what labels and scores of an SAE are computed from; to be called after `gather_places`."""
+    """A hash of what labels and scores of an SAE are computed from; call it after `gather_firing_places`."""
     read = atlas.rows(
         """
         SELECT COUNT(*), CAST(BIT_XOR(md5_number_lower(concat_ws('|', content_hash, making, tokens))) AS VARCHAR)
@@ -96,4 +96,4 @@ def documents_sha256(atlas: Atlas, sae: int) -> str:
         """
     )
     pinned = atlas.rows("SELECT pinned FROM sae WHERE sae = ?", [sae])
-    return hashlib.sha256(json.dumps([revision("labels"), CONTEXTS, RADIUS, read, pinned]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([method_revision("labels"), CONTEXTS, RADIUS, read, pinned]).encode()).hexdigest()

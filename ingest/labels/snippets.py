@@ -7,7 +7,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int
 
 from ingest.labels import RADIUS
-from ingest.labels.sql import statement
+from ingest.labels.sql import label_sql
 from ingest.labels.vocabulary import ITEMS, NOTHING, Vocabulary, items_of
 from schema.store import Atlas
 
@@ -43,7 +43,7 @@ def read_snippets(atlas: Atlas, places: Places, vocabulary: Vocabulary) -> Grid:
     """The snippets around places, in their order; each token is spelled once, however many places it is near."""
     wanted = pa.table({"context": places.context, "middle": places.position})
     with atlas.registered(wanted=wanted):
-        rows = atlas.arrow(statement("tokens"), {"reach": RADIUS + MARGIN})
+        rows = atlas.arrow(label_sql("tokens"), {"reach": RADIUS + MARGIN})
     context, position = (rows[name].to_numpy().astype(np.int64) for name in ("context", "position"))
     follows = np.zeros(len(context), dtype=bool)
     beside = rows["char_start"].to_numpy()[1:] == rows["char_end"].to_numpy()[:-1]

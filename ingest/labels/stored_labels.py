@@ -85,7 +85,7 @@ def add_worded(atlas: Atlas, sae: int, worded: Worded, model: str, shared: Mappi
     append_labels(atlas, tables.feature_label, [row])
 
 
-def labels_of(atlas: Atlas, sae: int) -> list[Label]:
+def labels_of_sae(atlas: Atlas, sae: int) -> list[Label]:
     """Every label of an SAE, by feature."""
     rows = atlas.rows(
         """

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 
-from ingest.models.arithmetic import Attend, fused_linear, linear
+from ingest.models.block_arithmetic import Attend, fused_linear, linear
 from ingest.models.hook_points import ATTN_OUT, MLP_OUT, RESID_MID, RESID_POST, RESID_PRE, Z, hook_at
 from ingest.models.language_model import LanguageModel
 from schema.errors import ModelError

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 
-from ingest.models.arithmetic import KeyValueCache
+from ingest.models.block_arithmetic import KeyValueCache
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.patch import Parts, Patch, Splice
 from ingest.models.sampling import GREEDY, Sampler, Sampling

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ingest.models.arithmetic import Attend, Heads, attention_pattern, causal_attention, read_heads
+from ingest.models.block_arithmetic import Attend, Heads, attention_pattern, causal_attention, read_heads
 from ingest.models.gpt2 import GPT2, HOOK_POINTS, Patched, is_plain_gpt2
 from ingest.models.hook_points import (
     PATTERN,

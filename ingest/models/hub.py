@@ -53,7 +53,7 @@ def hub_names(name: str) -> list[str]:
     return [official, *(f"{owner}/{official}" for owner, owned in OWNERS.items() if official.startswith(owned))]
 
 
-def held_name(name: str) -> str:
+def loadable_name(name: str) -> str:
     """The name to load a model by: the first one that can be had here."""
     names = hub_names(name)
     return next((one for one in names if hub_is_reachable() or is_cached(one)), names[0])

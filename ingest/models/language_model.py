@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 
-from ingest.models.hub import held_name, hub_access
+from ingest.models.hub import hub_access, loadable_name
 from ingest.models.names import POCKET, local_folder, pocket_folder
 from ingest.models.weights import check_finite, weights_sha256
 from schema.errors import ModelError
@@ -145,7 +145,7 @@ def load_language_model(name: str, processing: Processing, device: str = "cpu") 
         loaded, tokenizer = _load_folder(folder)
     else:
         with hub_access(f"model {name}", "--model FOLDER"):
-            loaded, tokenizer = _load(held_name(name))
+            loaded, tokenizer = _load(loadable_name(name))
     return _language_model(loaded, tokenizer, name, processing, device)
 
 
@@ -160,7 +160,7 @@ def load_tokenizer(name: str) -> Any:
     folder = pocket_folder() / "gpt2" if name == POCKET else local_folder(name)
     if folder is None:
         with hub_access(f"the tokenizer of {name}", "--tokenizer FOLDER"):
-            found = AutoTokenizer.from_pretrained(held_name(name))
+            found = AutoTokenizer.from_pretrained(loadable_name(name))
     else:
         try:
             found = AutoTokenizer.from_pretrained(str(folder))

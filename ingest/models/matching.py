@@ -8,7 +8,7 @@ import torch
 
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
-from ingest.models.names import of_another_block, parse_sae_name
+from ingest.models.names import is_of_another_block, parse_sae_name
 from ingest.models.sae import SAE
 from ingest.models.sae_files import load_sae
 from schema.errors import ModelError
@@ -87,7 +87,7 @@ def check_alike(saes: Sequence[SAE]) -> None:
 
 
 def _check_name(sae: SAE) -> None:
-    if of_another_block(sae.name.sae_id, sae.hook_name):
+    if is_of_another_block(sae.name.sae_id, sae.hook_name):
         raise ModelError(
             f"{sae.name} reads {sae.hook_name}: another SAE lies under its name, or its cfg.json is another's; get its "
             f"files again, or rename the folder; atlas doctor {sae.name.folder or sae.name} tells more"

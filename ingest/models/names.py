@@ -68,7 +68,7 @@ def local_folder(name: str) -> Path | None:
     return folder if name and folder.is_dir() else None
 
 
-def of_another_block(name: str, hook_name: str, layer: int | None = None) -> bool:
+def is_of_another_block(name: str, hook_name: str, layer: int | None = None) -> bool:
     """Whether a name at Neuronpedia, gpt2-small/8-res-jb, or an id, blocks.8.hook_resid_pre, is of another block.
 
     What a block leaves behind is what the next one reads, and may bear its number. `layer` is the block of a hook whose

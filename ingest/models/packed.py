@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.models.arithmetic import Attend, Heads, causal_attention
+from ingest.models.block_arithmetic import Attend, Heads, causal_attention
 from ingest.models.gpt2 import GPT2
 
 TokenIds = Int[np.ndarray, " token"]
@@ -41,7 +41,9 @@ def packed_values(
     """
     first = int(begin is not None)
     found: dict[str, torch.Tensor] = {}
-    for name, value in gpt2.hook_points(_embedded(gpt2, texts, begin), packed_attention(stretches(texts, first))):
+    for name, value in gpt2.hook_points(
+        _embedded(gpt2, texts, begin), packed_attention(stretches_of_one_length(texts, first))
+    ):
         if name in hook_names:
             found[name] = value[first:]
         if len(found) == len(hook_names):
@@ -57,7 +59,7 @@ def _embedded(gpt2: GPT2, texts: Sequence[TokenIds], begin: int | None) -> Float
     return gpt2.W_E[rows[0]] + gpt2.W_pos[rows[1]]
 
 
-def stretches(texts: Sequence[TokenIds], first: int) -> list[Stretch]:
+def stretches_of_one_length(texts: Sequence[TokenIds], first: int) -> list[Stretch]:
     """Texts in a row that are of one length, after so many rows of what begins them."""
 
     def _found() -> Iterator[Stretch]:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from ingest.models.hook_points import hook_layer
 from ingest.models.hub import hub_access
-from ingest.models.names import POCKET, SAEName, of_another_block, parse_sae_name
+from ingest.models.names import POCKET, SAEName, is_of_another_block, parse_sae_name
 from ingest.models.sae import SAE
 from ingest.models.weights import check_finite, weights_sha256
 from schema.errors import ModelError
@@ -85,7 +85,7 @@ def _sae(parsed: SAEName, module: Any, log_sparsity: torch.Tensor | None) -> SAE
 
 def _published_name(parsed: SAEName, neuronpedia_id: str | None, hook_name: str) -> str | None:
     """What the SAE is called at Neuronpedia; None where that is the name of an SAE of another block."""
-    if neuronpedia_id and of_another_block(neuronpedia_id, hook_name):
+    if neuronpedia_id and is_of_another_block(neuronpedia_id, hook_name):
         log.warning(
             "%s reads %s, and its files call it %s, which is of another block: it gets no links and no labels of that",
             parsed,

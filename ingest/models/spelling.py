@@ -13,7 +13,7 @@ from ingest.models.language_model import LanguageModel
 from schema.errors import SelectionError
 
 
-def text_of(model: LanguageModel, token_id: int) -> str:
+def token_text(model: LanguageModel, token_id: int) -> str:
     """The text of a token."""
     return _speller(model.tokenizer)(token_id)
 
@@ -60,7 +60,7 @@ def token_id(model: LanguageModel, text: str) -> int:
     ids = model.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     if len(ids) == 1:
         return int(ids[0])
-    parts = ", ".join(repr(text_of(model, i)) for i in ids[:6]) or "none"
+    parts = ", ".join(repr(token_text(model, i)) for i in ids[:6]) or "none"
     raise SelectionError(
         f"'{text}' is not one token of {model.name} but {len(ids)} ({parts}); "
         "most words begin with a space: --target ' pain'"

@@ -16,7 +16,7 @@ from ingest.models.hooked_model import hooked_model
 from ingest.models.language_model import LanguageModel
 from ingest.models.patch import Patch
 from ingest.models.sae import SAE
-from ingest.quality.sums import Losses, Reconstruction
+from ingest.quality.quality_sums import Losses, Reconstruction
 from schema.errors import ModelError
 
 CHUNK_ROWS = 512
@@ -69,8 +69,10 @@ class Meter:
         reconstructed, parts = at_hook.clone(), list(self._chunks(at_hook[text]))
         reconstructed[text] = torch.cat([x_hat for x_hat, _ in parts])
         zeroed = at_hook.masked_fill(text[..., None], 0)
-        clean = nats(run, tokens, text)
-        patched = (nats(self._patched(run, value, tokens), tokens, text) for value in (reconstructed, zeroed))
+        clean = text_cross_entropy(run, tokens, text)
+        patched = (
+            text_cross_entropy(self._patched(run, value, tokens), tokens, text) for value in (reconstructed, zeroed)
+        )
         return reduce(add, (sums for _, sums in parts)), Losses(int(text[:, 1:].sum()), clean, *patched)
 
     def _patched(self, run: Run, value: torch.Tensor, tokens: torch.Tensor) -> Run:
@@ -90,7 +92,9 @@ class Meter:
             yield x_hat, Reconstruction.of(rows, x_hat, acts)
 
 
-def nats(run: Run, tokens: Int[torch.Tensor, "batch position"], text: Bool[torch.Tensor, "batch position"]) -> float:
+def text_cross_entropy(
+    run: Run, tokens: Int[torch.Tensor, "batch position"], text: Bool[torch.Tensor, "batch position"]
+) -> float:
     """The cross-entropy of all tokens of text that something stands before, added up."""
     before, wanted = text[:, 1:].nonzero(as_tuple=True), tokens[:, 1:][text[:, 1:]]
     parts = zip(*(torch.split(each, LOGIT_ROWS) for each in (*before, wanted)), strict=True)

@@ -14,13 +14,13 @@ from ingest.reproduction.evidence import Result, compare_lengths, correlate_mome
 from ingest.reproduction.faults import Fault, fault_untold
 from ingest.reproduction.faults.counted import bos_counted, no_uncertainty, one_based, unmatched_lists
 from ingest.reproduction.faults.named import label_elsewhere, moments_hypothesis, wrong_sae, wrong_sort
-from ingest.reproduction.faults.prompts import any_word, unread_top
+from ingest.reproduction.faults.prompts import prompts_passed_by_chance, unread_top
 from ingest.reproduction.filtered import Filtered, kept_by_chance
 from ingest.reproduction.lists import Lists
 from ingest.reproduction.means import PromptMeans, prompt_means, shuffled_lists
 from ingest.reproduction.moments import Moments, study_moments
 from ingest.reproduction.printed import MEASURED, NUMBER, Printed, printed_lists
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 
@@ -60,7 +60,7 @@ def compute_findings(studied: LanguageModel, subject: Subject, told: Callable[[i
     return Computed(means, (study_moments(studied, subject.sae), study_moments(studied, subject.other)))
 
 
-def number_of(subject: Subject, means: PromptMeans, asked: int | None) -> int:
+def asked_number(subject: Subject, means: PromptMeans, asked: int | None) -> int:
     """The printed number that is read in four ways: the one asked for, the study's own, or the first of the list."""
     if asked is not None or subject.names[0] == MEASURED:
         return asked or NUMBER
@@ -81,7 +81,7 @@ def faults_of(
     told = [
         one_based(means, subject.printed),
         *_of_names(subject, found, number),
-        any_word((chances[0], chances[1]), [run.kept for _, run in filtered[0]]),
+        prompts_passed_by_chance((chances[0], chances[1]), [run.kept for _, run in filtered[0]]),
         bos_counted(means),
         no_uncertainty(left, shuffled_lists(means), largest),
         unmatched_lists(lists.sides, compare_lengths(atlas, result), left),
@@ -125,7 +125,7 @@ def inputs_hash(atlas: Atlas, subject: Subject, number: int | None, prompts_filt
         [contrasts, subject.result[1]],
     )
     lists = subject.lists
-    inputs = [revision("reproduction"), subject.names, subject.sae.weights_sha256, subject.other.weights_sha256]
+    inputs = [method_revision("reproduction"), subject.names, subject.sae.weights_sha256, subject.other.weights_sha256]
     inputs += [subject.model.weights_sha256, subject.other_key, lists.positive, lists.control, lists.prompts, hashes]
     inputs += [number, prompts_filtered, None if subject.printed is None else subject.printed.content()]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

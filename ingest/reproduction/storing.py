@@ -41,7 +41,7 @@ def store_reproduction(atlas: Atlas, result: Result, header: Row, found: Reprodu
     own = dict(zip(("contrast", "sae"), result, strict=True))
     for table in OF_RESULT:
         atlas.rows(f"DELETE FROM {table.name} WHERE contrast = ? AND sae = ?", list(result))
-    row = own | header | agreement(found.means, found.printed)
+    row = own | header | agreement_with_printed(found.means, found.printed)
     atlas.append(tables.reproduction, pa.Table.from_pylist([row]))
     atlas.append(tables.reproduction_feature, feature_rows(result, found.means, found.printed))
     faults = [own | _fault_row(fault) for fault in found.faults]
@@ -53,7 +53,7 @@ def _fault_row(fault: Fault) -> Row:
     return row | {"figures": json.dumps(dict(fault.figures), allow_nan=False)}
 
 
-def agreement(means: PromptMeans, printed: Printed | None) -> Row:
+def agreement_with_printed(means: PromptMeans, printed: Printed | None) -> Row:
     """How far a printed list is met by the one made here; empty where there is none."""
     if printed is None:
         return {}

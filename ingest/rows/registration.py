@@ -24,7 +24,7 @@ from ingest.models.sae import SAE
 from ingest.models.sae_activations import SparseActivations
 from ingest.models.spelling import spell_vocabulary
 from ingest.rows.features import MOST_AT_ONCE, add_features, lacks_logit_weights, renew_logit_weights
-from ingest.rows.sae_keys import check_pin, known_keys, pinned_name
+from ingest.rows.sae_keys import check_pin, pinned_sae_name, sae_keys_if_held
 from schema import tables
 from schema.naming import name_saes
 from schema.store import Atlas
@@ -58,7 +58,7 @@ def register_saes(
         ModelError: an SAE was asked for by a hash that is not its own.
     """
     texts = spell_vocabulary(model.tokenizer)
-    known = [known_keys(atlas, model, sae) for sae in saes]
+    known = [sae_keys_if_held(atlas, model, sae) for sae in saes]
     with atlas.transaction():
         model_key = _model(atlas, model)
         tokenization = _tokenization(atlas, model, saes[0], texts)
@@ -124,7 +124,7 @@ def _tokenization(atlas: Atlas, model: LanguageModel, sae: SAE, texts: Sequence[
 def _sae(atlas: Atlas, model: LanguageModel, sae: SAE, keys: tuple[int, int]) -> int:
     """Add a row, under a hash that no other SAE of its name has."""
     settings = canonical_settings(sae_config(sae, model))
-    pins = (pinned_name(model, sae, digits) for digits in range(6, 65))
+    pins = (pinned_sae_name(model, sae, digits) for digits in range(6, 65))
     pinned = next(pin for pin in pins if _first(atlas, tables.sae, {"pinned": pin}) is None)
     check_pin(sae, pinned)
     row = {

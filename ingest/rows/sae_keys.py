@@ -85,7 +85,7 @@ class Keys:
     pinned: str
 
 
-def known_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | None:
+def sae_keys_if_held(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | None:
     """The keys of an SAE as it is loaded; None where the atlas does not hold it. Not to be called in a transaction.
 
     Raises:
@@ -99,14 +99,14 @@ def known_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | None:
     return keys
 
 
-def held_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
+def required_sae_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
     """The keys of an SAE that the atlas has to hold; logit weights that a migration has taken out are computed again.
 
     Raises:
         SelectionError: it does not hold this SAE over this model.
         ModelError: it was asked for by a hash that is another's.
     """
-    keys = known_keys(atlas, model, sae)
+    keys = sae_keys_if_held(atlas, model, sae)
     if keys is None:
         raise SelectionError(
             f"{atlas.path} does not hold {sae.name} over {model.name}, as they are now; ingest with it first: "
@@ -127,7 +127,7 @@ def check_pin(sae: SAE, pinned: str) -> None:
         )
 
 
-def pinned_name(model: LanguageModel, sae: SAE, digits: int = 6) -> str:
+def pinned_sae_name(model: LanguageModel, sae: SAE, digits: int = 6) -> str:
     """release/sae_id@hash: a spelling that means this SAE for ever."""
     identity = _identity(model, sae)
     parts = [value for name, value in sorted(identity.items()) if name not in ("release", "sae_id")]

@@ -103,7 +103,7 @@ def _read(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
-def notify_of(schedule: Schedule, run: Run, retry_at: datetime | None) -> None:
+def notify_of_failure(schedule: Schedule, run: Run, retry_at: datetime | None) -> None:
     """Tell of a failed run, as the schedule says."""
     notify = schedule.notify
     if notify is None or (notify.attempts == "last" and retry_at is not None):
@@ -117,10 +117,10 @@ def notify_of(schedule: Schedule, run: Run, retry_at: datetime | None) -> None:
         "error": run.reason,
         "retry_at": retry_at.isoformat() if retry_at else None,
     }
-    tell(notify, json.dumps(failure))
+    run_notify_command(notify, json.dumps(failure))
 
 
-def tell(notify: Notify, message: str) -> bool:
+def run_notify_command(notify: Notify, message: str) -> bool:
     """Run the command, without a shell; whether it succeeded. That it did not is logged, and harms nothing."""
     try:
         subprocess.run(

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast
 
 from ingest.jobs.progress import Progress, Report
 from ingest.schedule.config import Job, Schedule
-from ingest.schedule.history import PUBLISHING, Run, close_killed, notify_of, read_pasts, store_runs
+from ingest.schedule.history import PUBLISHING, Run, close_killed, notify_of_failure, read_pasts, store_runs
 from ingest.schedule.plan import Attempt, Due, Past, Status, overlapped_due_time, retry_at
 from ingest.schedule.upkeep import Fill
 from schema.errors import AtlasError, AtlasLockedError
@@ -181,7 +181,7 @@ class Runner:
             following = retry_at(job, _attempt_of(run))
             again = f"tried again at {self._local(following)}" if following else "not tried again before its next time"
             log.error("%s: failed, %s: %s", job.name, again, run.reason)
-            notify_of(self.schedule, run, following)
+            notify_of_failure(self.schedule, run, following)
 
     def _open(self) -> Atlas:
         """Open the atlas, making it where there is none."""

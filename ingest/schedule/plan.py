@@ -93,7 +93,7 @@ def run_at_once(job: Job, now: datetime) -> Due:
 def overlapped_due_time(job: Job, planned_at: datetime, finished_at: datetime) -> tuple[datetime, int] | None:
     """The latest due time that came while a run was under way, and how many others came before it."""
     timing = job.when.timing
-    return None if timing is None else fold(timing, timing.after(planned_at), finished_at - INSTANT)
+    return None if timing is None else fold_missed_runs(timing, timing.after(planned_at), finished_at - INSTANT)
 
 
 def retry_at(job: Job, last: Attempt) -> datetime | None:
@@ -117,7 +117,7 @@ def next_times(job: Job, past: Past, now: datetime, count: int) -> list[datetime
     return times
 
 
-def fold(timing: Timing, first: datetime | None, until: datetime) -> tuple[datetime, int] | None:
+def fold_missed_runs(timing: Timing, first: datetime | None, until: datetime) -> tuple[datetime, int] | None:
     """The latest due time from `first` on that is not later than `until`, and how many earlier ones it makes up for."""
     if isinstance(timing, Interval) and first is not None and first <= until:
         missed = (until - first) // timing.every
@@ -141,7 +141,7 @@ def shortest_gap(timing: Timing, started: datetime) -> timedelta | None:
     return min((after - before for before, after in pairwise(times)), default=None)
 
 
-def spread(seed: str, job: str, due: datetime, jitter: timedelta) -> timedelta:
+def jitter_delay(seed: str, job: str, due: datetime, jitter: timedelta) -> timedelta:
     """How much later than due a job begins: anywhere within the jitter, the same for the same seed, job and time."""
     digest = blake2b(f"{seed}\n{job}\n{due.astimezone(UTC).isoformat()}".encode(), digest_size=8).digest()
     return timedelta(seconds=int(jitter.total_seconds() * int.from_bytes(digest, "big") / 2**64))
@@ -161,8 +161,8 @@ def _regular(job: Job, past: Past, situation: Situation) -> Due | None:
     first = timing.first(situation.started) if past.until is None else timing.after(past.until)
     if first is None:
         return None
-    planned_at, missed = fold(timing, first, situation.now) or (first, 0)
-    begins_at = planned_at + spread(situation.seed, job.name, planned_at, job.when.jitter)
+    planned_at, missed = fold_missed_runs(timing, first, situation.now) or (first, 0)
+    begins_at = planned_at + jitter_delay(situation.seed, job.name, planned_at, job.when.jitter)
     late = situation.now - planned_at
     too_late = late if job.when.grace is not None and late > max(job.when.grace, job.when.jitter) else None
     return Due(job.name, planned_at, begins_at, missed=missed, too_late=too_late)

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ingest.attribution.explained_model import Subject, find_keys
 from ingest.attribution.questions import FeatureQuestion
 from ingest.attribution.shapley import Method
-from ingest.attribution.subject import Subject, find_keys
 from ingest.contrasts.selection import select_documents
 from ingest.jobs.association import AssociationRequest, association_into
 from ingest.jobs.contrast import ContrastRequest, contrast_into, refresh_contrasts

@@ -42,7 +42,7 @@ def maxima_of(activations: pa.Table, owner: Int[np.ndarray, " window"]) -> Maxim
     return Maxima(known // (int(owner.max(initial=0)) + 1), known % (int(owner.max(initial=0)) + 1), largest)
 
 
-def told_apart(maxima: Maxima, positive: Bool[np.ndarray, " sentence"]) -> pa.Table:
+def features_told_apart(maxima: Maxima, positive: Bool[np.ndarray, " sentence"]) -> pa.Table:
     """A row a feature that fires, the best first: AUROC, p, and in how many sentences of each box it fires.
 
     Raises:
@@ -68,7 +68,7 @@ def told_apart(maxima: Maxima, positive: Bool[np.ndarray, " sentence"]) -> pa.Ta
     return pa.table({name: column[order] for name, column in rows.items()})
 
 
-def rank_together(of_each: Sequence[pa.Table]) -> pa.Table:
+def rank_features_of_saes(of_each: Sequence[pa.Table]) -> pa.Table:
     """The features of several SAEs in one order, the best first, each with its SAE's place in `of_each`, and with q."""
     places = np.repeat(np.arange(len(of_each)), [len(rows) for rows in of_each])
     rows = pa.concat_tables(of_each).add_column(0, "sae", pa.array(places))

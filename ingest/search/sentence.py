@@ -7,7 +7,7 @@ comes last, unless it is stronger here than it is elsewhere.
 import numpy as np
 import pyarrow as pa
 
-from ingest.encode.typed import Typed
+from ingest.encode.typed_text import Typed
 from schema.statements import sql_file
 from schema.store import Atlas
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from ingest.sources.document import LINE_LIMIT, Fault, Row
-from ingest.sources.file_formats import Input, Kind, id_name, name_fault, named_file_rows, split_name
+from ingest.sources.file_formats import Input, Kind, name_fault, name_in_document_ids, named_file_rows, split_name
 from ingest.sources.folders import walk_folders
 from ingest.sources.streams import STREAM_ERRORS, open_stream
 from schema.errors import SourceError
@@ -53,7 +53,7 @@ def inputs(source: str) -> Iterator[Input]:
     folder = _folder(source)
     for path in _files(folder):
         rows = _unfinished_rows if _UNFINISHED.fullmatch(path.name) else partial(_whole_rows, path)
-        yield Input(shown_path(path), id_name(path.relative_to(folder)), rows, alone=False)
+        yield Input(shown_path(path), name_in_document_ids(path.relative_to(folder)), rows, alone=False)
 
 
 DROP_FOLDER = Kind(matches, stem, inputs, place)

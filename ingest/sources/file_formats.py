@@ -154,10 +154,10 @@ class Kind:
 
 def file_input(path: Path, name: Path, *, alone: bool = True) -> Input:
     """Make an input of a file, of any kind where it is named alone; `name` is what its documents' ids begin with."""
-    return Input(shown_path(path), id_name(name), partial(named_file_rows, path, special=alone), alone)
+    return Input(shown_path(path), name_in_document_ids(name), partial(named_file_rows, path, special=alone), alone)
 
 
-def id_name(path: Path) -> str:
+def name_in_document_ids(path: Path) -> str:
     """Leave the compression out: packing a file does not rename its documents."""
     text = shown_path(path)
     return text[: len(text) - len(split_name(path.name).compression)]

@@ -56,7 +56,7 @@ class Pooled(NamedTuple):
 def pooled_p(statistic: Statistic, ranks: Ranks, shuffles: "Shuffles", tests: int) -> Pooled:
     """The p of each feature among `tests` in all, and those of its shuffles."""
     p, parts = np.ones(len(ranks.silent)), list[Tails]()
-    for features in pools(ranks.lift.shape[1] - ranks.silent):
+    for features in pools_of_features(ranks.lift.shape[1] - ranks.silent):
         mine = ranks.take(features)
         found = statistic.distance(mine, shuffles.labels)
         wanted = min(MOST, -(-DEPTH * tests // len(features)))
@@ -70,7 +70,7 @@ def pooled_p(statistic: Statistic, ranks: Ranks, shuffles: "Shuffles", tests: in
     return Pooled(p, Tails(*(np.concatenate(column) for column in zip(nothing, *parts, strict=True))))
 
 
-def pools(fires: Int[np.ndarray, " n_features"]) -> Iterator[Int[np.ndarray, " pool"]]:
+def pools_of_features(fires: Int[np.ndarray, " n_features"]) -> Iterator[Int[np.ndarray, " pool"]]:
     """Features that fire in about as many units, together."""
     order = np.argsort(fires, kind="stable")
     first = 0

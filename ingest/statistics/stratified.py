@@ -17,7 +17,7 @@ from scipy.special import erfc
 
 from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import RankSum, mid_ranks
-from ingest.statistics.shuffles import lifts_of, of_units, units_of
+from ingest.statistics.shuffles import rank_lifts, shuffled_units, unit_scores
 
 
 def stratified_rank_sum(
@@ -96,6 +96,6 @@ def difference_p(
     group: Int[np.ndarray, " document"],
 ) -> float:
     """Two-sided rank-sum p of the sides' difference in length, under exchanges of labels between groups."""
-    units = units_of(group, positive)
-    rows = of_units(np.zeros(len(length), dtype=np.int64), np.arange(len(length)), length.astype(np.float32), units)
-    return float(observed_p(lifts_of(rows, units, 1), units)[0])
+    units = shuffled_units(group, positive)
+    rows = unit_scores(np.zeros(len(length), dtype=np.int64), np.arange(len(length)), length.astype(np.float32), units)
+    return float(observed_p(rank_lifts(rows, units, 1), units)[0])

@@ -48,7 +48,7 @@ MADE = ("unsummed", "part_histogram", "part_token", "part_example", "weakest", "
 """Temporary tables of a transaction."""
 
 
-def pending(atlas: Atlas) -> list[tuple[int, int]]:
+def unsummed_corpora(atlas: Atlas) -> list[tuple[int, int]]:
     """The (sae, corpus) pairs with documents that are not yet summed."""
     rows = atlas.rows(
         """
@@ -62,7 +62,7 @@ def pending(atlas: Atlas) -> list[tuple[int, int]]:
     return [(int(sae), int(corpus)) for sae, corpus in rows]
 
 
-def sum_pending(
+def sum_corpora(
     atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS, raised: int | None = None
 ) -> Iterator[tuple[int, int]]:
     """Sum everything that is not yet in; yields each (sae, corpus) as it is done.
@@ -73,7 +73,7 @@ def sum_pending(
     Raises:
         AtlasDamagedError: what an older version stored cannot be summed, since it is not finite.
     """
-    pairs = pending(atlas)
+    pairs = unsummed_corpora(atlas)
     for sae in dict.fromkeys(sae for sae, _ in pairs):
         try:
             while _sum_some(atlas, sae, part_tokens or _tokens_that_fit(atlas, sae), parts, raised):

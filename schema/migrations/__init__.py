@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Connection
 
-from schema.copying import Run, keep_beside, run_on
-from schema.ddl import script
+from schema.copying import Run, keep_beside, statement_runner
+from schema.ddl import schema_script
 from schema.errors import AtlasDamagedError, AtlasVersionError
 from schema.migrations import m004_sae_identity
 from schema.statements import sql_file
@@ -68,7 +68,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
         AtlasDamagedError: the file holds tables, but none of an atlas.
         AtlasFileError: the copy cannot be made; the file is as it was.
     """
-    run = run_on(connection)
+    run = statement_runner(connection)
     current = file_version(run, path)
     if current > VERSION:
         raise AtlasVersionError(
@@ -99,7 +99,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
 def _create(connection: Connection) -> None:
     """Make every table of a new file, as if all migrations had been applied to it; whole, or not at all."""
     with connection.begin():
-        connection.exec_driver_sql(script())
+        connection.exec_driver_sql(schema_script())
         for number, migration in enumerate(MIGRATIONS, start=1):
             _record(connection, number, migration)
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import metadata, pointer, reference
+from schema.tables.base import foreign_key_column, metadata, unchecked_key_column
 
 SAE = "SAE of the feature"
 FEATURE = "Zero-based index in the SAE"
@@ -22,9 +22,9 @@ FEATURE = "Zero-based index in the SAE"
 activation = Table(
     "activation",
     metadata,
-    pointer("sae", SAE),
-    pointer("feature", FEATURE),
-    pointer("context", "Window"),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("feature", FEATURE),
+    unchecked_key_column("context", "Window"),
     Column("position", SmallInteger, nullable=False, comment="Position in the window, BOS being 0"),
     Column("activation", REAL, nullable=False, comment="Activation, above 0"),
     comment="Every activation above 0 on a token that is not BOS",
@@ -33,7 +33,7 @@ activation = Table(
 bos_activation = Table(
     "bos_activation",
     metadata,
-    pointer("sae", SAE),
+    unchecked_key_column("sae", SAE),
     Column("feature", Integer, nullable=False, autoincrement=False, comment=FEATURE),
     Column("activation", REAL, nullable=False, comment="Activation on BOS at position 0, above 0"),
     PrimaryKeyConstraint("sae", "feature"),
@@ -43,9 +43,9 @@ bos_activation = Table(
 coverage = Table(
     "coverage",
     metadata,
-    pointer("sae", "SAE"),
-    pointer("document", "Document it has encoded"),
-    reference("ingest_run", "Run that did it"),
+    unchecked_key_column("sae", "SAE"),
+    unchecked_key_column("document", "Document it has encoded"),
+    foreign_key_column("ingest_run", "Run that did it"),
     Column("tokens", Integer, nullable=False, comment="Tokens encoded, BOS left out"),
     Column("contexts", Integer, nullable=False, comment="Windows encoded"),
     Column("summed", Boolean, nullable=False, comment="Its activations are in the sums below"),
@@ -56,9 +56,9 @@ coverage = Table(
 feature_document = Table(
     "feature_document",
     metadata,
-    pointer("sae", SAE),
-    pointer("feature", FEATURE),
-    pointer("document", "Document"),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("feature", FEATURE),
+    unchecked_key_column("document", "Document"),
     Column("max_activation", REAL, nullable=False, comment="Maximum over the document's tokens"),
     Column("sum_activation", Double, nullable=False, comment="Sum over the document's tokens"),
     Column("active_tokens", Integer, nullable=False, comment="Tokens it fires on"),
@@ -69,8 +69,8 @@ feature_document = Table(
 sae_corpus = Table(
     "sae_corpus",
     metadata,
-    pointer("sae", "SAE"),
-    pointer("corpus", "Corpus"),
+    unchecked_key_column("sae", "SAE"),
+    unchecked_key_column("corpus", "Corpus"),
     Column("documents", Integer, nullable=False, comment="Documents summed"),
     Column("contexts", Integer, nullable=False, comment="Windows summed"),
     Column("tokens", BigInteger, nullable=False, comment="Tokens summed, BOS left out"),
@@ -82,8 +82,8 @@ sae_corpus = Table(
 feature_corpus = Table(
     "feature_corpus",
     metadata,
-    pointer("sae", SAE),
-    pointer("corpus", "Corpus"),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("corpus", "Corpus"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment=FEATURE),
     Column("documents", Integer, nullable=False, comment="Documents it fires in"),
     Column("active_tokens", BigInteger, nullable=False, comment="Tokens it fires on"),
@@ -105,9 +105,9 @@ feature_corpus = Table(
 feature_histogram = Table(
     "feature_histogram",
     metadata,
-    pointer("sae", SAE),
-    pointer("corpus", "Corpus"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("corpus", "Corpus"),
+    unchecked_key_column("feature", FEATURE),
     Column("bin", SmallInteger, nullable=False, comment="floor(8 log2 activation)"),
     Column("tokens", BigInteger, nullable=False, comment="Tokens in the bin"),
     comment="Histogram of a feature's activations, eight bins to the octave",
@@ -116,9 +116,9 @@ feature_histogram = Table(
 feature_token = Table(
     "feature_token",
     metadata,
-    pointer("sae", SAE),
-    pointer("corpus", "Corpus"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("corpus", "Corpus"),
+    unchecked_key_column("feature", FEATURE),
     Column("token_id", Integer, nullable=False, comment="Token id, in the vocabulary of the SAE's tokenization"),
     Column("active_tokens", BigInteger, nullable=False, comment="Times it fires on the token"),
     Column("sum_activation", Double, nullable=False, comment="Sum of its activations on the token"),
@@ -128,8 +128,8 @@ feature_token = Table(
 feature_top_token = Table(
     "feature_top_token",
     metadata,
-    pointer("sae", SAE),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("feature", FEATURE),
     Column(
         "rank", SmallInteger, nullable=False, comment="1 is the token it fires on most often, in all corpora together"
     ),
@@ -144,9 +144,9 @@ feature_top_token = Table(
 feature_example = Table(
     "feature_example",
     metadata,
-    pointer("sae", SAE),
-    pointer("corpus", "Corpus"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", SAE),
+    unchecked_key_column("corpus", "Corpus"),
+    unchecked_key_column("feature", FEATURE),
     Column(
         "sampling",
         String,
@@ -155,7 +155,7 @@ feature_example = Table(
     ),
     Column("octave", SmallInteger, nullable=False, comment="floor(log2 of the window's maximum)"),
     Column("rank", SmallInteger, nullable=False, comment="1 is first, within the sampling (and octave)"),
-    pointer("context", "Window"),
+    unchecked_key_column("context", "Window"),
     Column("position", SmallInteger, nullable=False, comment="Position of the maximum"),
     Column("activation", REAL, nullable=False, comment="The maximum"),
     CheckConstraint("sampling IN ('top', 'octave')", name="feature_example_sampling"),

@@ -13,12 +13,12 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer
+from schema.tables.base import key_column, metadata, unchecked_key_column
 
 association = Table(
     "association",
     metadata,
-    key("association", "Key"),
+    key_column("association", "Key"),
     Column("name", String, nullable=False, unique=True, comment="Name it is asked for by; no contrast bears it too"),
     Column("kind", String, nullable=False, comment="target: a number of each document; classes: one of several"),
     Column("field", String, comment="Field of the documents that gives the number; NULL for classes"),
@@ -39,8 +39,8 @@ association = Table(
 sae_association = Table(
     "sae_association",
     metadata,
-    pointer("association", "Association"),
-    pointer("sae", "SAE"),
+    unchecked_key_column("association", "Association"),
+    unchecked_key_column("sae", "SAE"),
     Column("documents_compared", Integer, nullable=False, comment="Documents compared"),
     Column("groups_compared", Integer, nullable=False, comment="Groups that they are of"),
     Column(
@@ -70,9 +70,9 @@ sae_association = Table(
 association_document = Table(
     "association_document",
     metadata,
-    pointer("association", "Association"),
-    pointer("sae", "SAE"),
-    pointer("document", "Document compared; a text in several corpora is compared once"),
+    unchecked_key_column("association", "Association"),
+    unchecked_key_column("sae", "SAE"),
+    unchecked_key_column("document", "Document compared; a text in several corpora is compared once"),
     Column("value", Double, comment="Its number; NULL for classes"),
     Column("class", SmallInteger, comment="Its class: a place in association.sets, from 0; NULL for a target"),
     Column(
@@ -90,8 +90,8 @@ association_document = Table(
 feature_target = Table(
     "feature_target",
     metadata,
-    pointer("association", "Association"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("association", "Association"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("fires", Integer, nullable=False, comment="Documents it fires in, in what association.unit compares"),
     Column(
@@ -125,8 +125,8 @@ feature_target = Table(
 feature_classes = Table(
     "feature_classes",
     metadata,
-    pointer("association", "Association"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("association", "Association"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("fires", Integer, nullable=False, comment="Documents it fires in, in what association.unit compares"),
     Column("h", Double, nullable=False, comment="Kruskal and Wallis's H, corrected for ties, over all documents"),
@@ -160,8 +160,8 @@ feature_classes = Table(
 feature_class = Table(
     "feature_class",
     metadata,
-    pointer("association", "Association"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("association", "Association"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("class", SmallInteger, nullable=False, autoincrement=False, comment="A place in association.sets, from 0"),
     Column("name", String, nullable=False, comment="The set that is the class"),
@@ -177,8 +177,8 @@ feature_class = Table(
 association_null = Table(
     "association_null",
     metadata,
-    pointer("association", "Association"),
-    pointer("sae", "SAE"),
+    unchecked_key_column("association", "Association"),
+    unchecked_key_column("sae", "SAE"),
     Column("shuffle", Integer, nullable=False, autoincrement=False, comment="Number of the shuffle, from 1"),
     Column("seed", Integer, nullable=False, comment="Seed of the shuffles; with the number it gives the labels"),
     Column("min_p", Double, nullable=False, comment="Smallest p over the tested features"),

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 
 def _document(comment: str) -> Column[Any]:
@@ -27,10 +27,10 @@ def _document(comment: str) -> Column[Any]:
 explanation = Table(
     "explanation",
     metadata,
-    key("explanation", "Key"),
-    reference("ingest_run", "Run that computed it"),
+    key_column("explanation", "Key"),
+    foreign_key_column("ingest_run", "Run that computed it"),
     Column("question", String, nullable=False, comment="What is explained by what: token, feature, logit (see there)"),
-    pointer("model", "Model"),
+    unchecked_key_column("model", "Model"),
     Column("sae", SmallInteger, comment="SAE of the features; NULL where there are none", info={"references": "sae"}),
     Column("feature", Integer, comment="Feature whose activation is explained (question feature), zero-based"),
     _document("Document of the prompt; NULL where it was given by hand"),
@@ -79,7 +79,7 @@ ERROR = "Standard error of the value; NULL where it is exact or not known"
 token_attribution = Table(
     "token_attribution",
     metadata,
-    pointer("explanation", "Explanation"),
+    unchecked_key_column("explanation", "Explanation"),
     Column("position", SmallInteger, nullable=False, comment="Position of the token, BOS being 0"),
     Column("token_id", Integer, nullable=False, comment="Token id"),
     Column("text", String, nullable=False, comment="Text of the token"),
@@ -95,9 +95,9 @@ token_attribution = Table(
 feature_attribution = Table(
     "feature_attribution",
     metadata,
-    pointer("explanation", "Explanation"),
+    unchecked_key_column("explanation", "Explanation"),
     Column("player", SmallInteger, nullable=False, comment="Number of the player; the error is the last"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, comment="Zero-based index in the SAE; NULL for the SAE's error"),
     Column("activation", Double, comment="Its activation at the position; NULL for the error"),
     Column("value", Double, nullable=False, comment=VALUE),
@@ -112,7 +112,7 @@ feature_attribution = Table(
 prompt_filter = Table(
     "prompt_filter",
     metadata,
-    pointer("explanation", "Explanation of the prompt's prediction (question token)", primary_key=True),
+    unchecked_key_column("explanation", "Explanation of the prompt's prediction (question token)", primary_key=True),
     Column("term", String, nullable=False, comment="The concept that the document names"),
     Column(
         "rank",

@@ -18,13 +18,13 @@ metadata = MetaData()
 SMALL_KEYS = frozenset({"model", "tokenization", "sae", "corpus", "contrast", "association"})
 
 
-def key(name: str, comment: str) -> Column[Any]:
+def key_column(name: str, comment: str) -> Column[Any]:
     """A table's own integer key; values are assigned by the writer, never by the engine."""
     type_ = SmallInteger if name in SMALL_KEYS else Integer
     return Column(name, type_, primary_key=True, autoincrement=False, comment=comment)
 
 
-def reference(table: str, comment: str, *, primary_key: bool = False) -> Column[Any]:
+def foreign_key_column(table: str, comment: str, *, primary_key: bool = False) -> Column[Any]:
     """A foreign key to a row that is never removed."""
     return Column(
         table,
@@ -37,7 +37,7 @@ def reference(table: str, comment: str, *, primary_key: bool = False) -> Column[
     )
 
 
-def pointer(table: str, comment: str, *, primary_key: bool = False) -> Column[Any]:
+def unchecked_key_column(table: str, comment: str, *, primary_key: bool = False) -> Column[Any]:
     """A reference to a row that can be removed, or from a bulk table: no foreign key."""
     return Column(
         table,

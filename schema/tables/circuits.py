@@ -13,14 +13,14 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 patch_pair = Table(
     "patch_pair",
     metadata,
-    key("patch_pair", "Key"),
-    reference("ingest_run", "Run that computed it"),
-    pointer("model", "Model"),
+    key_column("patch_pair", "Key"),
+    foreign_key_column("ingest_run", "Run that computed it"),
+    unchecked_key_column("model", "Model"),
     Column("metric", String, nullable=False, comment="What is read: pre_activation, logit or logit_difference"),
     Column("sae", SmallInteger, comment="SAE of the feature that is read; NULL for logits", info={"references": "sae"}),
     Column("feature", Integer, comment="Feature whose pre-activation is read, zero-based; NULL for logits"),
@@ -71,7 +71,7 @@ patch_pair = Table(
 patch_effect = Table(
     "patch_effect",
     metadata,
-    pointer("patch_pair", "Pair of prompts"),
+    unchecked_key_column("patch_pair", "Pair of prompts"),
     Column("site", Integer, nullable=False, comment="Number of the site in its pair, from 0"),
     Column(
         "kind",
@@ -99,9 +99,9 @@ patch_effect = Table(
 direct_attribution = Table(
     "direct_attribution",
     metadata,
-    key("direct_attribution", "Key"),
-    reference("ingest_run", "Run that computed it"),
-    pointer("sae", "SAE"),
+    key_column("direct_attribution", "Key"),
+    foreign_key_column("ingest_run", "Run that computed it"),
+    unchecked_key_column("sae", "SAE"),
     Column("feature", Integer, nullable=False, comment="Feature whose pre-activation is taken apart, zero-based"),
     Column(
         "document",
@@ -124,7 +124,7 @@ direct_attribution = Table(
 direct_part = Table(
     "direct_part",
     metadata,
-    pointer("direct_attribution", "What is taken apart"),
+    unchecked_key_column("direct_attribution", "What is taken apart"),
     Column("part", Integer, nullable=False, comment="Number of the part, from 0"),
     Column(
         "kind",
@@ -146,7 +146,7 @@ direct_part = Table(
 attention_pair = Table(
     "attention_pair",
     metadata,
-    pointer("direct_attribution", "What is taken apart"),
+    unchecked_key_column("direct_attribution", "What is taken apart"),
     Column("layer", SmallInteger, nullable=False, comment="Block of the head, from 0"),
     Column("head", SmallInteger, nullable=False, comment="Head, from 0"),
     Column("query", SmallInteger, nullable=False, comment="Position that looks, BOS being 0"),
@@ -169,9 +169,9 @@ MEASURES = {
 attention_summary = Table(
     "attention_summary",
     metadata,
-    pointer("model", "Model"),
-    pointer("tokenization", "How the document was cut into windows"),
-    pointer("document", "Document"),
+    unchecked_key_column("model", "Model"),
+    unchecked_key_column("tokenization", "How the document was cut into windows"),
+    unchecked_key_column("document", "Document"),
     Column("layer", SmallInteger, nullable=False, comment="Block, from 0"),
     Column("head", SmallInteger, nullable=False, comment="Head, from 0"),
     *(Column(name, Float, comment=comment) for name, comment in MEASURES.items()),
@@ -181,9 +181,9 @@ attention_summary = Table(
 attention_head = Table(
     "attention_head",
     metadata,
-    pointer("model", "Model"),
-    pointer("tokenization", "How documents were cut into windows"),
-    pointer("corpus", "Corpus"),
+    unchecked_key_column("model", "Model"),
+    unchecked_key_column("tokenization", "How documents were cut into windows"),
+    unchecked_key_column("corpus", "Corpus"),
     Column("layer", SmallInteger, nullable=False, comment="Block, from 0"),
     Column("head", SmallInteger, nullable=False, comment="Head, from 0"),
     Column("documents", Integer, nullable=False, comment="Documents that were looked at"),
@@ -195,8 +195,8 @@ attention_head = Table(
 attention_contrast = Table(
     "attention_contrast",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE whose documents are compared; heads are its model's"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE whose documents are compared; heads are its model's"),
     Column("layer", SmallInteger, nullable=False, comment="Block, from 0"),
     Column("head", SmallInteger, nullable=False, comment="Head, from 0"),
     Column("measure", String, nullable=False, comment="Column of attention_summary that is compared"),

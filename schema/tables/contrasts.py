@@ -13,12 +13,12 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer
+from schema.tables.base import key_column, metadata, unchecked_key_column
 
 contrast = Table(
     "contrast",
     metadata,
-    key("contrast", "Key"),
+    key_column("contrast", "Key"),
     Column("name", String, nullable=False, unique=True, comment="Name it is asked for by"),
     Column("positive", JSON, nullable=False, comment="Sets of the positive documents: corpora, domain=D, term=T"),
     Column("control", JSON, nullable=False, comment="Sets of the control documents"),
@@ -35,8 +35,8 @@ contrast = Table(
 sae_contrast = Table(
     "sae_contrast",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE"),
     Column("documents_positive", Integer, nullable=False, comment="Positive documents"),
     Column("documents_control", Integer, nullable=False, comment="Control documents"),
     Column(
@@ -95,9 +95,9 @@ sae_contrast = Table(
 contrast_document = Table(
     "contrast_document",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE"),
-    pointer("document", "Document compared; a text in several corpora of a side is compared once"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE"),
+    unchecked_key_column("document", "Document compared; a text in several corpora of a side is compared once"),
     Column("positive", Boolean, nullable=False, comment="Its side"),
     Column(
         "split",
@@ -114,8 +114,8 @@ contrast_document = Table(
 feature_contrast = Table(
     "feature_contrast",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column(
         "fires_positive",
@@ -191,8 +191,8 @@ feature_contrast = Table(
 contrast_set = Table(
     "contrast_set",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("rank", SmallInteger, nullable=False, autoincrement=False, comment="1 has the largest standardised weight"),
     Column("feature", Integer, nullable=False, comment="Zero-based index in the SAE"),
     Column("weight", Double, nullable=False, comment="Weight of its score, fitted on the discovery half"),
@@ -211,8 +211,8 @@ contrast_set = Table(
 contrast_null = Table(
     "contrast_null",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE"),
     Column("shuffle", Integer, nullable=False, autoincrement=False, comment="Number of the shuffle, from 1"),
     Column("seed", Integer, nullable=False, comment="Seed of the shuffles; with the number it gives the labels"),
     Column("min_p", Double, nullable=False, comment="Smallest p over the tested features"),
@@ -231,8 +231,8 @@ contrast_null = Table(
 contrast_correlation = Table(
     "contrast_correlation",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE"),
     Column("moment", String, nullable=False, comment="Column of feature: logit_std, logit_skewness or logit_kurtosis"),
     Column("evidence", String, nullable=False, comment="Column of feature_evidence or feature_confirmation"),
     Column("features", Integer, nullable=False, comment="Tested features for which both and frequency are known"),

@@ -14,12 +14,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from schema.tables.base import key, metadata, pointer
+from schema.tables.base import key_column, metadata, unchecked_key_column
 
 corpus = Table(
     "corpus",
     metadata,
-    key("corpus", "Key"),
+    key_column("corpus", "Key"),
     Column("name", String, nullable=False, unique=True, comment="Name: STEM or STEM/DOMAIN of its source"),
     Column("domain", String, nullable=False, comment="What its documents are about"),
     comment="A named collection of documents of one domain",
@@ -28,8 +28,8 @@ corpus = Table(
 document = Table(
     "document",
     metadata,
-    key("document", "Key"),
-    pointer("corpus", "Corpus it is in"),
+    key_column("document", "Key"),
+    unchecked_key_column("corpus", "Corpus it is in"),
     Column("external_id", String, nullable=False, comment="Its name at its source"),
     Column("text", String, nullable=False, comment="The whole text"),
     Column("source", String, nullable=False, comment="Where it comes from"),
@@ -52,7 +52,7 @@ document = Table(
 document_field = Table(
     "document_field",
     metadata,
-    pointer("document", "Document"),
+    unchecked_key_column("document", "Document"),
     Column(
         "name", String, nullable=False, comment="Name of the field at its source, asked for by atlas ingest --field"
     ),
@@ -64,9 +64,9 @@ document_field = Table(
 context = Table(
     "context",
     metadata,
-    key("context", "Key"),
-    pointer("document", "Document it is a window of"),
-    pointer("tokenization", "How it was cut"),
+    key_column("context", "Key"),
+    unchecked_key_column("document", "Document it is a window of"),
+    unchecked_key_column("tokenization", "How it was cut"),
     Column("ordinal", Integer, nullable=False, comment="Number of the window in its document, from 0"),
     Column("tokens", SmallInteger, nullable=False, comment="Tokens, BOS left out"),
     Column(
@@ -88,7 +88,7 @@ context = Table(
 token = Table(
     "token",
     metadata,
-    pointer("context", "Window"),
+    unchecked_key_column("context", "Window"),
     Column(
         "position",
         SmallInteger,

@@ -12,7 +12,7 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import metadata, pointer
+from schema.tables.base import metadata, unchecked_key_column
 
 
 def _interval(name: str, unknown: str = "") -> tuple[Column[float], Column[float]]:
@@ -23,8 +23,8 @@ def _interval(name: str, unknown: str = "") -> tuple[Column[float], Column[float
 feature_confirmation = Table(
     "feature_confirmation",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("auroc_discovery", Double, comment="AUROC on the discovery half"),
     Column(
@@ -61,8 +61,8 @@ feature_confirmation = Table(
 feature_pair = Table(
     "feature_pair",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("higher", Integer, nullable=False, comment="Pairs whose positive side scores higher"),
     Column("lower", Integer, nullable=False, comment="Pairs whose control side scores higher"),
@@ -85,8 +85,8 @@ feature_pair = Table(
 feature_domain = Table(
     "feature_domain",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("domain", String, nullable=False, comment="Domain of control documents"),
     Column("documents", Integer, nullable=False, comment="Control documents of the domain"),
@@ -101,8 +101,8 @@ feature_domain = Table(
 feature_evidence = Table(
     "feature_evidence",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("active_tokens", BigInteger, nullable=False, comment="Tokens it fires on in the corpora of the contrast"),
     Column("top_token", Integer, nullable=False, comment="Token id it fires on most often there"),
@@ -126,8 +126,8 @@ feature_evidence = Table(
 feature_lift = Table(
     "feature_lift",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("part", String, nullable=False, comment="Documents: discovery (what chooses), confirmation, or all"),
     Column("density_positive", Double, comment="Share of the positive documents' tokens on which it fires"),

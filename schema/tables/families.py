@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 FEATURE = "Zero-based index in the SAE"
 RUN = "Run that computed it"
@@ -23,8 +23,8 @@ RUN = "Run that computed it"
 feature_neighbour = Table(
     "feature_neighbour",
     metadata,
-    pointer("sae", "SAE of both features"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", "SAE of both features"),
+    unchecked_key_column("feature", FEATURE),
     Column("rank", SmallInteger, nullable=False, comment="1 is the nearest"),
     Column("other_feature", Integer, nullable=False, comment="The neighbour's zero-based index in the same SAE"),
     Column("cosine", REAL, nullable=False, comment="Cosine of the two decoder directions"),
@@ -34,8 +34,8 @@ feature_neighbour = Table(
 feature_opposite = Table(
     "feature_opposite",
     metadata,
-    pointer("sae", "SAE of both features"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", "SAE of both features"),
+    unchecked_key_column("feature", FEATURE),
     Column("rank", SmallInteger, nullable=False, comment="1 is the most opposite"),
     Column("other_feature", Integer, nullable=False, comment="The other's zero-based index in the same SAE"),
     Column("cosine", REAL, nullable=False, comment="Cosine of the two decoder directions, the most negative first"),
@@ -45,8 +45,8 @@ feature_opposite = Table(
 sae_coactivation = Table(
     "sae_coactivation",
     metadata,
-    pointer("sae", "SAE", primary_key=True),
-    reference("ingest_run", RUN),
+    unchecked_key_column("sae", "SAE", primary_key=True),
+    foreign_key_column("ingest_run", RUN),
     Column("tokens", BigInteger, nullable=False, comment="Tokens counted, BOS left out; other than now: out of date"),
     Column("features", Integer, nullable=False, comment="Features that fire on any of them"),
     Column("coverage_hash", String, nullable=False, comment="Hash of the texts counted: what makes a rerun free"),
@@ -56,8 +56,8 @@ sae_coactivation = Table(
 feature_coactivation = Table(
     "feature_coactivation",
     metadata,
-    pointer("sae", "SAE of both features"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", "SAE of both features"),
+    unchecked_key_column("feature", FEATURE),
     Column("rank", SmallInteger, nullable=False, comment="1 has the largest overlap"),
     Column("other_feature", Integer, nullable=False, comment="The other's zero-based index in the same SAE"),
     Column("tokens_both", BigInteger, nullable=False, comment="Tokens on which both fire, 2 or more"),
@@ -71,9 +71,9 @@ feature_coactivation = Table(
 clustering = Table(
     "clustering",
     metadata,
-    key("clustering", "Key"),
-    pointer("sae", "SAE of the features"),
-    reference("ingest_run", RUN),
+    key_column("clustering", "Key"),
+    unchecked_key_column("sae", "SAE of the features"),
+    foreign_key_column("ingest_run", RUN),
     Column(
         "measure",
         String,
@@ -113,7 +113,7 @@ clustering = Table(
 clustering_choice = Table(
     "clustering_choice",
     metadata,
-    pointer("clustering", "Clustering", primary_key=True),
+    unchecked_key_column("clustering", "Clustering", primary_key=True),
     Column("clusters", Integer, primary_key=True, autoincrement=False, comment="Number of clusters tried"),
     Column("silhouette", Double, nullable=False, comment="Mean silhouette of a run with so many"),
     comment="The numbers of clusters that were tried; the largest silhouette is chosen",
@@ -122,7 +122,7 @@ clustering_choice = Table(
 cluster = Table(
     "cluster",
     metadata,
-    pointer("clustering", "Clustering", primary_key=True),
+    unchecked_key_column("clustering", "Clustering", primary_key=True),
     Column("cluster", Integer, primary_key=True, autoincrement=False, comment="0 is the largest"),
     Column("features", Integer, nullable=False, comment="Features in it"),
     Column("silhouette", Double, nullable=False, comment="Mean silhouette of its features"),
@@ -140,7 +140,7 @@ cluster = Table(
 cluster_token = Table(
     "cluster_token",
     metadata,
-    pointer("clustering", "Clustering", primary_key=True),
+    unchecked_key_column("clustering", "Clustering", primary_key=True),
     Column("cluster", Integer, primary_key=True, autoincrement=False, comment="Cluster"),
     Column("rank", SmallInteger, primary_key=True, autoincrement=False, comment="1 is the most particular"),
     Column("token_id", Integer, nullable=False, comment="Token id, in the vocabulary of the SAE's tokenization"),
@@ -152,8 +152,8 @@ cluster_token = Table(
 feature_cluster = Table(
     "feature_cluster",
     metadata,
-    pointer("clustering", "Clustering", primary_key=True),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("clustering", "Clustering", primary_key=True),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, primary_key=True, autoincrement=False, comment=FEATURE),
     Column("cluster", Integer, nullable=False, comment="Its cluster"),
     Column("silhouette", REAL, nullable=False, comment="Its silhouette under 1 - cosine; below 0: nearer to another"),
@@ -165,9 +165,9 @@ feature_cluster = Table(
 cluster_contrast = Table(
     "cluster_contrast",
     metadata,
-    pointer("contrast", "Contrast", primary_key=True),
-    pointer("sae", "SAE of the features"),
-    pointer("clustering", "Clustering", primary_key=True),
+    unchecked_key_column("contrast", "Contrast", primary_key=True),
+    unchecked_key_column("sae", "SAE of the features"),
+    unchecked_key_column("clustering", "Clustering", primary_key=True),
     Column("cluster", Integer, primary_key=True, autoincrement=False, comment="Cluster"),
     Column("tested", Integer, nullable=False, comment="Its features that the contrast tests"),
     Column("called", Integer, nullable=False, comment="Those with q of at most 0.05 that favour the positive side"),
@@ -181,9 +181,9 @@ cluster_contrast = Table(
 sae_match = Table(
     "sae_match",
     metadata,
-    pointer("sae", "SAE whose features are looked for", primary_key=True),
+    unchecked_key_column("sae", "SAE whose features are looked for", primary_key=True),
     Column("other_sae", SmallInteger, primary_key=True, autoincrement=False, comment="SAE in which they are found"),
-    reference("ingest_run", RUN),
+    foreign_key_column("ingest_run", RUN),
     Column("tokens", BigInteger, nullable=False, comment="Tokens that both have encoded; 0: decoders alone"),
     Column("least_cosine", Double, nullable=False, comment="Cosine from which features count as parts of one"),
     Column("least_correlation", Double, nullable=False, comment="Correlation from which they do"),
@@ -196,8 +196,8 @@ sae_match = Table(
 feature_match = Table(
     "feature_match",
     metadata,
-    pointer("sae", "SAE of the feature"),
-    pointer("feature", FEATURE),
+    unchecked_key_column("sae", "SAE of the feature"),
+    unchecked_key_column("feature", FEATURE),
     Column("other_sae", SmallInteger, nullable=False, comment="Another SAE of the same model"),
     Column("measure", String, nullable=False, comment="What ranks the matches: cosine or correlation"),
     Column("rank", SmallInteger, nullable=False, comment="1 is the most alike"),

@@ -13,14 +13,14 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 graph = Table(
     "graph",
     metadata,
-    key("graph", "Key"),
-    reference("ingest_run", "Run that computed it"),
-    pointer("model", "Model"),
+    key_column("graph", "Key"),
+    foreign_key_column("ingest_run", "Run that computed it"),
+    unchecked_key_column("model", "Model"),
     Column(
         "method",
         String,
@@ -82,7 +82,7 @@ graph = Table(
 graph_node = Table(
     "graph_node",
     metadata,
-    pointer("graph", "Graph"),
+    unchecked_key_column("graph", "Graph"),
     Column("node", Integer, nullable=False, comment="Number of the node in its graph, from 0: level by level"),
     Column(
         "kind",
@@ -120,7 +120,7 @@ graph_node = Table(
 graph_edge = Table(
     "graph_edge",
     metadata,
-    pointer("graph", "Graph"),
+    unchecked_key_column("graph", "Graph"),
     Column("source", Integer, nullable=False, comment="Node that it comes from"),
     Column("target", Integer, nullable=False, comment="Node of the next level that it leads to"),
     Column(

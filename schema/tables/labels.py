@@ -13,14 +13,14 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 feature_label = Table(
     "feature_label",
     metadata,
-    key("feature_label", "Key"),
-    pointer("sae", "SAE of the feature"),
-    pointer("feature", "Zero-based index in the SAE"),
+    key_column("feature_label", "Key"),
+    unchecked_key_column("sae", "SAE of the feature"),
+    unchecked_key_column("feature", "Zero-based index in the SAE"),
     Column("label", String, nullable=False, comment="What the feature is said to mean: a claim"),
     Column(
         "method", String, nullable=False, comment="How it was made: automatic, language model, or its source's word"
@@ -41,7 +41,7 @@ feature_label = Table(
     Column("contexts", Integer, comment="Firing contexts that it was made from; NULL where its source does not say"),
     Column("prompt", String, comment="What the language model was asked"),
     Column("answer", String, comment="What it answered"),
-    reference("ingest_run", "Run that brought it"),
+    foreign_key_column("ingest_run", "Run that brought it"),
     CheckConstraint(
         "kind IN ('on', 'after', 'before', 'about', 'says', 'text')",
         name="feature_label_kind",
@@ -52,7 +52,7 @@ feature_label = Table(
 label_score = Table(
     "label_score",
     metadata,
-    pointer("feature_label", "Label"),
+    unchecked_key_column("feature_label", "Label"),
     Column(
         "negatives",
         String,
@@ -60,7 +60,7 @@ label_score = Table(
         comment="Silent contexts: random; neighbour (its nearest feature fires there); same token (as where it fires)",
     ),
     Column("judge", String, nullable=False, comment="What told the contexts apart: words, or a language model's name"),
-    reference("ingest_run", "Run that computed it"),
+    foreign_key_column("ingest_run", "Run that computed it"),
     Column("documents_sha256", String, nullable=False, comment="SHA-256 of what was read of the atlas"),
     Column("firing", Integer, nullable=False, comment="Firing contexts, of documents that make no labels"),
     Column("silent", Integer, nullable=False, comment="Silent contexts of the same documents"),
@@ -90,8 +90,8 @@ label_score = Table(
 sae_import = Table(
     "sae_import",
     metadata,
-    pointer("sae", "SAE that was imported", primary_key=True),
-    reference("ingest_run", "Run that brought it"),
+    unchecked_key_column("sae", "SAE that was imported", primary_key=True),
+    foreign_key_column("ingest_run", "Run that brought it"),
     Column("format", String, nullable=False, comment="Format of the export: neuronpedia, saedashboard, delphi"),
     Column("source", String, nullable=False, comment="Name of the folder it was imported from"),
     Column("files_sha256", String, nullable=False, comment="SHA-256 of its files"),
@@ -105,7 +105,7 @@ sae_import = Table(
 feature_import = Table(
     "feature_import",
     metadata,
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("density", Double, comment="Share of its author's tokens on which it fires, as the export says"),
     Column("max_activation", Double, comment="Its maximum, as the export says"),
@@ -117,10 +117,10 @@ feature_import = Table(
 shown_window = Table(
     "shown_window",
     metadata,
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("place", Integer, nullable=False, comment="Place among the feature's windows in the export, from 0"),
-    pointer("context", "Window; one may be shown several times, and where the feature is silent"),
+    unchecked_key_column("context", "Window; one may be shown several times, and where the feature is silent"),
     Column("bin_min", Double, comment="Lower end of the interval it stands for; -1: among the strongest"),
     Column("bin_max", Double, comment="Upper end of that interval"),
     Column("bin_contains", Double, comment="Share of its author's tokens in that interval; -1: not said"),

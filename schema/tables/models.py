@@ -17,12 +17,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 model = Table(
     "model",
     metadata,
-    key("model", "Key"),
+    key_column("model", "Key"),
     Column("name", String, nullable=False, comment="Name it was asked for by"),
     Column("architecture", String, comment="Hugging Face architecture class"),
     Column("n_layers", Integer, comment="Transformer blocks"),
@@ -47,7 +47,7 @@ model = Table(
 tokenization = Table(
     "tokenization",
     metadata,
-    key("tokenization", "Key"),
+    key_column("tokenization", "Key"),
     Column("tokenizer", String, nullable=False, comment="Name of the tokenizer"),
     Column("tokenizer_sha256", String, nullable=False, comment="SHA-256 of the tokenizer's definition"),
     Column("context_size", SmallInteger, nullable=False, comment="Longest window, tokens, BOS included"),
@@ -60,7 +60,7 @@ tokenization = Table(
 vocabulary = Table(
     "vocabulary",
     metadata,
-    pointer("tokenization", "Tokenization it belongs to", primary_key=True),
+    unchecked_key_column("tokenization", "Tokenization it belongs to", primary_key=True),
     Column("token_id", Integer, primary_key=True, autoincrement=False, comment="Token id"),
     Column("text", String, nullable=False, comment="Text of the token; a broken character shows as U+FFFD"),
     Column("spelled", String, comment="How the export spells it that it was imported from, where not as text"),
@@ -70,11 +70,11 @@ vocabulary = Table(
 sae = Table(
     "sae",
     metadata,
-    key("sae", "Key"),
+    key_column("sae", "Key"),
     Column("release", String, nullable=False, comment="SAELens release, or pocket, or a folder's name"),
     Column("sae_id", String, nullable=False, comment="Id within the release, mostly the hook name"),
-    pointer("model", "Model it reads"),
-    pointer("tokenization", "Windows it reads"),
+    unchecked_key_column("model", "Model it reads"),
+    unchecked_key_column("tokenization", "Windows it reads"),
     Column("hook_name", String, nullable=False, comment="TransformerLens name of the activations it reads"),
     Column("hook_layer", SmallInteger, nullable=False, comment="Block of the hook"),
     Column("architecture", String, comment="SAELens architecture: standard, jumprelu, topk, ...; NULL: imported"),
@@ -126,7 +126,7 @@ sae = Table(
 feature = Table(
     "feature",
     metadata,
-    pointer("sae", "SAE it belongs to"),
+    unchecked_key_column("sae", "SAE it belongs to"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("log_sparsity", REAL, comment="log10 of its density in training, as the SAE ships it"),
     Column("decoder_norm", REAL, comment="Length of its decoder row; NULL where an export does not say it"),
@@ -150,9 +150,9 @@ feature = Table(
 sae_quality = Table(
     "sae_quality",
     metadata,
-    pointer("sae", "SAE"),
-    pointer("corpus", "Corpus"),
-    reference("ingest_run", "Run that computed it"),
+    unchecked_key_column("sae", "SAE"),
+    unchecked_key_column("corpus", "Corpus"),
+    foreign_key_column("ingest_run", "Run that computed it"),
     Column("documents", Integer, nullable=False, comment="Documents of the corpus that were read, from the first on"),
     Column("tokens", BigInteger, nullable=False, comment="Tokens of the corpus that were read, BOS left out"),
     Column("explained_variance", Double, comment="1 - E|x - x̂|² / E|x - x̄|²; NULL where x does not vary"),

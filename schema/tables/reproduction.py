@@ -16,13 +16,13 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import metadata, pointer, reference
+from schema.tables.base import foreign_key_column, metadata, unchecked_key_column
 
 reproduction = Table(
     "reproduction",
     metadata,
-    pointer("contrast", "Contrast of the study's two lists of prompts: the corrected figures"),
-    pointer("sae", "SAE that the study measured"),
+    unchecked_key_column("contrast", "Contrast of the study's two lists of prompts: the corrected figures"),
+    unchecked_key_column("sae", "SAE that the study measured"),
     Column(
         "other_sae",
         SmallInteger,
@@ -35,7 +35,7 @@ reproduction = Table(
         String,
         comment="Name of the contrast of bundled sentences, half of them in pairs of one template; NULL: not made",
     ),
-    reference("ingest_run", "Run that computed it"),
+    foreign_key_column("ingest_run", "Run that computed it"),
     Column("notebook", String, nullable=False, comment="File that the lists were read off"),
     Column("prompts_positive", Integer, nullable=False, comment="Prompts of the concept, as they stand in the list"),
     Column("prompts_control", Integer, nullable=False, comment="Prompts to compare with"),
@@ -60,8 +60,8 @@ reproduction = Table(
 reproduction_feature = Table(
     "reproduction_feature",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column(
         "study_positive",
@@ -89,8 +89,8 @@ reproduction_feature = Table(
 reproduction_fault = Table(
     "reproduction_fault",
     metadata,
-    pointer("contrast", "Contrast"),
-    pointer("sae", "SAE that the study measured"),
+    unchecked_key_column("contrast", "Contrast"),
+    unchecked_key_column("sae", "SAE that the study measured"),
     Column("fault", SmallInteger, nullable=False, autoincrement=False, comment="Number of the fault, from 1"),
     Column("name", String, nullable=False, comment="The fault in a few words"),
     Column("shown", Boolean, comment="Whether the data show it; NULL: nothing to tell it by"),
@@ -104,7 +104,7 @@ reproduction_fault = Table(
 study_moment = Table(
     "study_moment",
     metadata,
-    pointer("sae", "SAE of the feature"),
+    unchecked_key_column("sae", "SAE of the feature"),
     Column("feature", Integer, nullable=False, autoincrement=False, comment="Zero-based index in the SAE"),
     Column("logit_std", Double, nullable=False, comment="Population standard deviation of its logit weights"),
     Column("logit_skewness", Double, comment="Skewness E[z^3]; NULL where the weights do not vary"),
@@ -116,8 +116,8 @@ study_moment = Table(
 study_prompt = Table(
     "study_prompt",
     metadata,
-    pointer("document", "Prompt"),
-    pointer("model", "Model that continued it"),
+    unchecked_key_column("document", "Prompt"),
+    unchecked_key_column("model", "Model that continued it"),
     Column("tokens", SmallInteger, nullable=False, comment="Tokens of the prompt"),
     Column("looked_at", JSON, nullable=False, comment="Tokens that the study's filter looks at"),
     Column("top_tokens", JSON, nullable=False, comment="The three with the largest |SHAP value| over what follows"),

@@ -2,12 +2,12 @@
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, DateTime, Float, Integer, String, Table
 
-from schema.tables.base import key, metadata
+from schema.tables.base import key_column, metadata
 
 migration = Table(
     "migration",
     metadata,
-    key("migration", "Number of the migration"),
+    key_column("migration", "Number of the migration"),
     Column("name", String, nullable=False, comment="Name of the migration module"),
     Column("applied_at", DateTime, nullable=False, comment="When it was applied (UTC)"),
     comment="Schema migrations applied to this file",
@@ -31,7 +31,7 @@ CHANGES = {
 ingest_run = Table(
     "ingest_run",
     metadata,
-    key("ingest_run", "Key"),
+    key_column("ingest_run", "Key"),
     Column("command", String, nullable=False, comment="What ran: ingest, contrast, remove, ..."),
     Column("status", String, nullable=False, comment="running, done or failed"),
     Column("started_at", DateTime, nullable=False, comment="Start (UTC)"),
@@ -58,7 +58,7 @@ ingest_run = Table(
 scheduled_run = Table(
     "scheduled_run",
     metadata,
-    key("scheduled_run", "Key"),
+    key_column("scheduled_run", "Key"),
     Column("job", String, nullable=False, comment="Name of the job in the schedule"),
     Column("planned_at", DateTime, nullable=False, comment="When it was due (UTC), jitter left out"),
     Column("started_at", DateTime, comment="Start (UTC); NULL where it was skipped"),

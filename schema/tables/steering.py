@@ -12,15 +12,15 @@ from sqlalchemy import (
     Table,
 )
 
-from schema.tables.base import key, metadata, pointer, reference
+from schema.tables.base import foreign_key_column, key_column, metadata, unchecked_key_column
 
 steering = Table(
     "steering",
     metadata,
-    key("steering", "Key"),
-    reference("ingest_run", "Run that computed it"),
-    pointer("sae", "SAE of the feature"),
-    pointer("feature", "Zero-based index in the SAE"),
+    key_column("steering", "Key"),
+    foreign_key_column("ingest_run", "Run that computed it"),
+    unchecked_key_column("sae", "SAE of the feature"),
+    unchecked_key_column("feature", "Zero-based index in the SAE"),
     Column(
         "kind",
         String,
@@ -47,11 +47,13 @@ steering = Table(
 steering_effect = Table(
     "steering_effect",
     metadata,
-    pointer("steering", "Steering"),
+    unchecked_key_column("steering", "Steering"),
     Column("dose", Double, nullable=False, comment="In units of its largest activation; 0 where it is removed"),
     Column("random", SmallInteger, nullable=False, comment="0: the feature itself; 1, 2, ...: a random feature"),
-    pointer("sae", "SAE of the feature"),
-    pointer("feature", "Whose decoder direction is written; a random one's is brought to the length of the feature's"),
+    unchecked_key_column("sae", "SAE of the feature"),
+    unchecked_key_column(
+        "feature", "Whose decoder direction is written; a random one's is brought to the length of the feature's"
+    ),
     Column("kl", Double, nullable=False, comment="KL(unsteered || steered) of the next token, nats"),
     Column("kl_rank", SmallInteger, comment="Its rank among the random features' at this dose, 1: none is as large"),
     Column("words_probability", Double, comment="That the next token is one of the words; NULL: there are none"),
@@ -73,10 +75,10 @@ steering_effect = Table(
 ablation = Table(
     "ablation",
     metadata,
-    key("ablation", "Key"),
-    reference("ingest_run", "Run that computed it"),
-    pointer("sae", "SAE of the feature"),
-    pointer("feature", "Zero-based index in the SAE"),
+    key_column("ablation", "Key"),
+    foreign_key_column("ingest_run", "Run that computed it"),
+    unchecked_key_column("sae", "SAE of the feature"),
+    unchecked_key_column("feature", "Zero-based index in the SAE"),
     Column("positive", JSON, nullable=False, comment="Sets of documents on the positive side"),
     Column("control", JSON, nullable=False, comment="Sets of documents on the control side"),
     Column("difference", Double, nullable=False, comment="Rise on the positive side minus that on the control side"),
@@ -93,11 +95,11 @@ ablation = Table(
 ablation_effect = Table(
     "ablation_effect",
     metadata,
-    pointer("ablation", "Ablation"),
+    unchecked_key_column("ablation", "Ablation"),
     Column("random", SmallInteger, nullable=False, comment="0: the feature itself; 1, 2, ...: a random feature"),
     Column("side", String, nullable=False, comment="positive or control: which documents"),
-    pointer("sae", "SAE of the feature"),
-    pointer("feature", "The feature that is removed"),
+    unchecked_key_column("sae", "SAE of the feature"),
+    unchecked_key_column("feature", "The feature that is removed"),
     Column("documents", Integer, nullable=False, comment="Documents"),
     Column("groups", Integer, nullable=False, comment="Groups of documents"),
     Column("tokens", Integer, nullable=False, comment="Predicted tokens"),
@@ -115,8 +117,8 @@ ablation_effect = Table(
 ablation_document = Table(
     "ablation_document",
     metadata,
-    pointer("ablation", "Ablation"),
-    pointer("document", "Document"),
+    unchecked_key_column("ablation", "Ablation"),
+    unchecked_key_column("document", "Document"),
     Column("side", String, nullable=False, comment="positive or control"),
     Column("tokens", Integer, nullable=False, comment="Predicted tokens"),
     Column("active_tokens", Integer, nullable=False, comment="Tokens on which the feature fires"),

@@ -19,16 +19,16 @@ import numpy as np
 import torch
 
 from ingest.attribution.answers import Question
+from ingest.attribution.explained_model import Subject
 from ingest.attribution.feature_game import FeatureGame, take_apart
 from ingest.attribution.questions import FeatureQuestion, LogitQuestion, TokenQuestion
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
 from ingest.attribution.shap_library import load_shap
 from ingest.attribution.shapley import FEATURE_PAIRS, TOKEN_PAIRS, Method, exact_values, permutation_values
-from ingest.attribution.subject import Subject
 from ingest.attribution.token_game import TokenGame
 from ingest.jobs.explain import ExplainRequest, explain_into
 from ingest.jobs.ingest import IngestRequest
-from ingest.models.arithmetic import ROUNDED_TO, fused_linear
+from ingest.models.block_arithmetic import ROUNDED_TO, fused_linear
 from ingest.models.hook_points import RESID_PRE, hook_kind, hook_layer
 from ingest.models.matching import load_together
 from schema import open_atlas

@@ -36,7 +36,7 @@ from ingest.jobs.progress import Progress
 from ingest.jobs.reader import POCKET_READER, Reader
 from ingest.models.names import pocket_folder
 from schema import Atlas, open_atlas
-from schema.memory import PASSING, limited_to, parse_size, resident
+from schema.memory import PASSING, limit_process_memory, parse_size, resident_bytes
 from tests.bench.bench_memory import used_by
 from tests.bench.bench_serve import Subject, serving, time_pages, time_queries, time_tables
 from tests.made.narrow_model import save_narrow_model, save_narrow_sae
@@ -145,7 +145,7 @@ def watched(atlas: Atlas) -> Iterator[Peak]:
 
     def _look() -> None:
         while not over.wait(SAMPLED_EVERY):
-            before, held, after = _duckdb(), resident(), _duckdb()
+            before, held, after = _duckdb(), resident_bytes(), _duckdb()
             peak.whole = max(peak.whole, held)
             peak.without_duckdb = max(peak.without_duckdb, held - max(before, after))
 
@@ -162,9 +162,9 @@ def watched(atlas: Atlas) -> Iterator[Peak]:
 def grow(folder: Path, tokens: int, stage: int, limit: str, narrow: bool) -> None:
     """Ingest stage after stage until the atlas holds so many tokens; a line of `grown.jsonl` for each."""
     texts = Texts.bundled()
-    with limited_to(parse_size(limit)):
+    with limit_process_memory(parse_size(limit)):
         reader = _narrow(folder) if narrow else POCKET_READER
-        loaded, held = reader.load(), resident()
+        loaded, held = reader.load(), resident_bytes()
         path = folder / "atlas.duckdb"
         with open_atlas(path, create=True) as atlas:
             for number in count(len(_lines(folder / "grown.jsonl"))):

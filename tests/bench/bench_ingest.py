@@ -23,7 +23,7 @@ import torch
 
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.passes import FORWARD_TOKENS
-from ingest.encode.stages import STAGES
+from ingest.encode.stage_times import STAGES
 from ingest.jobs.ingest import IngestRequest, IngestResult
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together

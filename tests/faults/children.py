@@ -114,7 +114,9 @@ class Child:
             code = work()
         except BaseException as error:  # the child must not go on as a second parent
             os.write(2, f"{type(error).__name__}: {error}".encode())
-            code = 128 + received if (received := failures.received()) else code  # before the command itself listens
+            code = (
+                128 + received if (received := failures.received_signal()) else code
+            )  # before the command itself listens
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -8,7 +8,7 @@ import numpy as np
 
 from ingest.statistics.permutation import LEVEL, observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg
-from ingest.statistics.shuffles import Rows, Units, lifts_of, units_of
+from ingest.statistics.shuffles import Rows, Units, rank_lifts, shuffled_units
 from tests.made.relabelled import SIZES, Found, random_scores, rank_sums, signed_ranks
 from tests.made.relabelled_numbers import associations, q_of
 
@@ -34,24 +34,24 @@ def discoveries(relabellings: int, seed: int) -> Iterator[Report]:
     rng = np.random.default_rng(seed)
     for n_positive, n_control in SIZES:
         n = n_positive + n_control
-        units = units_of(np.arange(n), np.arange(n) < n_positive)
+        units = shuffled_units(np.arange(n), np.arange(n) < n_positive)
         yield _report(f"{n_positive}:{n_control}", partial(rank_sums, _scores(rng, n), units, relabellings))
     for n_positive, n_control in WINDOWED:
         n = n_positive + n_control
-        units = units_of(np.arange(n), np.arange(n) < n_positive)
+        units = shuffled_units(np.arange(n), np.arange(n) < n_positive)
         what = f"{n_positive}:{n_control}, one window of each"
         yield _report(what, partial(rank_sums, _windows(rng, n), units, relabellings))
     for books, positive in BOOKS:
         book = np.sort(rng.integers(0, books, 256))
-        units = units_of(book, book < positive)
+        units = shuffled_units(book, book < positive)
         yield _report(
             f"{positive} of {books} books",
             partial(rank_sums, random_scores(rng, FEATURES, 256, book), units, relabellings),
         )
         yield from _by_group(rng, f"{positive} of {books} books", units, book, relabellings)
-    pairs = units_of(np.arange(128) // 2, np.arange(128) % 2 == 0)
+    pairs = shuffled_units(np.arange(128) // 2, np.arange(128) % 2 == 0)
     yield _report("64 pairs", partial(rank_sums, _scores(rng, 128), pairs, relabellings))
-    strata = units_of(np.arange(256), np.arange(256) < 30, rng.integers(0, 5, 256))
+    strata = shuffled_units(np.arange(256), np.arange(256) < 30, rng.integers(0, 5, 256))
     yield _report("30:226 in five strata", partial(rank_sums, _scores(rng, 256), strata, relabellings))
     yield _report("paired test, 64 pairs", partial(signed_ranks, _scores(rng, 128), max(1, relabellings // 20)))
     yield from _associations(rng, max(1, relabellings // 10))
@@ -120,12 +120,12 @@ def _power(rng: np.random.Generator) -> dict[str, object]:
     found = {}
     for n_positive in PLANTED:
         positive = np.arange(5 * n_positive) < n_positive
-        units, hits = units_of(np.arange(len(positive)), positive), 0
+        units, hits = shuffled_units(np.arange(len(positive)), positive), 0
         for _ in range(TRIALS):
             scores = random_scores(rng, FEATURES, len(positive))
             scores[0] = (rng.random(len(positive)) < np.where(positive, 0.9, 0.05)) * rng.gamma(2.0, size=len(positive))
             feature, unit = np.nonzero(scores)
-            p = observed_p(lifts_of(Rows(feature, unit, scores[feature, unit]), units, FEATURES), units)
+            p = observed_p(rank_lifts(Rows(feature, unit, scores[feature, unit]), units, FEATURES), units)
             hits += benjamini_hochberg(p)[0] <= LEVEL
         found[f"{n_positive}:{4 * n_positive}"] = float(hits / TRIALS)
     return {"found, firing in 90 % of positive and 5 % of control documents": found}

@@ -10,7 +10,7 @@ from sqlalchemy import Table
 from atlas.publish.current import read_current, snapshot_folder
 from atlas.publish.database import ATLAS_FILE
 from schema import Atlas, AtlasError, AtlasVersionError, open_atlas, tables
-from schema.copying import read_through
+from schema.copying import check_every_block
 from schema.verify import verify
 
 APART = {"ingest_run", "migration", "scheduled_run"}
@@ -66,7 +66,7 @@ def unreadable(path: Path) -> list[str]:
     """What keeps the rows of a database of any version from being read."""
     try:
         with duckdb.connect(str(path), read_only=True) as file:
-            read_through(lambda sql: file.execute(sql).fetchall(), path.stem)
+            check_every_block(lambda sql: file.execute(sql).fetchall(), path.stem)
     except duckdb.Error as error:
         return [f"{path.name} cannot be read: {error}"]
     return []

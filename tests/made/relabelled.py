@@ -12,7 +12,7 @@ from scipy.stats import binom
 from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
 from ingest.statistics.permutation import LEVEL, chance_of, not_below_chance, shuffled_tails
 from ingest.statistics.rank_sum import benjamini_hochberg
-from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffle_labels, units_of
+from ingest.statistics.shuffles import Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 
 SIZES = ((4, 164), (9, 247), (15, 241), (30, 226), (45, 211), (64, 192), (91, 165), (128, 128))
 """Positive and control documents."""
@@ -65,8 +65,8 @@ def random_scores(
 def rank_sums(scores: np.ndarray, units: Units, relabellings: int, seed: int = 1) -> Found:
     """How often the rank-sum test finds anything; `scores` are of documents."""
     feature, document = np.nonzero(scores)
-    rows = of_units(feature, document, scores[feature, document], units)
-    lifts = lifts_of(rows, units, len(scores))
+    rows = unit_scores(feature, document, scores[feature, document], units)
+    lifts = rank_lifts(rows, units, len(scores))
     tested = (scores > 0).sum(axis=1) >= LEAST
     number = SHUFFLES + relabellings
     labels = np.stack([shuffle_labels(units, seed, shuffle) for shuffle in range(number)], axis=1)
@@ -79,7 +79,7 @@ def signed_ranks(scores: np.ndarray, relabellings: int, seed: int = 1) -> Found:
     """How often the paired test finds anything; documents 2n and 2n + 1 are a pair."""
     feature, document = np.nonzero(scores)
     template = np.arange(scores.shape[1]) // 2
-    units = units_of(template, np.arange(scores.shape[1]) % 2 == 0)
+    units = shuffled_units(template, np.arange(scores.shape[1]) % 2 == 0)
     found = 0
     for shuffle in range(relabellings):
         positive = shuffle_labels(units, seed, shuffle)[units.unit]

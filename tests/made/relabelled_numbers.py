@@ -7,7 +7,7 @@ from ingest.statistics.association import Ranks, Spread, Trend, ranks_of
 from ingest.statistics.permutation import LEVEL, chance_of, not_below_chance
 from ingest.statistics.pooled import Shuffles, Statistic, pooled_p
 from ingest.statistics.rank_sum import benjamini_hochberg
-from ingest.statistics.shuffles import Labelled, labelled_units, mean_rows, relabel_units
+from ingest.statistics.shuffles import Labelled, labelled_units, relabel_units, unit_mean_scores
 from tests.made.relabelled import LEAST, SHUFFLES, Found
 
 FIRST = 1_000
@@ -47,5 +47,5 @@ def _asked(scores: np.ndarray, group: np.ndarray, label: np.ndarray) -> tuple[St
         units = units._replace(label=rankdata(units.label))
     statistic = Spread(units.stratum, int(label.max()) + 1) if classes else Trend(units.stratum)
     tested = np.flatnonzero((scores > 0).sum(axis=1) >= LEAST)
-    rows = mean_rows(feature, document, scores[feature, document], units.unit)
+    rows = unit_mean_scores(feature, document, scores[feature, document], units.unit)
     return statistic, ranks_of(rows, len(units.label), len(scores)).take(tested), units

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.sources import Document
-from ingest.statistics.sums import sum_pending
+from ingest.statistics.sums import sum_corpora
 from schema import Atlas, open_atlas, tables
 
 CONTEXT_SIZE = 128
@@ -52,7 +52,7 @@ def build_atlas(
             _fill_documents(atlas, sentences)
             rows = activations.rename_columns({"document": "context"})
             atlas.append(tables.activation, rows.append_column("sae", pa.array(np.zeros(len(rows), np.int16))))
-        list(sum_pending(atlas))
+        list(sum_corpora(atlas))
 
 
 def _fill(atlas: Atlas, table: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -17,7 +17,7 @@ from atlas.cli import files
 from schema import AtlasDamagedError, AtlasFileError, AtlasLockedError, AtlasMissingError, open_atlas
 from schema.backup import backup
 from schema.compaction import compact
-from schema.gate import changing, standing_still
+from schema.gate import changing, hold_atlas_still
 from schema.migrations import VERSION
 from schema.verify import verify
 from tests.faults.disks import ROOMY, can_mount, disk
@@ -165,7 +165,7 @@ def test_what_another_user_left_hinders_nobody(atlas: Path, open_folder: Path) -
         (open_folder / name).chmod(0o444)
     with without_privileges():
         open_atlas(path).close()
-        with standing_still(path):
+        with hold_atlas_still(path):
             assert {"atlas.duckdb.changing", "atlas.duckdb.copying"} < names(open_folder)
     assert names(open_folder) == {"atlas.duckdb"}
 
@@ -186,7 +186,7 @@ def test_a_lock_may_be_nested_and_ends_with_its_block(atlas: Path) -> None:
         with changing(atlas.parent / "." / atlas.name):
             pass
         assert "atlas.duckdb.changing" in names(atlas.parent)
-    with standing_still(atlas):
+    with hold_atlas_still(atlas):
         assert {"atlas.duckdb.changing", "atlas.duckdb.copying"} < names(atlas.parent)
     assert names(atlas.parent) == {"atlas.duckdb"}
 
@@ -199,7 +199,7 @@ def test_what_an_abandoned_writer_left_locked_is_given_back_by_the_next(atlas: P
         assert "atlas.duckdb.changing" in names(atlas.parent)
     assert names(atlas.parent) == {"atlas.duckdb"}
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: standing_still(atlas).__enter__()).result(timeout=PATIENCE_SECONDS)
+        pool.submit(lambda: hold_atlas_still(atlas).__enter__()).result(timeout=PATIENCE_SECONDS)
 
 
 def test_what_is_there_is_kept_unless_forced(atlas: Path, tmp_path: Path) -> None:

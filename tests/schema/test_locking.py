@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from atlas.cli.main import cli
 from schema import AtlasLockedError, open_atlas
-from schema.locking import Writer, acquire_lock, age_text, hold_atlas, lock_path, read_writer, writing_as
+from schema.locking import Writer, acquire_lock, age_text, declare_writer, hold_atlas, lock_path, read_writer
 
 HOLD = """
 import sys
@@ -45,7 +45,7 @@ def writer_elsewhere(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def test_the_lock_names_its_writer_and_goes_with_it(path: Path) -> None:
-    with writing_as("atlas ingest"), open_atlas(path):
+    with declare_writer("atlas ingest"), open_atlas(path):
         writer = json.loads(lock_path(path).read_text())
         assert writer.keys() == {"command", "pid", "host", "started_at"}
         assert (writer["command"], writer["pid"], writer["host"]) == ("atlas ingest", os.getpid(), socket.gethostname())
@@ -74,7 +74,7 @@ def test_a_second_writer_of_this_process_is_refused(path: Path) -> None:
 def test_an_atlas_in_use_is_waited_for(path: Path, read_only: bool) -> None:
     with writer_elsewhere(path) as process:
         threading.Timer(0.5, process.kill).start()
-        with writing_as("atlas contrast", wait=60), open_atlas(path, read_only=read_only):
+        with declare_writer("atlas contrast", wait=60), open_atlas(path, read_only=read_only):
             assert process.wait() != 0
 
 

@@ -13,18 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.statistics.sums import sum_pending
+from ingest.statistics.sums import sum_corpora
 from schema import Atlas, MemoryLimitError, open_atlas
 from schema.memory import (
     DEFAULT_SHARE,
     LEAST,
     PASSING,
     duckdb_share,
-    limited_to,
+    limit_process_memory,
     machine_memory,
     memory_limit,
     parse_size,
-    resident,
+    resident_bytes,
     size_text,
 )
 
@@ -62,18 +62,18 @@ def test_the_default_is_below_half_of_the_machine() -> None:
 
 
 def test_duckdb_gets_what_the_process_leaves(tiny_copy: Path) -> None:
-    with limited_to(resident() + PASSING + (300 << 20)), open_atlas(tiny_copy) as atlas:
+    with limit_process_memory(resident_bytes() + PASSING + (300 << 20)), open_atlas(tiny_copy) as atlas:
         given = parse_size(atlas.rows("SELECT current_setting('memory_limit')")[0][0])
         assert (250 << 20) < given < (350 << 20)
         assert atlas.rows("SELECT current_setting('threads')")[0][0] <= 3
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
-    with limited_to(100 << 20), pytest.raises(MemoryLimitError, match="is too small") as caught:
+    with limit_process_memory(100 << 20), pytest.raises(MemoryLimitError, match="is too small") as caught:
         open_atlas(tiny_copy)
     found = re.search(r"atlas --memory (\S+) \.\.\.$", str(caught.value))
     assert found
-    with limited_to(parse_size(found[1])), open_atlas(tiny_copy):
+    with limit_process_memory(parse_size(found[1])), open_atlas(tiny_copy):
         assert duckdb_share() >= LEAST
 
 
@@ -144,7 +144,7 @@ def test_the_same_rows_come_of_little_memory_as_of_much(
             add_many(atlas, features)
             atlas.rows("SET threads = 1")
             atlas.rows(f"SET memory_limit = '{limit}'")
-            list(sum_pending(atlas))
+            list(sum_corpora(atlas))
             found.append({name: atlas.arrow(f"SELECT * FROM {name} ORDER BY ALL").to_pandas() for name in SUMS})
     for name in SUMS:
         pd.testing.assert_frame_equal(found[0][name], found[1][name], rtol=1e-9, atol=1e-9)

@@ -10,7 +10,7 @@ import pytest
 
 from atlas.publish import publish, snapshot_folder
 from schema import AtlasFileError, AtlasVersionError, open_atlas
-from schema.methods import METHODS, Method, outdated
+from schema.methods import METHODS, Method, outdated_methods
 from schema.migrations import VERSION
 from schema.parquet_folder import read_atlas
 from schema.tables import metadata
@@ -84,7 +84,7 @@ def test_rows_of_another_revision_are_not_read_and_gone_once_the_file_is_written
     assert [unmarked(tiny_copy, method) for method in marking] == [0, 0, 0]
     assert not caplog.text
     with open_atlas(tiny_copy, read_only=True) as atlas:
-        assert outdated(atlas) == []
+        assert outdated_methods(atlas) == []
         assert [finding.invariant for finding in verify(atlas) if finding.violations] == []
 
 

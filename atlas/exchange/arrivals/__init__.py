@@ -14,12 +14,12 @@ from atlas.exchange.arrivals.files import Export, exports_in
 from atlas.exchange.arrivals.registration import Checked, enter_sae
 from atlas.exchange.arrivals.said import SaidFeature, SaidWindow
 from atlas.exchange.arrivals.sequences import Layout, cache_layout, check_cache
-from atlas.exchange.arrivals.spelling import Evidence, as_bytes, as_text
+from atlas.exchange.arrivals.spelling import Evidence, window_as_bytes, window_as_text
 from atlas.exchange.arrivals.windows import Stored, WindowStore
-from ingest.jobs.progress import Progress, Report, unwatched
+from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.imported.files import read_explanations
-from ingest.statistics.sums import sum_pending
+from ingest.statistics.sums import sum_corpora
 from schema.errors import SelectionError, SourceError
 from schema.store import Atlas, open_atlas
 
@@ -52,7 +52,7 @@ class Imported:
     left_out: int
 
 
-def import_exports(request: ImportRequest, report: Report = unwatched) -> list[Imported]:
+def import_exports(request: ImportRequest, report: Report = silent_report) -> list[Imported]:
     """Store the exports of a folder, each as an SAE.
 
     Raises:
@@ -157,7 +157,7 @@ def _store_cache(
         with atlas.transaction():
             stored, new = store.store(record.start(), report), True
             record.add(documents=stored.documents, tokens=stored.tokens, activations=stored.activations)
-    for _ in sum_pending(atlas):
+    for _ in sum_corpora(atlas):
         report(Progress("summing"))
     counts = (stored.shown, stored.documents, stored.activations, int(new), stored.left_out)
     return Imported(checked.name, checked.features, *counts)
@@ -172,7 +172,7 @@ def _store(atlas: Atlas, checked: Checked, request: ImportRequest, record: RunRe
     entered = enter_sae(atlas, checked, record)
     origin = f"{checked.export.format} export {checked.export.folder.resolve().name}"
     corpus = request.corpus or checked.export.said.dataset or UNNAMED
-    read = as_bytes if checked.bytes_spelled else as_text
+    read = window_as_bytes if checked.bytes_spelled else window_as_text
     store = WindowStore(atlas, (entered.sae, entered.tokenization), corpus, origin, read)
     totals: dict[str, int] = defaultdict(int)
     windows = (item for item in checked.export.read() if isinstance(item, SaidWindow))
@@ -183,7 +183,7 @@ def _store(atlas: Atlas, checked: Checked, request: ImportRequest, record: RunRe
         for name, count in vars(stored).items():
             totals[name] += count
         report(Progress("importing", totals["shown"], checked.windows, "windows"))
-    for _ in sum_pending(atlas):
+    for _ in sum_corpora(atlas):
         report(Progress("summing"))
     return Imported(
         checked.name,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from atlas.exchange.arrivals.caches import read_activations, read_token_ids
 from atlas.exchange.arrivals.registration import Checked, Entered
 from atlas.exchange.arrivals.sequences import Layout
-from atlas.exchange.arrivals.spelling import Spelled, as_bytes, as_text
+from atlas.exchange.arrivals.spelling import Spelled, window_as_bytes, window_as_text
 from atlas.exchange.arrivals.windows import DOMAIN, Stored
 from ingest.encode.windows import window_hash
 from ingest.jobs.progress import Progress, Report
@@ -184,5 +184,5 @@ def _reading(tokenizer: Any, texts: Sequence[str]) -> Callable[[np.ndarray], Spe
     """How token ids are read: by bytes, where the tokenizer's vocabulary is spelled so, else by the texts of tokens."""
     decoder = json.loads(tokenizer.backend_tokenizer.to_str())["decoder"] or {}
     if "ByteLevel" not in {part.get("type") for part in (decoder, *decoder.get("decoders", ()))}:
-        return lambda ids: as_text([texts[token] for token in ids])
-    return lambda ids: as_bytes(tokenizer.convert_ids_to_tokens(ids.tolist()))
+        return lambda ids: window_as_text([texts[token] for token in ids])
+    return lambda ids: window_as_bytes(tokenizer.convert_ids_to_tokens(ids.tolist()))

@@ -37,12 +37,12 @@ class Spelled:
     spans: Sequence[tuple[int, int]]
 
 
-def as_text(tokens: Sequence[str]) -> Spelled:
+def window_as_text(tokens: Sequence[str]) -> Spelled:
     """A window whose tokens are spelled as text."""
     return Spelled("".join(tokens), tokens, list(pairwise(accumulate(map(len, tokens), initial=0))))
 
 
-def as_bytes(tokens: Sequence[str]) -> Spelled:
+def window_as_bytes(tokens: Sequence[str]) -> Spelled:
     """A window whose tokens are spelled in the alphabet of bytes."""
     read = list(map(bytes_of, tokens))
     characters = b"".join(read).decode("utf-8", "surrogateescape")  # a stray byte is one, from U+DC80 on
@@ -51,10 +51,10 @@ def as_bytes(tokens: Sequence[str]) -> Spelled:
     ends = pairwise(accumulate(map(len, read), initial=0))
     spans = [(place[start], place[end - 1] + 1 if end > start else place[start]) for start, end in ends]
     shown = "".join(PART if "\udc80" <= character <= "\udcff" else character for character in characters)
-    return Spelled(shown, list(map(text_of, tokens)), spans)
+    return Spelled(shown, list(map(byte_token_text, tokens)), spans)
 
 
-def text_of(token: str) -> str:
+def byte_token_text(token: str) -> str:
     """The text of one token in the alphabet of bytes."""
     return bytes_of(token).decode("utf-8", "replace")
 

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from atlas.exchange.arrivals.said import SaidWindow
-from atlas.exchange.arrivals.spelling import Spelled, as_text
+from atlas.exchange.arrivals.spelling import Spelled, window_as_text
 from ingest.encode.windows import window_hash
 from schema import tables
 from schema.store import Atlas
@@ -80,7 +80,9 @@ class Stored:
 class WindowStore:
     """Stores the windows of one SAE, AT_ONCE at a time."""
 
-    def __init__(self, atlas: Atlas, keys: tuple[int, int], corpus: str, origin: str, read: Read = as_text) -> None:
+    def __init__(
+        self, atlas: Atlas, keys: tuple[int, int], corpus: str, origin: str, read: Read = window_as_text
+    ) -> None:
         """`keys` are those of the SAE and its tokenization; `origin` says where the texts come from."""
         self.atlas, self.corpus, self.origin, self.read = atlas, corpus, origin, read
         self.sae, self.tokenization = keys

@@ -20,7 +20,7 @@ from atlas.site.duckdb.pool import Answer, Limits, Pool
 from atlas.site.duckdb.translate import Translator
 from atlas.site.duckdb.values import make_rows
 from atlas.site.guard.sql_turns import BusyError, asked_sql
-from atlas.site.guard.whole_answers import prepared, refuse_broken_csv
+from atlas.site.guard.whole_answers import prepared_statement, refuse_broken_csv
 
 PAGES = Limits(workers=3, memory_megabytes=1024, threads=2)
 ASKED = Limits(workers=2, memory_megabytes=1024, threads=2, niceness=10)
@@ -58,7 +58,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
         """A shadow of the file, which answers what Datasette asks about its schema."""
-        connection = shadow(self._description)
+        connection = shadow_database(self._description)
         self._shadows.append(connection)
         return connection
 
@@ -87,7 +87,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             sqlite3.OperationalError: the statement cannot be run.
         """
         with refuse_broken_csv():
-            params, truncate = await prepared(self, sql, params, truncate)
+            params, truncate = await prepared_statement(self, sql, params, truncate)
             return await self._execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
 
     async def _execute(
@@ -155,7 +155,7 @@ def _results(answer: Answer, limit: int | None) -> Results:
     return Results(answer.rows[:limit] if truncated else answer.rows, truncated, description)
 
 
-def shadow(description: Description) -> sqlite3.Connection:
+def shadow_database(description: Description) -> sqlite3.Connection:
     """A new, empty, read-only SQLite database in memory, for any thread."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     for name, table in description.tables.items():

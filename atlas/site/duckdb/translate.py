@@ -99,7 +99,7 @@ class _Rewritten:
             raise sqlite3.OperationalError(f"there is no value for the parameter :{name}") from None
         type_ = self.used[name]
         if type_ is not None:
-            found = in_type(value, type_)
+            found = filter_value(value, type_)
             return NO_NUMBER if found is None and name in self.denied else found
         return value
 
@@ -234,7 +234,7 @@ class _Translation:
             self.put(following, "")
 
 
-def in_type(value: Any, type_: str) -> Any:
+def filter_value(value: Any, type_: str) -> Any:
     """A filter's value for a column: None, which finds nothing, where it is none of that type."""
     text = None if value is None else str(value)
     if text is None or type_ == "VARCHAR":

@@ -35,10 +35,10 @@ FLOAT_DIGITS = range(6, 10)
 
 def column_converter(type_: str) -> Callable[[Any], Any]:
     """What converts the values of a column of that DuckDB type."""
-    return _shortest if type_ == "FLOAT" else convert
+    return _shortest if type_ == "FLOAT" else json_value
 
 
-def convert(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """None, an integer, a float, a text, or {"base64": text} for bytes."""
     if value is None or isinstance(value, str):
         return value
@@ -56,7 +56,7 @@ def convert(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """The rarer kinds, as text but for exact decimals."""
     if isinstance(value, Decimal):
-        return convert(int(value) if value == value.to_integral_value() else float(value))
+        return json_value(int(value) if value == value.to_integral_value() else float(value))
     if isinstance(value, datetime):
         return _moment(value.isoformat(sep=" "))
     if isinstance(value, time):
@@ -76,7 +76,7 @@ def _nested(value: Any) -> Any:
         return [_nested(member) for member in value]
     if isinstance(value, bool):
         return value
-    return convert(value)
+    return json_value(value)
 
 
 def _moment(text: str) -> str:
@@ -87,7 +87,7 @@ def _moment(text: str) -> str:
 def _shortest(value: Any) -> Any:
     """A 32-bit float as the shortest decimal that names it: 0.1, not 0.10000000149011612."""
     if not isinstance(value, float) or not math.isfinite(value):
-        return convert(value)
+        return json_value(value)
     for digits in FLOAT_DIGITS:
         decimal = float(f"{value:.{digits}g}")
         if abs(decimal) <= abs(value) * 2 and struct.pack("f", value) == _packed(decimal):

@@ -72,7 +72,7 @@ def main() -> None:
     settings = Settings(**json.loads(sys.argv[1]))
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     limit_process(settings)
-    connection = connect(settings)
+    connection = connect_read_only(settings)
     threading.stack_size(THREAD_STACK)
     threading.Thread(target=_watch, args=(requests, os.getppid()), daemon=True).start()
     _send({"ready": True})
@@ -95,7 +95,7 @@ def limit_process(settings: Settings) -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+def connect_read_only(settings: Settings) -> duckdb.DuckDBPyConnection:
     """The file, read-only, in a configuration that no statement can change."""
     sizes = {"memory_limit": f"{settings.memory_megabytes}MB", "threads": str(settings.threads)}
     connection = duckdb.connect(settings.file, read_only=True, config={**LOCKED_DOWN, **sizes})

@@ -82,7 +82,7 @@ def _explained(
     return Explanation(status, title or TITLES.get(status, TITLES[400]), message, details or {})
 
 
-async def answer(datasette: "Datasette", path: str, explanation: Explanation) -> Response:
+async def error_answer(datasette: "Datasette", path: str, explanation: Explanation) -> Response:
     """The explanation as a page, as JSON where JSON was asked for, as one line where CSV was."""
     told = {"ok": False, "error": explanation.message, "status": explanation.status, "title": explanation.title}
     told = explanation.details | told

@@ -149,7 +149,7 @@ def handle_exception(
         return others
 
     async def _answered() -> "Response":
-        return await errors.answer(datasette, request.path, errors.explain(exception))
+        return await errors.error_answer(datasette, request.path, errors.explain(exception))
 
     return [_answered]
 

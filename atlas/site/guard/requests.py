@@ -52,7 +52,7 @@ class Refusal:
     reason: str
 
 
-def refusal(scope: Scope, kept: KeptLists | None = None, hosts: KnownHosts | None = None) -> Refusal | None:
+def request_refusal(scope: Scope, kept: KeptLists | None = None, hosts: KnownHosts | None = None) -> Refusal | None:
     """Why a request is refused; None where it is not."""
     if hosts is not None and not all(map(hosts.knows, _named_hosts(scope))):
         return Refusal(421, UNKNOWN)
@@ -145,7 +145,7 @@ def guarded_application(
         charts = draws(scope["path"].lstrip("/").partition("/")[0].partition(".")[0])
         send = _without_body(send) if scope["method"] == "HEAD" else send
         send = _with_headers(send, page_policy(charts=charts).encode(), mounted)
-        refused = refusal(scope, kept(), hosts())
+        refused = request_refusal(scope, kept(), hosts())
         if refused is not None:
             await _refuse(send, refused)
         elif home:

@@ -22,7 +22,7 @@ class BusyError(Base400):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+async def sql_turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
     """One of the turns for people's own SQL.
 
     Raises:

@@ -21,7 +21,7 @@ from atlas.publish.activations import PLUGIN
 from queries.parameters import Value
 from queries.runner import bind_parameters, read_values
 from queries.saved import SavedQuery, served_query
-from queries.selection import check_selection, looked_at
+from queries.selection import check_selection, selection_statements
 from schema import QueryError, SelectionError
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
@@ -63,7 +63,7 @@ wanted: ContextVar[Wanted | None] = ContextVar("wanted", default=None)
 """How the request at hand is answered; None outside of one."""
 
 
-def wanted_by(scope: MutableMapping[str, Any]) -> Wanted:
+def wanted_by_address(scope: MutableMapping[str, Any]) -> Wanted:
     """What the address of a request asks for."""
     path = str(scope.get("path", ""))
     given = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
@@ -82,7 +82,7 @@ def unbroken_send(send: Send, asked: Wanted) -> Send:
     return _sending
 
 
-async def prepared(database: "Database", sql: str, parameters: Any, truncate: bool) -> tuple[Any, bool]:
+async def prepared_statement(database: "Database", sql: str, parameters: Any, truncate: bool) -> tuple[Any, bool]:
     """The parameters of a statement as they are read, and whether its rows may be cut off.
 
     Raises:
@@ -105,7 +105,7 @@ async def _read(
 ) -> Mapping[str, Value]:
     given = {name: value for name, value in parameters.items() if value not in ("", None) and name[:1] != "_"}
     values = read_values(query, given) if opened else bind_parameters(query, given)
-    held = {each: (await database.execute(each)).rows for each in looked_at(query, values)}
+    held = {each: (await database.execute(each)).rows for each in selection_statements(query, values)}
     atlas = (database.ds.plugin_config(PLUGIN) or {}).get("atlas", ATLAS)
     check_selection(query, values, held, atlas)
     return values

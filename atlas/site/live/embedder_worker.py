@@ -87,7 +87,7 @@ class Snapshots:
 
     def _of(self, atlas: str) -> "_Labels":
         if atlas not in self._open:
-            self._open[atlas] = _Labels(self._embedder, self._kept, labels_of(Path(atlas)))
+            self._open[atlas] = _Labels(self._embedder, self._kept, snapshot_labels(Path(atlas)))
         self._open.move_to_end(atlas)
         while len(self._open) > SNAPSHOTS:
             self._open.popitem(last=False)
@@ -124,7 +124,7 @@ class _Labels:
         return nearest_labels(embedder, text, self.labels, self._vectors, limit)
 
 
-def labels_of(path: Path) -> list[str]:
+def snapshot_labels(path: Path) -> list[str]:
     """The labels of a snapshot's database, each once; none where it was published before there were any."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'feature_label'").fetchone():

@@ -21,7 +21,7 @@ class LiveModel(ModelProcess):
         super().__init__(worker_command(saes, model), seconds=seconds, waiting=waiting)
 
     async def ask(self, text: str) -> dict[str, Any]:
-        """What fires on a text: `ingest.encode.typed.Typed` as a dict.
+        """What fires on a text: `ingest.encode.typed_text.Typed` as a dict.
 
         Raises:
             LiveError: the text is too long, too many are waiting, the model is not there yet, or it took too long.

@@ -40,7 +40,7 @@ def replies(
     import torch
 
     from ingest.encode.batch import BatchEncoder
-    from ingest.encode.typed import encode_typed
+    from ingest.encode.typed_text import encode_typed
     from ingest.models.matching import load_together
 
     torch.set_num_threads(threads)
@@ -64,12 +64,12 @@ def replies(
 
 def _told_apart(encoder: "BatchEncoder", boxes: list[list[str]]) -> dict[str, Any]:
     """What tells two boxes of sentences apart: the best features, each with its SAE's place among those loaded."""
-    from ingest.search.examples import rank_together
-    from ingest.search.found import told_apart_by
+    from ingest.search.examples import rank_features_of_saes
+    from ingest.search.found_features import told_apart_by
 
     positive, negative = boxes
     of_each = told_apart_by(encoder, (positive, negative))
-    return {"features": rank_together(of_each).slice(0, MOST_FEATURES * len(of_each)).to_pylist()}
+    return {"features": rank_features_of_saes(of_each).slice(0, MOST_FEATURES * len(of_each)).to_pylist()}
 
 
 def _steered(model: "LanguageModel", saes: "Sequence[SAE]", asked: dict[str, Any]) -> dict[str, Any]:

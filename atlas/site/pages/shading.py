@@ -38,17 +38,17 @@ class Piece:
     peak: bool = False
 
 
-def shaded(text: str, tokens: Sequence[Token], scale: float, peak: int | None = None) -> list[Piece]:
+def shaded_by_activation(text: str, tokens: Sequence[Token], scale: float, peak: int | None = None) -> list[Piece]:
     """Pieces by activation; `tokens` have char_start, char_end, position and activation."""
     return _pieces(text, tokens, lambda token: float(token["activation"]), scale, peak)
 
 
-def pushed(text: str, tokens: Sequence[Token], scale: float) -> list[Piece]:
+def shaded_by_value(text: str, tokens: Sequence[Token], scale: float) -> list[Piece]:
     """Pieces by Shapley value, of either sign."""
     return _pieces(text, tokens, lambda token: float(token["value"]), scale, None)
 
 
-def level_of(value: float, scale: float) -> int:
+def shade_level(value: float, scale: float) -> int:
     """A shade: 0 only for 0, ±LEVELS at the scale's end."""
     if not value or scale <= 0:
         return 0
@@ -85,7 +85,7 @@ def _together(tokens: Iterable[Token]) -> Iterable[list[Token]]:
 
 
 def _piece(text: str, members: Sequence[Token], numbers: Sequence[float], scale: float, peak: int | None) -> Piece:
-    level = level_of(max(numbers, key=abs), scale)
+    level = shade_level(max(numbers, key=abs), scale)
     if not level:
         return Piece(text)
     shown = [
@@ -105,12 +105,12 @@ def _joined(pieces: Iterable[Piece]) -> list[Piece]:
     return [piece for piece in found if piece.text]
 
 
-def token(text: str | None) -> Markup:
+def token_markup(text: str | None) -> Markup:
     """A token, apart from the direction of the text around it; a dash where it is not known."""
     return TOKEN.format("–" if text is None else visible(text))
 
 
-def painted(pieces: Iterable[Piece]) -> Markup:
+def shaded_markup(pieces: Iterable[Piece]) -> Markup:
     """A shaded text."""
     return Markup("").join(_mark(piece) if piece.level else escape(piece.text) for piece in pieces)
 
@@ -126,7 +126,7 @@ def _mark(piece: Piece) -> Markup:
     return escape(piece.text[: len(piece.text) - len(word)]) + mark
 
 
-def bar(value: float, scale: float, signed: bool = False) -> Markup:
+def bar_markup(value: float, scale: float, signed: bool = False) -> Markup:
     """A bar as wide as the value on a scale; with `signed`, to either side of a zero in the middle."""
     width = 100 * abs(value) / scale if scale else 0.0
     side = "up" if value >= 0 else "down"
@@ -135,11 +135,18 @@ def bar(value: float, scale: float, signed: bool = False) -> Markup:
     return BAR.format("-100 0 200 10", side, min(0.0, width if value >= 0 else -width), width, ZERO)
 
 
-def numbered(tokens: Iterable[Mapping[str, Any]], most: int) -> Markup:
+def numbered_tokens(tokens: Iterable[Mapping[str, Any]], most: int) -> Markup:
     """The strongest tokens with their activations, in the order of the text."""
     strongest = sorted(tokens, key=lambda one: (-one["activation"], one["position"]))[:most]
     fired = sorted((one for one in strongest if one["activation"]), key=lambda one: int(one["position"]))
-    return Markup(" · ").join(NUMBER.format(token(one["text"]), figure(one["activation"])) for one in fired)
+    return Markup(" · ").join(NUMBER.format(token_markup(one["text"]), figure(one["activation"])) for one in fired)
 
 
-FILTERS = {"shaded": shaded, "pushed": pushed, "token": token, "painted": painted, "bar": bar, "numbered": numbered}
+FILTERS = {
+    "shaded": shaded_by_activation,
+    "pushed": shaded_by_value,
+    "token": token_markup,
+    "painted": shaded_markup,
+    "bar": bar_markup,
+    "numbered": numbered_tokens,
+}

@@ -15,8 +15,8 @@ from datasette.database import Database
 from datasette.utils import escape_sqlite
 
 from atlas.publish.activations import PLUGIN
-from atlas.site.guard.sql_turns import asked_sql, turn
-from atlas.site.guard.whole_answers import prepared, refuse_broken_csv
+from atlas.site.guard.sql_turns import asked_sql, sql_turn
+from atlas.site.guard.whole_answers import prepared_statement, refuse_broken_csv
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -58,11 +58,11 @@ class PagedDatabase(Database):  # type: ignore[misc]
             sqlite3.OperationalError: a saved query's value cannot be read, or the statement cannot be run.
         """
         with refuse_broken_csv():
-            params, truncate = await prepared(self, sql, params, truncate)
+            params, truncate = await prepared_statement(self, sql, params, truncate)
             sql = await self._keyed(sql)
             if asked_sql.get() is None:
                 return await super().execute(sql, params, truncate, **options)
-            async with turn(self._turns):
+            async with sql_turn(self._turns):
                 return await super().execute(sql, params, truncate, **options)
 
     @cached_property

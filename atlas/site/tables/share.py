@@ -41,7 +41,7 @@ def extra_template_vars(template: str, view_name: str, database: str | None, dat
     if template != PAGE or settings is None:
         return {}
     shared = partial(shared_query, settings.get("atlas", "atlas.duckdb"))
-    found: dict[str, Any] = {"shared_query": shared, "awaited": awaited}
+    found: dict[str, Any] = {"shared_query": shared, "awaited": awaited_parameters}
     if view_name == OWN_SQL and hasattr(datasette, "metadata"):  # Datasette 1.0 keeps it elsewhere
         described = (datasette.metadata("databases") or {}).get(database, {})
         found["metadata"] = {name: value for name, value in described.items() if name not in DESCRIPTIONS}
@@ -65,11 +65,11 @@ def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | N
         atlas=atlas,
         command=shell_command(query, atlas, read),
         opened=shlex.join(["duckdb", "-readonly", atlas]),
-        sql=filled(query, read) + ";",
+        sql=sql_with_literals(query, read) + ";",
     )
 
 
-def awaited(name: str, values: Mapping[str, Any]) -> list[str]:
+def awaited_parameters(name: str, values: Mapping[str, Any]) -> list[str]:
     """The parameters of the saved query published by that name that still need a value."""
     query = _published(name)
     return [] if query is None else missing_from(_given(values), query)
@@ -82,7 +82,7 @@ def shell_command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) ->
     return shlex.join(["atlas", "query", atlas, query.name, *pairs])
 
 
-def filled(query: SavedQuery, values: Mapping[str, Value]) -> str:
+def sql_with_literals(query: SavedQuery, values: Mapping[str, Value]) -> str:
     """The SQL with a literal for each parameter: its value, its default, or NULL."""
     literals = {each.name: _literal(each, values.get(each.name, each.default)) for each in query.parameters}
     return replace_placeholders(query.sql, literals.__getitem__)

@@ -16,7 +16,7 @@ from ingest.contrasts.null import SEED
 from ingest.contrasts.scores import Documents
 from ingest.statistics.permutation import Tails, chance_of, not_below_chance, observed_p, shuffled_tails
 from ingest.statistics.rank_sum import rank_sum
-from ingest.statistics.shuffles import Units, lifts_of, of_units, shuffle_labels, units_of
+from ingest.statistics.shuffles import Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 from ingest.statistics.stratified import length_classes, stratified_rank_sum
 
 LEAST = 5
@@ -101,9 +101,9 @@ def _tested(cells: Cells, shuffles: int) -> tuple[Columns, Tails]:
     score = cells.values.T.ravel().astype(np.float32)
     some = score > 0
     cell, document, score = cell[some], document[some], score[some]
-    units = units_of(cells.group, cells.positive, cells.stratum)
-    rows = of_units(cell, document, score, units)
-    lifts = lifts_of(rows, units, n_cells)
+    units = shuffled_units(cells.group, cells.positive, cells.stratum)
+    rows = unit_scores(cell, document, score, units)
+    lifts = rank_lifts(rows, units, n_cells)
     alike = stratified_rank_sum(rows.feature, rows.score, rows.unit, units.positive, units.stratum, n_cells)
     sizes = int(cells.positive.sum()), int((~cells.positive).sum())
     columns = {

@@ -12,7 +12,7 @@ from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import PATTERN, hook_at
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.models.spelling import text_of
+from ingest.models.spelling import token_text
 from schema.errors import SelectionError
 from schema.store import Atlas
 
@@ -50,7 +50,7 @@ def head_patterns(
     tokens = tracer.tokens(prompt)
     name = hook_at(layer, PATTERN)
     weights = tracer.hooked.run(tokens[None], [name]).values[name][0, list(chosen)]
-    return HeadPatterns(layer, chosen, [text_of(tracer.model, int(i)) for i in tokens], weights.cpu().numpy())
+    return HeadPatterns(layer, chosen, [token_text(tracer.model, int(i)) for i in tokens], weights.cpu().numpy())
 
 
 def _prompt(atlas: Atlas, tracer: Tracer, document: str | None, text: str | None) -> Prompt:

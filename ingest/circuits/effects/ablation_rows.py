@@ -14,7 +14,7 @@ from ingest.circuits.effects.two_sides import SIDES, Sets, Texts
 from ingest.circuits.tracer import Tracer
 from ingest.statistics.paired_rise import Rise, Rises, Sides, paired_rises
 from schema import tables
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 Row = dict[str, Any]
@@ -37,7 +37,14 @@ class Ablation:
 
 def ablation_identity(tracer: Tracer, ablation: Ablation, texts: Texts) -> str:
     """A hash of all that an ablation depends on."""
-    parts = [revision("ablation"), tracer.identity, ablation.features, ablation.sets, ablation.seed, texts.sha256]
+    parts = [
+        method_revision("ablation"),
+        tracer.identity,
+        ablation.features,
+        ablation.sets,
+        ablation.seed,
+        texts.sha256,
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -56,7 +56,7 @@ class _Batch:
 
 
 @torch.no_grad()
-def losses_without(
+def losses_without_features(
     tracer: Tracer, features: Sequence[int], windows: Sequence[Window], told: Callable[[int], object] = int
 ) -> Losses:
     """The losses of windows; `told` is how many are done."""

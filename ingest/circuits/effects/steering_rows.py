@@ -11,9 +11,9 @@ from ingest.attribution.prompts import Prompt
 from ingest.circuits.effects.next_token import Moved
 from ingest.circuits.effects.steering_study import Effect, Question, Steered
 from ingest.circuits.tracer import Tracer
-from ingest.models.spelling import text_of
+from ingest.models.spelling import token_text
 from schema import tables
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 Row = dict[str, Any]
@@ -23,7 +23,7 @@ def steering_identity(tracer: Tracer, question: Question, prompt: Prompt) -> str
     """A hash of all that a steered prompt depends on."""
     steering, sampling = question.steering, question.sampling
     parts: list[object] = [
-        revision("steering"),
+        method_revision("steering"),
         tracer.identity,
         [steering.feature, steering.kind, steering.positions],
         [question.unit, question.doses, question.controls, question.words, question.new_tokens],
@@ -60,8 +60,8 @@ def _own(tracer: Tracer, question: Question, found: Steered) -> Row:
         "text": found.prompt.text,
         "unit": question.unit,
         "activation": found.activation,
-        "next_tokens": _json([text_of(tracer.model, number), before] for number, before, _ in found.next_tokens),
-        "words": _json(text_of(tracer.model, number) for number in question.words),
+        "next_tokens": _json([token_text(tracer.model, number), before] for number, before, _ in found.next_tokens),
+        "words": _json(token_text(tracer.model, number) for number in question.words),
         "words_probability": found.words_probability,
         "temperature": sampling.temperature,
         "seed": sampling.seed,
@@ -90,7 +90,7 @@ def _effect(tracer: Tracer, effect: Effect) -> Row:
 
 
 def _moved(tracer: Tracer, moved: Moved) -> str:
-    return _json([text_of(tracer.model, number), before, after] for number, before, after in moved)
+    return _json([token_text(tracer.model, number), before, after] for number, before, after in moved)
 
 
 def _json(values: Iterable[object]) -> str:

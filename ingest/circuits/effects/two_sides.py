@@ -65,7 +65,7 @@ def read_texts(atlas: Atlas, sets: Sets, tokenization: int, limit: int | None) -
     )
 
 
-def by_document(losses: Losses, texts: Texts) -> Losses:
+def losses_by_document(losses: Losses, texts: Texts) -> Losses:
     """The losses of windows added up over each document."""
 
     def summed(values: np.ndarray) -> np.ndarray:

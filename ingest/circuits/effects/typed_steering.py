@@ -12,7 +12,7 @@ from ingest.encode.windows import Tokenization
 from ingest.models.hooked_model import hooked_model
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.models.spelling import text_of
+from ingest.models.spelling import token_text
 
 NEW_TOKENS = 20
 
@@ -58,7 +58,7 @@ def steer_typed(
 
 def _told(model: LanguageModel, found: Steered) -> TypedSteering:
     sides = [_side(model, effect) for effect in found.effects[:2]]
-    tokens = [(text_of(model, number), before) for number, before, _ in found.next_tokens]
+    tokens = [(token_text(model, number), before) for number, before, _ in found.next_tokens]
     return TypedSteering(found.continuation, tokens, sides[0], sides[1] if len(sides) > 1 else None)
 
 
@@ -68,4 +68,4 @@ def _side(model: LanguageModel, effect: Effect) -> Side:
 
 
 def _spelled(model: LanguageModel, moved: Moved) -> Iterable[tuple[str, float, float]]:
-    return ((text_of(model, number), before, after) for number, before, after in moved)
+    return ((token_text(model, number), before, after) for number, before, after in moved)

@@ -89,7 +89,7 @@ def _check_apart(saes: Sequence[SAE]) -> None:
 
 
 @torch.no_grad()
-def levels_of(
+def node_levels(
     tracer: Tracer, places: Sequence[int], tokens: Int[torch.Tensor, " position"], values: dict[str, torch.Tensor]
 ) -> list[Level]:
     """Every node of a prompt, level by level; `values` are the stream's, of one row."""
@@ -129,7 +129,7 @@ def _features_and_errors(sae: SAE, place: int, x: Float[torch.Tensor, "position 
     )
 
 
-def most_moving(
+def most_moving_features(
     levels: Sequence[Level], gradients: dict[str, Float[torch.Tensor, "position d_model"]], most: int
 ) -> tuple[list[Level], int]:
     """Levels with the `most` features whose activation times gradient is largest, and how many are left out."""

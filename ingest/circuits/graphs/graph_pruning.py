@@ -64,7 +64,7 @@ def prune_graph(edges: Edges, roles: Roles, node_threshold: float, edge_threshol
 
     A dead end is a node that leads nowhere, or a feature that nothing leads to.
     """
-    score = influence(edges, roles.target_weight)
+    score = node_influence(edges, roles.target_weight)
     node = smallest_set(score, node_threshold) | roles.stays
     edge = edges.among(node)
     edge[edge] = smallest_set(edge_influence(_chosen(edges, edge), roles.target_weight), edge_threshold)
@@ -72,7 +72,7 @@ def prune_graph(edges: Edges, roles: Roles, node_threshold: float, edge_threshol
     return Pruned(score, cumulative_share(score), node, edge)
 
 
-def influence(edges: Edges, target_weight: PerNode) -> PerNode:
+def node_influence(edges: Edges, target_weight: PerNode) -> PerNode:
     """The sum over paths to the targets, of every node."""
     share = _shares(edges, len(target_weight))
     total, reached = np.zeros(len(target_weight)), target_weight
@@ -86,7 +86,7 @@ def influence(edges: Edges, target_weight: PerNode) -> PerNode:
 
 def edge_influence(edges: Edges, target_weight: PerNode) -> Float[np.ndarray, " edge"]:
     """The share that an edge has of what enters its target, times the target's own influence."""
-    reached = influence(edges, target_weight) + target_weight
+    reached = node_influence(edges, target_weight) + target_weight
     found: Float[np.ndarray, " edge"] = _shares(edges, len(target_weight)) * reached[edges.target]
     return found
 

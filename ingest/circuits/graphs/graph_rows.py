@@ -14,9 +14,9 @@ from ingest.circuits.graphs.graph_edges import Method
 from ingest.circuits.graphs.graph_nodes import Level
 from ingest.circuits.graphs.graph_study import Graph, Pruning, Target
 from ingest.circuits.tracer import Tracer
-from ingest.models.spelling import text_of
+from ingest.models.spelling import token_text
 from schema import tables
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 Row = dict[str, Any]
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 def graph_identity(tracer: Tracer, target: Target, prompt: Prompt, method: Method, pruning: Pruning) -> str:
     """A hash of all that a graph depends on."""
     place = [prompt.document, prompt.ordinal, prompt.token_ids.tolist()]
-    parts = [revision("graph"), tracer.identity, astuple(target), place, method, astuple(pruning)]
+    parts = [method_revision("graph"), tracer.identity, astuple(target), place, method, astuple(pruning)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -69,7 +69,7 @@ def _of_prompt(tracer: Tracer, prompt: Prompt, target: Target) -> Row:
         "document": prompt.document,
         "ordinal": prompt.ordinal,
         "text": prompt.text,
-        "tokens": json.dumps([text_of(tracer.model, i) for i in prompt.token_ids.tolist()], ensure_ascii=False),
+        "tokens": json.dumps([token_text(tracer.model, i) for i in prompt.token_ids.tolist()], ensure_ascii=False),
         "first_position": first,
         "position": target.position,
     }
@@ -140,4 +140,4 @@ def _targets(tracer: Tracer, found: Graph) -> Iterator[Row]:
 
 
 def _token(tracer: Tracer, token_id: int) -> Row:
-    return {"token_id": token_id, "token": text_of(tracer.model, token_id)}
+    return {"token_id": token_id, "token": token_text(tracer.model, token_id)}

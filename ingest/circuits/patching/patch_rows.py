@@ -15,9 +15,9 @@ from ingest.circuits.patching.prompt_pairs import PromptPair
 from ingest.circuits.patching.sites import Site
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import hook_kind
-from ingest.models.spelling import text_of
+from ingest.models.spelling import token_text
 from schema import tables
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 Row = dict[str, Any]
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 def pair_identity(tracer: Tracer, metric: Metric, pair: PromptPair) -> str:
     """A hash of all that a patched pair depends on."""
     parts: list[object] = [
-        revision("patching"),
+        method_revision("patching"),
         tracer.identity,
         metric.name,
         metric.position,
@@ -89,11 +89,13 @@ def _read(metric: Metric) -> dict[str, int | None]:
 
 
 def _text(tracer: Tracer, token_id: int | None) -> str | None:
-    return None if token_id is None else text_of(tracer.model, token_id)
+    return None if token_id is None else token_text(tracer.model, token_id)
 
 
 def _tokens(tracer: Tracer, prompt: Prompt) -> str:
-    return json.dumps([text_of(tracer.model, token_id) for token_id in prompt.token_ids.tolist()], ensure_ascii=False)
+    return json.dumps(
+        [token_text(tracer.model, token_id) for token_id in prompt.token_ids.tolist()], ensure_ascii=False
+    )
 
 
 def _effect_rows(tracer: Tracer, found: PatchedPair) -> Iterable[Row]:

@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from ingest.contrasts.scores import Documents, Unit, read_documents, read_whole
 from ingest.contrasts.selection import normal_texts, select_documents
 from schema.errors import SelectionError
-from schema.methods import revision
+from schema.methods import method_revision
 from schema.store import Atlas
 
 
@@ -141,4 +141,6 @@ def documents_hash(atlas: Atlas, sae: int, labels: dict[int, float]) -> str:
         """,
         [keys],
     )
-    return hashlib.sha256(json.dumps([revision("association"), sae, sorted(labels.items()), said]).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([method_revision("association"), sae, sorted(labels.items()), said]).encode()
+    ).hexdigest()

@@ -11,7 +11,7 @@ from ingest.contrasts.scores import Scores
 from ingest.statistics.association import Spread, Trend, ranks_of
 from ingest.statistics.permutation import Tails, chance_of, family_wise, not_below_chance
 from ingest.statistics.pooled import Pooled, Shuffles, Statistic, pooled_p
-from ingest.statistics.shuffles import Rows, labelled_units, mean_rows
+from ingest.statistics.shuffles import Rows, labelled_units, unit_mean_scores
 
 SEED = 20
 """With the number of a shuffle it gives the labels: more shuffles leave the first ones as they are."""
@@ -32,11 +32,13 @@ class Exchange:
     def p(self, scores: Scores) -> Pooled:
         """The p of a range of features, and the small ones of their shuffles."""
         firing = scores.firing
-        return self._p(mean_rows(firing.feature, firing.document, firing.score, self.unit), len(scores), self.tests)
+        return self._p(
+            unit_mean_scores(firing.feature, firing.document, firing.score, self.unit), len(scores), self.tests
+        )
 
     def p_of(self, values: Float[np.ndarray, " document"]) -> float:
         """The p of one number of each document, above 0, such as its length."""
-        rows = mean_rows(np.zeros(len(values), dtype=np.int64), np.arange(len(values)), values, self.unit)
+        rows = unit_mean_scores(np.zeros(len(values), dtype=np.int64), np.arange(len(values)), values, self.unit)
         return float(self._p(rows, 1, 1).p[0])
 
     def _p(self, rows: Rows, n_features: int, tests: int) -> Pooled:

@@ -13,10 +13,10 @@ from jaxtyping import Float
 
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import marked_texts
-from ingest.labels.firing_places import made_since
+from ingest.labels.firing_places import first_runs_of_features
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, prepare_contexts, read_contexts
 from ingest.labels.scored.detection import detection_figures, enough_groups
-from ingest.labels.scored.scoring import NOT_APART, Label, Scored, null_of, too_few
+from ingest.labels.scored.scoring import NOT_APART, Label, Scored, compare_with_wrong_labels, too_few_groups
 from ingest.labels.snippets import Places
 from ingest.labels.vocabulary import Vocabulary
 from schema.store import Atlas
@@ -36,7 +36,7 @@ Told = tuple[Float[np.ndarray, " firing"], Float[np.ndarray, " silent"]]
 def judge_labels(
     atlas: Atlas, sae: int, labels: Sequence[Label], wanted: Container[int], asked: tuple[Endpoint, int]
 ) -> Iterator[list[Scored]]:
-    """The scores of each wanted label, a label at a time, and so many wrong labels; after `gather_places`.
+    """The scores of each wanted label, a label at a time, and so many wrong labels; after `gather_firing_places`.
 
     Raises:
         ModelError: the language model does not answer.
@@ -44,7 +44,7 @@ def judge_labels(
     endpoint, wrong = asked
     vocabulary = Vocabulary()
     pool = prepare_contexts(atlas, vocabulary)
-    since = made_since(atlas)
+    since = first_runs_of_features(atlas)
     for label in labels:
         if label.key in wanted:
             features = range(label.feature, label.feature + 1)
@@ -84,12 +84,14 @@ def _scored(
     if not apart:
         return replace(found, reason=NOT_APART)
     if not enough_groups(groups):
-        return replace(found, reason=too_few(counts, negatives))
+        return replace(found, reason=too_few_groups(counts, negatives))
     texts = [_plain(atlas, side) for side in sides]
     told, prompt, answer = _asked(endpoint, label.text, texts, label.key)
     areas = [_area(told), *(_area(_asked(endpoint, other.text, texts, label.key)[0]) for other in others)]
     figures = detection_figures(told, groups, seed=label.feature)
-    return replace(found, detection=figures, null=null_of(np.array(areas)), prompt=prompt, answer=answer)
+    return replace(
+        found, detection=figures, null=compare_with_wrong_labels(np.array(areas)), prompt=prompt, answer=answer
+    )
 
 
 def _spread(places: Places) -> Places:

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from ingest.labels import RADIUS
 from ingest.labels.asked.endpoint import Endpoint
-from ingest.labels.imported.description import words_of
+from ingest.labels.imported.description import label_words
 from ingest.labels.snippets import Places
-from ingest.labels.sql import statement
+from ingest.labels.sql import label_sql
 from schema.errors import SelectionError
 from schema.store import Atlas
 
@@ -38,7 +38,7 @@ class Worded:
 
 
 def word_labels(atlas: Atlas, sae: int, features: Sequence[int], endpoint: Endpoint) -> Iterator[Worded]:
-    """A label for each of the features; to be called after `gather_places`.
+    """A label for each of the features; call it after `gather_firing_places`.
 
     Raises:
         SelectionError: a feature fires in no document that labels are made from.
@@ -52,14 +52,14 @@ def word_labels(atlas: Atlas, sae: int, features: Sequence[int], endpoint: Endpo
         prompt = PROMPT.format(texts=listed, logits=_logits(atlas, sae, feature))
         answer = endpoint.answer(prompt)
         label = " ".join(answer.split()).strip("\"'“”.")[:LONGEST_LABEL] or answer
-        yield Worded(feature, label, words_of(label), len(texts), prompt, answer)
+        yield Worded(feature, label, label_words(label), len(texts), prompt, answer)
 
 
 def marked_texts(atlas: Atlas, places: Places) -> list[str]:
     """The text around each place, its own token in marks."""
     columns = {"place": np.arange(len(places.context)), "context": places.context, "middle": places.position}
     with atlas.registered(wanted=pa.table(columns)):
-        return [str(text) for _, text in atlas.rows(statement("texts"), {"reach": RADIUS})]
+        return [str(text) for _, text in atlas.rows(label_sql("texts"), {"reach": RADIUS})]
 
 
 def _strongest(atlas: Atlas, feature: int) -> list[str]:

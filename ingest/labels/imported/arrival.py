@@ -7,7 +7,7 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
-from ingest.labels.imported.description import words_of
+from ingest.labels.imported.description import label_words
 from ingest.labels.imported.explanation import Explanation
 from ingest.labels.imported.files import files_sha256, format_of, read_explanations
 from ingest.labels.imported.matching import Matching
@@ -81,7 +81,7 @@ class Arrival:
             "label": found.label,
             "method": found.method,
             "kind": "text",
-            "words": json.dumps(words_of(found.label), ensure_ascii=False),
+            "words": json.dumps(label_words(found.label), ensure_ascii=False),
             "author": found.author,
             "model": found.model,
             "created_at": found.created_at,

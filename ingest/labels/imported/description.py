@@ -37,7 +37,7 @@ SAYING = frozenset(files(__package__).joinpath("saying.txt").read_text(encoding=
 """Words in the singular that labels are written with, and that are in every sentence."""
 
 
-def words_of(label: str) -> tuple[str, ...]:
+def label_words(label: str) -> tuple[str, ...]:
     """The words that a label is judged by, each once, in its order."""
     quoted = [found.lower() for text in QUOTED.findall(label) for found in _spelled(text)]
     plain = [word.lower() for word in WORD.findall(QUOTED.sub(" ", label))]

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ingest.labels.imported.explanation import Explanation
-from ingest.models.names import of_another_block
+from ingest.models.names import is_of_another_block
 from schema.errors import SelectionError
 from schema.naming import sae_named
 from schema.store import Atlas
@@ -74,7 +74,7 @@ class Matching:
         known = named.neuronpedia_id
         if None not in (known, neuronpedia_id) and known != neuronpedia_id:
             raise SelectionError(f"{named.label} is {known} at Neuronpedia, not {neuronpedia_id}")
-        if known is None and neuronpedia_id and of_another_block(neuronpedia_id, named.hook_name, named.hook_layer):
+        if known is None and neuronpedia_id and is_of_another_block(neuronpedia_id, named.hook_name, named.hook_layer):
             raise SelectionError(f"{named.label} reads {named.hook_name}; {neuronpedia_id} is of another block")
         return cls(targets, named, neuronpedia_id or known)
 

@@ -173,7 +173,7 @@ def _looked_at(grid: Grid, kind: Kind) -> Int[np.ndarray, "snippet item"]:
 OPENINGS: dict[Kind, str] = {"on": "", "before": "before ", "after": "after ", "about": "about ", "says": "says "}
 
 
-def label_of(kind: Kind, words: Sequence[str]) -> str:
+def label_text(kind: Kind, words: Sequence[str]) -> str:
     """What a label says of where the words stand."""
     return OPENINGS[kind] + ", ".join(CLASSES.get(word) or spelled(word) for word in words)
 

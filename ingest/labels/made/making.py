@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ingest.labels.firing_places import draw_pool, fires_in_pool, firing_places, of_each
-from ingest.labels.made.choice import Backgrounds, Evidence, choose_label, label_of
+from ingest.labels.firing_places import draw_pool, fires_in_pool, firing_places, places_of_each_feature
+from ingest.labels.made.choice import Backgrounds, Evidence, choose_label, label_text
 from ingest.labels.snippets import read_snippets
 from ingest.labels.vocabulary import NOTHING, Vocabulary, items_of
 from schema.store import Atlas
@@ -34,7 +34,7 @@ class Made:
 
 
 def make_labels(atlas: Atlas, sae: int, d_sae: int, report: Report = lambda done, features: None) -> Iterator[Made]:
-    """A label for each feature that fires, by feature; to be called after `gather_places`."""
+    """A label for each feature that fires, by feature; call it after `gather_firing_places`."""
     vocabulary = Vocabulary()
     grid = read_snippets(atlas, draw_pool(atlas, making=True), vocabulary)
     raised = _raised(atlas, sae, vocabulary)
@@ -51,7 +51,7 @@ def make_labels(atlas: Atlas, sae: int, d_sae: int, report: Report = lambda done
                     choice = choose_label(known, backgrounds)
                     words = tuple(vocabulary.spelled[item] for item in choice.items)
                     contexts = len(evidence.grid)
-                    yield Made(number, label_of(choice.kind, words), choice.kind, words, contexts, choice.worth)
+                    yield Made(number, label_text(choice.kind, words), choice.kind, words, contexts, choice.worth)
         report(features.stop, d_sae)
 
 
@@ -60,7 +60,7 @@ def _evidence(atlas: Atlas, features: range, vocabulary: Vocabulary, *, making: 
     feature, places = firing_places(atlas, features, making=making)
     grid = read_snippets(atlas, places, vocabulary)
     nothing = np.empty(0, np.int32)
-    for number, here in of_each(feature):
+    for number, here in places_of_each_feature(feature):
         yield number, Evidence(grid[here], places.group[here], nothing, nothing.astype(bool))
 
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 from jaxtyping import Bool, Int
 
 from ingest.labels import CONTEXTS, RADIUS
-from ingest.labels.firing_places import POOL_WINDOWS, draw_pool, fires_in_pool, firing_places, of_each
+from ingest.labels.firing_places import POOL_WINDOWS, draw_pool, fires_in_pool, firing_places, places_of_each_feature
 from ingest.labels.snippets import Grid, Places, read_snippets
-from ingest.labels.sql import run, statement
+from ingest.labels.sql import label_sql, run_label_sql
 from ingest.labels.vocabulary import Vocabulary
 from schema.store import Atlas
 
@@ -69,9 +69,9 @@ class Contexts:
 
 
 def prepare_contexts(atlas: Atlas, vocabulary: Vocabulary) -> Snippets:
-    """Fill the temporary tables label_pool and label_token; the blind snippets. To be called after `gather_places`."""
+    """Fill the temporary tables label_pool and label_token; the blind snippets. After `gather_firing_places`."""
     pool = draw_pool(atlas, making=False)
-    run(atlas, "token", {"windows": POOL_WINDOWS, "places": PLACES_OF_TOKEN})
+    run_label_sql(atlas, "token", {"windows": POOL_WINDOWS, "places": PLACES_OF_TOKEN})
     return Snippets(read_snippets(atlas, pool, vocabulary), pool)
 
 
@@ -83,7 +83,7 @@ def read_contexts(
     values = {"sae": sae, "first": features.start, "last": features.stop - 1, "radius": RADIUS}
     firing_at, same_at = firing_places(atlas, features, making=False), _places(atlas, "same_token", values)
     repeated = _repeated(atlas, firing_at, same_at)
-    of = {number: repeated[here] for number, here in of_each(firing_at[0])}
+    of = {number: repeated[here] for number, here in places_of_each_feature(firing_at[0])}
     found = {
         "firing": _by_feature(atlas, firing_at, vocabulary),
         "neighbour": _by_feature(atlas, _places(atlas, "neighbour", {**values, "contexts": CONTEXTS}), vocabulary),
@@ -107,7 +107,7 @@ def _repeated(atlas: Atlas, firing: Found, same: Found) -> Bool[np.ndarray, " fi
 def _tokens(atlas: Atlas, places: Places) -> Int[np.ndarray, " place"]:
     wanted = {"place": np.arange(len(places.context)), "context": places.context, "middle": places.position}
     with atlas.registered(wanted=pa.table(wanted)):
-        tokens: Int[np.ndarray, " place"] = atlas.arrow(statement("centre"))["token_id"].to_numpy().astype(np.int64)
+        tokens: Int[np.ndarray, " place"] = atlas.arrow(label_sql("centre"))["token_id"].to_numpy().astype(np.int64)
     return tokens
 
 
@@ -119,11 +119,11 @@ def _blind(pool: Snippets, fires: np.ndarray, feature: int) -> Snippets:
 
 
 def _places(atlas: Atlas, name: str, values: Mapping[str, int]) -> Found:
-    rows = atlas.arrow(statement(name), values)
+    rows = atlas.arrow(label_sql(name), values)
     return rows["feature"].to_numpy(), Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
 
 
 def _by_feature(atlas: Atlas, found: Found, vocabulary: Vocabulary) -> dict[int, Snippets]:
     feature, places = found
     grid = read_snippets(atlas, places, vocabulary)
-    return {number: Snippets(grid[here], places.where(here)) for number, here in of_each(feature)}
+    return {number: Snippets(grid[here], places.where(here)) for number, here in places_of_each_feature(feature)}

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ingest.labels.firing_places import made_since
+from ingest.labels.firing_places import first_runs_of_features
 from ingest.labels.made.background import Background
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, Snippets, prepare_contexts, read_contexts
 from ingest.labels.scored.detection import Detection, detection_figures, enough_groups, label_aurocs
@@ -82,14 +82,14 @@ class Judged:
 
 
 def score_labels(atlas: Atlas, sae: int, labels: Sequence[Label], wanted: Container[int]) -> Iterator[list[Scored]]:
-    """Three scores a wanted label, those of some features at a time; to be called after `gather_places`.
+    """Three scores a wanted label, those of some features at a time; call it after `gather_firing_places`.
 
     Labels are all that the SAE has, by feature: the wrong ones are among them.
     """
     vocabulary = Vocabulary()
     pool = prepare_contexts(atlas, vocabulary)
     judged = _judged(labels, vocabulary, pool)
-    since = made_since(atlas)
+    since = first_runs_of_features(atlas)
     for features, places in _batches(labels, wanted):
         of = {feature: list(group) for feature, group in groupby(places, key=lambda place: labels[place].feature)}
         yield [
@@ -137,14 +137,14 @@ def _scored(judged: Judged, place: int, contexts: Contexts, *, apart: bool) -> I
         elif not apart:
             yield replace(found, reason=NOT_APART)
         elif not enough_groups(groups):
-            yield replace(found, reason=too_few(counts, negatives))
+            yield replace(found, reason=too_few_groups(counts, negatives))
         else:
             other = snippet_scores(silent.grid, candidates, judged.background)
             figures = detection_figures((firing[:, 0], other[:, 0]), groups, seed=label.feature)
-            yield replace(found, detection=figures, null=null_of(label_aurocs(firing, other)))
+            yield replace(found, detection=figures, null=compare_with_wrong_labels(label_aurocs(firing, other)))
 
 
-def null_of(areas: np.ndarray) -> Null | None:
+def compare_with_wrong_labels(areas: np.ndarray) -> Null | None:
     """What the AUROCs of wrong labels say of the first one, the label's own; None where there is no wrong one."""
     own, wrong = areas[0], areas[1:]
     if not len(wrong):
@@ -152,7 +152,7 @@ def null_of(areas: np.ndarray) -> Null | None:
     return Null(len(wrong), float(wrong.mean()), float(wrong.max()), int((wrong < own).sum()))
 
 
-def too_few(counts: tuple[int, ...], negatives: Negatives) -> str:
+def too_few_groups(counts: tuple[int, ...], negatives: Negatives) -> str:
     """The reason why there is no figure where firing and silent contexts are of so many groups."""
     on = "on tokens that it is also silent on, " if negatives == "same token" else ""
     return f"{on}firing in {counts[0]} groups of documents and silent in {counts[1]}; {MIN_GROUPS} of each are needed"

@@ -16,7 +16,7 @@ from ingest.labels.snippets import Grid
 JUDGE = "words"
 
 
-def weights_of(items: Int[np.ndarray, " item"], background: Background) -> Float[np.ndarray, " item"]:
+def item_weights(items: Int[np.ndarray, " item"], background: Background) -> Float[np.ndarray, " item"]:
     """The weight of each item: the logarithm of how many times rarer it is than a context."""
     shares = background.shares(items) * background.n_places
     weights: Float[np.ndarray, " item"] = np.log((background.n_places + 1) / (shares + 1)) + 1e-9
@@ -38,7 +38,7 @@ def snippet_scores(
     row = {int(item): number for number, item in enumerate(known)}
     for number, label in enumerate(labels):
         belongs[[row[item] for item in label], number] = 1.0
-    return holds @ (weights_of(known, background)[:, None] * belongs)
+    return holds @ (item_weights(known, background)[:, None] * belongs)
 
 
 WRONG = 20

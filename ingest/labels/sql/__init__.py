@@ -6,11 +6,11 @@ from schema.statements import sql_file
 from schema.store import Atlas
 
 
-def statement(name: str) -> str:
+def label_sql(name: str) -> str:
     """The SQL of NAME.sql."""
     return sql_file(__name__, name)
 
 
-def run(atlas: Atlas, name: str, values: Mapping[str, object] | None = None) -> None:
+def run_label_sql(atlas: Atlas, name: str, values: Mapping[str, object] | None = None) -> None:
     """Run NAME.sql to its end."""
-    atlas.rows(statement(name), values)
+    atlas.rows(label_sql(name), values)

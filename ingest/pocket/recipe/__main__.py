@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 import torch
 
+from ingest.pocket.recipe.budget import Budget, Workers
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
-from ingest.pocket.recipe.run import Budget, Workers
 from ingest.pocket.recipe.sae import SAEConfig
 from ingest.pocket.recipe.train import LanguageModelConfig
 

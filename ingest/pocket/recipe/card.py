@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from ingest.pocket.recipe.budget import training_dtype
 from ingest.pocket.recipe.corpus import TrainingDocument
 from ingest.pocket.recipe.division import GRAM
 from ingest.pocket.recipe.meaning import LEAST_AUROC, LEAST_LIFT, LEAST_PARENTS, LEAST_WORDS, MOST_DENSITY
-from ingest.pocket.recipe.run import training_dtype
 
 HEADER = ("source", "licence", "id", "title")
 

@@ -50,7 +50,7 @@ def is_share_alike(document: TrainingDocument) -> bool:
     return document.doc_id.startswith(SHARE_ALIKE.get(document.source, ()))
 
 
-def expand(patterns: Iterable[str]) -> list[Path]:
+def expand_globs(patterns: Iterable[str]) -> list[Path]:
     """The files that glob patterns name, sorted and each once.
 
     Raises: FileNotFoundError when a pattern matches nothing.

@@ -18,12 +18,12 @@ from jaxtyping import Float, Int, UInt16
 from sae_lens import SAE
 from transformers import GPT2LMHeadModel
 
+from ingest.pocket.recipe.budget import Workers
 from ingest.pocket.recipe.corpus import TrainingDocument
 from ingest.pocket.recipe.division import two_parts
-from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure
+from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure_hooks
 from ingest.pocket.recipe.language_model import hook_name
 from ingest.pocket.recipe.meaning import Part, meaning
-from ingest.pocket.recipe.run import Workers
 from ingest.pocket.recipe.windows import IGNORED, read_text
 
 
@@ -82,8 +82,8 @@ def evaluate(release: Path, documents: list[TrainingDocument], workers: Workers)
     model = model.to(device).eval()
     saes = {block: sae.to(device) for block, sae in load_saes(release).items()}
     choosing, judging = (read_text(part, release / "gpt2", model.config.n_positions) for part in two_parts(documents))
-    _, chosen = measure(model, saes, choosing, workers)
-    nats, judged = measure(model, saes, judging, workers)
+    _, chosen = measure_hooks(model, saes, choosing, workers)
+    nats, judged = measure_hooks(model, saes, judging, workers)
     entropies = cross_entropies(model, saes, judging.windows[::CROSS_ENTROPY_EVERY], workers)
     tokens = int((judging.windows != IGNORED).sum())
     figures: dict[str, Any] = {"tokens": tokens, "bytes": judging.text_bytes, "documents": len(judging.documents)}

@@ -16,10 +16,10 @@ from jaxtyping import Float, Int, UInt16
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
+from ingest.pocket.recipe.budget import Workers
 from ingest.pocket.recipe.language_model import continue_from, residual_stream, token_nats
-from ingest.pocket.recipe.run import Workers
 from ingest.pocket.recipe.sparse import Selection, active_features, decode
-from ingest.pocket.recipe.windows import IGNORED, Text, batches
+from ingest.pocket.recipe.windows import IGNORED, Text, evaluation_batches
 
 
 @dataclass
@@ -80,7 +80,7 @@ class HookSums:
         }
 
 
-def measure(
+def measure_hooks(
     model: GPT2LMHeadModel, saes: dict[int, Any], text: Text, workers: Workers
 ) -> tuple[float, dict[int, HookSums]]:
     """One pass over all windows: the total loss in nats, and the sums of every hook."""
@@ -102,7 +102,7 @@ def measure(
         loss = token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64)
         return float(loss), here, int(is_text[first].sum())
 
-    for loss, here, words in workers.map(_run, batches(text.windows, text.first), "evaluation"):
+    for loss, here, words in workers.map(_run, evaluation_batches(text.windows, text.first), "evaluation"):
         nats += loss
         for block, hook in here.items():
             sums[block].merge(hook, words_before)
@@ -135,7 +135,7 @@ def cross_entropies(
             for block, sae in saes.items()
         }
 
-    parts = workers.map(_run, batches(windows, np.zeros(len(windows), dtype=bool)), "cross-entropy")
+    parts = workers.map(_run, evaluation_batches(windows, np.zeros(len(windows), dtype=bool)), "cross-entropy")
     tokens = int((windows != IGNORED).sum())
     return {
         block: {name: sum(part[block][name] for part in parts) / tokens for name in ("clean", "sae", "zero")}

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ingest.pocket.recipe.run import Workers, training_dtype
+from ingest.pocket.recipe.budget import Workers, training_dtype
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """The quintic's a, b and c: the steepest at zero that stays near one, by the source."""

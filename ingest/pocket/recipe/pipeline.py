@@ -15,10 +15,11 @@ import torch
 from jaxtyping import UInt16
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from ingest.pocket.recipe.budget import Budget, Workers
 from ingest.pocket.recipe.card import model_card, renewed_card, training_log, write_attribution
 from ingest.pocket.recipe.corpus import (
     encode_texts,
-    expand,
+    expand_globs,
     load_tokenizer,
     read_documents,
     save_tokenizer,
@@ -27,7 +28,6 @@ from ingest.pocket.recipe.corpus import (
 )
 from ingest.pocket.recipe.division import Division, copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram, evaluate
-from ingest.pocket.recipe.run import Budget, Workers
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
 from ingest.pocket.recipe.train import LanguageModelConfig, save_language_model, train_language_model
 from ingest.pocket.recipe.trials import Setting, run_trials
@@ -55,8 +55,8 @@ class Source:
 
         Raises: FileNotFoundError when a glob names no file.
         """
-        valid = list(read_documents(expand([self.valid])))
-        return divide(read_documents(expand(self.train)), valid, self.works)
+        valid = list(read_documents(expand_globs([self.valid])))
+        return divide(read_documents(expand_globs(self.train)), valid, self.works)
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
+from ingest.pocket.recipe.budget import Budget, Workers, mixed_precision, share_shown, warmdown
 from ingest.pocket.recipe.language_model import hook_name, residual_stream
-from ingest.pocket.recipe.run import Budget, Workers, mixed, share_shown, warmdown
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, select, sparse_matrix
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 
@@ -76,7 +76,7 @@ def activation_stream(
 
     @torch.no_grad()
     def _run(ids: Tensor) -> dict[str, Tensor]:
-        with mixed(device):
+        with mixed_precision(device):
             stream = residual_stream(model, ids, max(blocks))
         text = ids != IGNORED
         return {hook_name(block): stream[block][text] for block in blocks}

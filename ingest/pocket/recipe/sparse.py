@@ -16,7 +16,7 @@ from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingS
 from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor
 
-from ingest.pocket.recipe.run import mixed
+from ingest.pocket.recipe.budget import mixed_precision
 
 with warnings.catch_warnings():
     # PyTorch says once a process that this is new; said here, it is not said in the middle of a progress bar
@@ -35,7 +35,9 @@ class Selection(NamedTuple):
     value: Float[Tensor, " active"]
 
 
-def candidates(hidden: Float[Tensor, "token d_sae"], k: float) -> tuple[Int[Tensor, " place"], Int[Tensor, " place"]]:
+def candidate_places(
+    hidden: Float[Tensor, "token d_sae"], k: float
+) -> tuple[Int[Tensor, " place"], Int[Tensor, " place"]]:
     """Token and feature of somewhat more than the `k` largest positive values a token, in the order of tokens.
 
     A sample says where the smallest of them lies, and the margin is wider than the error of bfloat16.
@@ -58,8 +60,8 @@ def select(
 
     All are computed in the fast number format, to find where the largest are; those are computed again in float32.
     """
-    with mixed(x.device):
-        token, feature = candidates(torch.addmm(b_enc, x, W_enc), k)
+    with mixed_precision(x.device):
+        token, feature = candidate_places(torch.addmm(b_enc, x, W_enc), k)
     places = sparse_matrix(token, feature, b_enc[feature], (len(x), len(b_enc)))
     value = torch.sparse.sampled_addmm(places, x, W_enc).values()
     least = torch.topk(value, min(int(k * len(x)), len(value)), sorted=False).values.min()

@@ -15,9 +15,9 @@ from jaxtyping import UInt16
 from torch import nn
 from transformers import GPT2LMHeadModel
 
+from ingest.pocket.recipe.budget import Budget, Workers, depth_at, mixed_precision, share_shown, warmdown
 from ingest.pocket.recipe.language_model import cross_entropy, new_model, parameter_groups
 from ingest.pocket.recipe.muon import Muon
-from ingest.pocket.recipe.run import Budget, Workers, depth_at, mixed, share_shown, warmdown
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Trainer:
         counted = (batch[:, 1:] != IGNORED).sum()
 
         def _share(rows: torch.Tensor) -> torch.Tensor:
-            with mixed(self.device):
+            with mixed_precision(self.device):
                 loss = cross_entropy(self.model, rows, depth)
             return loss * ((rows[:, 1:] != IGNORED).sum() / counted)
 

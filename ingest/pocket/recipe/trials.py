@@ -18,10 +18,10 @@ import torch
 from sae_lens import SAE
 from transformers import GPT2LMHeadModel
 
-from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure
+from ingest.pocket.recipe.budget import Budget, Workers
+from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure_hooks
 from ingest.pocket.recipe.language_model import hook_name
 from ingest.pocket.recipe.meaning import Part, meaning
-from ingest.pocket.recipe.run import Budget, Workers
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
 from ingest.pocket.recipe.windows import Text, TrainingText
 
@@ -120,7 +120,7 @@ def _longer(budget: Budget, factor: float) -> Budget:
 def _judged(model: GPT2LMHeadModel, block: int, sae: Any, halves: tuple[Text, Text]) -> dict[str, Any]:
     """How faithful one autoencoder is, and how many of its features mean one domain, on the second half."""
     workers = Workers()
-    chosen, judged = (measure(model, {block: sae}, text, workers)[1][block] for text in halves)
+    chosen, judged = (measure_hooks(model, {block: sae}, text, workers)[1][block] for text in halves)
     entropies = cross_entropies(model, {block: sae}, halves[1].windows[::CROSS_ENTROPY_EVERY], workers)
     found = meaning(Part(halves[0], chosen), Part(halves[1], judged))
     fidelity = judged.summary() | cross_entropy_recovered(entropies[block])

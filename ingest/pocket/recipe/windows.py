@@ -168,7 +168,7 @@ def read_text(documents: list[TrainingDocument], tokenizer_folder: Path, context
     return Text(documents, np.concatenate(windows), np.array(first), words, word_documents)
 
 
-def batches(
+def evaluation_batches(
     windows: UInt16[np.ndarray, "window position"], first: Bool[np.ndarray, " window"]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The windows in their order, in batches."""

@@ -44,6 +44,6 @@ def fault_untold(number: int, why: str) -> Fault:
     return Fault(number, None, why)
 
 
-def out_of(count: int, total: int) -> str:
+def k_of_n(count: int, total: int) -> str:
     """`3 of 40`."""
     return f"{count:,} of {total:,}"

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
-from ingest.reproduction.faults import Fault, Figure, fault_untold, out_of
+from ingest.reproduction.faults import Fault, Figure, fault_untold, k_of_n
 from ingest.reproduction.moments import ENDS, LISTED, Moments, list_overlap
 from ingest.reproduction.printed import PrintedLists
 
@@ -32,7 +32,7 @@ def wrong_sae(names: tuple[str, str], measured: Moments, loaded: Moments, printe
     shared, entries = list_overlap(of_loaded, of_measured)
     figures: dict[str, Figure] = {"entries": entries, "shared": shared}
     if not printed:
-        told = f"the six lists of {names[1]} share {out_of(shared, entries)} entries with those of {names[0]}"
+        told = f"the six lists of {names[1]} share {k_of_n(shared, entries)} entries with those of {names[0]}"
         return Fault(2, shared < entries, told, figures)
     hits, missed = (list_overlap(printed, found)[0] for found in (of_loaded, of_measured))
     figures |= {"printed_in_loaded": hits, "printed_in_measured": missed}
@@ -78,9 +78,9 @@ def wrong_sort(loaded: Moments, printed: PrintedLists) -> Fault:
     if printed:
         same = sum(printed["skewness", end] == printed["kurtosis", end] for end in ENDS)
         figures["printed_twice"] = same
-        twice = f"{out_of(same, len(ENDS))} lists printed under Skewness are those under Kurtosis; "
+        twice = f"{k_of_n(same, len(ENDS))} lists printed under Skewness are those under Kurtosis; "
     told = (
-        f"{twice}the ten highest and the ten lowest by kurtosis hold {out_of(count, entries)} of those by skewness"
+        f"{twice}the ten highest and the ten lowest by kurtosis hold {k_of_n(count, entries)} of those by skewness"
         + ("" if figures["rho"] is None else f" (rank correlation of the two {rho:.2f})")
     )
     return Fault(4, count < entries, told, figures)

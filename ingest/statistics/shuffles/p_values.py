@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.special import erfc, gammaln
 
 from ingest.statistics.shuffles.exact import FEW, drawn_p, enumerated_p
-from ingest.statistics.shuffles.rank_lifts import ROUNDING, Asked, Lifts, Strata, exchange_covariance, strata_of
+from ingest.statistics.shuffles.rank_lifts import ROUNDING, Asked, Lifts, Strata, exchange_covariance, strata_of_units
 from ingest.statistics.shuffles.units import Units
 
 
@@ -115,7 +115,7 @@ def exchange_p(lifts: Lifts, units: Units, asked: Asked) -> Float[np.ndarray, " 
     """The p of each rank sum that is asked for."""
     p = np.ones(len(asked.feature))
     stands_out = np.diff(lifts.by_unit.indptr)
-    strata = strata_of(units)
+    strata = strata_of_units(units)
     counts = Numbers(lifts, strata)
     for features, pairs in _blocks(stands_out, asked.feature):
         mine = Asked(np.searchsorted(features, asked.feature[pairs]), asked.distance[pairs])

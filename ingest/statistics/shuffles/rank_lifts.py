@@ -48,7 +48,7 @@ class Lifts(NamedTuple):
         return varies
 
 
-def lifts_of(rows: Rows, units: Units, n_features: int) -> Lifts:
+def rank_lifts(rows: Rows, units: Units, n_features: int) -> Lifts:
     """The lifts of features 0 .. n_features - 1."""
     n = len(units.positive)
     zeros = n - np.bincount(rows.feature, minlength=n_features)
@@ -103,7 +103,7 @@ class Strata(NamedTuple):
         return spread
 
 
-def strata_of(units: Units) -> Strata:
+def strata_of_units(units: Units) -> Strata:
     """The strata of the units."""
     sizes = np.bincount(units.stratum)
     positives = np.bincount(units.stratum[units.positive], minlength=len(sizes))
@@ -114,7 +114,7 @@ def strata_of(units: Units) -> Strata:
 
 def _moments(by_unit: csr_array, units: Units) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance over exchanges of each row's sum over positive units."""
-    strata = strata_of(units)
+    strata = strata_of_units(units)
     sums = by_unit @ strata.member  # (n_features, stratum)
     return sums @ strata.share, exchange_covariance(by_unit, by_unit, strata)
 

@@ -49,7 +49,7 @@ class Rows(NamedTuple):
     score: Float[np.ndarray, " row"]
 
 
-def units_of(
+def shuffled_units(
     group: Int[np.ndarray, " document"],
     positive: Bool[np.ndarray, " document"],
     stratum: Int[np.ndarray, " document"] | None = None,
@@ -69,17 +69,17 @@ def units_of(
     return Units(unit, positive[middle], strata.reshape(-1))
 
 
-def of_units(
+def unit_scores(
     feature: Int[np.ndarray, " row"],
     document: Int[np.ndarray, " row"],
     score: Float[np.ndarray, " row"],
     units: Units,
 ) -> Rows:
     """The mean score of each unit's documents, in the 32 bits of the scores so that equal ones tie."""
-    return mean_rows(feature, document, score, units.unit)
+    return unit_mean_scores(feature, document, score, units.unit)
 
 
-def mean_rows(
+def unit_mean_scores(
     feature: Int[np.ndarray, " row"],
     document: Int[np.ndarray, " row"],
     score: Float[np.ndarray, " row"],
@@ -98,10 +98,10 @@ def mean_rows(
 
 def shuffle_labels(units: Units, seed: int, shuffle: int) -> Bool[np.ndarray, " unit"]:
     """The labels of a shuffle, the same in every run of the same seed and number."""
-    return exchanged(units.positive, units.stratum, seed, shuffle)
+    return exchange_labels(units.positive, units.stratum, seed, shuffle)
 
 
-def exchanged(
+def exchange_labels(
     label: Shaped[np.ndarray, " unit"], stratum: Int[np.ndarray, " unit"], seed: int, shuffle: int
 ) -> Shaped[np.ndarray, " unit"]:
     """Labels exchanged within their strata, the same in every run of the same seed and number."""
@@ -140,4 +140,4 @@ def labelled_units(group: Int[np.ndarray, " document"], label: Shaped[np.ndarray
 
 def relabel_units(units: Labelled, seed: int, draw: int) -> Shaped[np.ndarray, " unit"]:
     """The labels of a shuffle, the same in every run of the same seed and number."""
-    return exchanged(units.label, units.stratum, seed, draw)
+    return exchange_labels(units.label, units.stratum, seed, draw)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from atlas.cli.main import cli
 from ingest.encode.batch import BatchEncoder
-from ingest.encode.typed import encode_typed
+from ingest.encode.typed_text import encode_typed
 from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import Reader
 from ingest.models.language_model import LanguageModel

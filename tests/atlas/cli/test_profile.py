@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ingest.encode.stages import STAGES
+from ingest.encode.stage_times import STAGES
 from tests.made.commands import run
 
 

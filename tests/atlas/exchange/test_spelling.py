@@ -10,7 +10,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from atlas.exchange import Wanted, export
 from atlas.exchange.arrivals import ImportRequest, import_exports
-from atlas.exchange.arrivals.spelling import ALPHABET, Evidence, as_bytes, as_text
+from atlas.exchange.arrivals.spelling import ALPHABET, Evidence, window_as_bytes, window_as_text
 from schema import open_atlas
 from tests.atlas.exchange.test_import import dashboard_features, dashboards, feature, violations, window
 
@@ -39,7 +39,7 @@ def test_the_alphabet_is_that_of_the_tokenizer() -> None:
 @given(TEXTS, st.lists(st.integers(0, 500), max_size=8))
 def test_what_is_cut_between_bytes_is_the_text_with_every_token_in_its_place(text: str, cuts: list[int]) -> None:
     tokens = spelled(text, cuts)
-    found = as_bytes(tokens)
+    found = window_as_bytes(tokens)
     assert found.text == text
     done = 0
     for token, shown, (start, end) in zip(tokens, found.tokens, found.spans, strict=True):
@@ -56,7 +56,7 @@ def test_text_is_left_alone_or_reads_the_same(text: str) -> None:
     tokens = [" the", *text, " end"]
     if judged(tokens, [" caf\u00e9", " now"]):
         raise AssertionError(tokens)
-    assert as_text(tokens).text == "".join(tokens)
+    assert window_as_text(tokens).text == "".join(tokens)
 
 
 @pytest.mark.parametrize(

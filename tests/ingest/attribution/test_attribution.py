@@ -12,7 +12,7 @@ from ingest.attribution.shap_library import load_shap, partition_values, run_seq
 from ingest.attribution.shapley import every_coalition, exact_values, permutation_values
 from ingest.attribution.study_filter import study_rule, study_values, term_rank, value_ranks
 from ingest.attribution.token_game import BASELINES, Baseline, TokenGame
-from ingest.models.arithmetic import causal_attention
+from ingest.models.block_arithmetic import causal_attention
 from ingest.models.gpt2 import GPT2
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE

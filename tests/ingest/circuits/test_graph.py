@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from ingest.attribution.prompts import Prompt, prompt_of_text
 from ingest.circuits.graphs.graph_edges import STEPS, Traced, ablation_effects, gradient_effects, integrated_effects
-from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, levels_of
-from ingest.circuits.graphs.graph_pruning import Edges, Roles, cumulative_share, influence, prune_graph, smallest_set
+from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, node_levels
+from ingest.circuits.graphs.graph_pruning import (
+    Edges,
+    Roles,
+    cumulative_share,
+    node_influence,
+    prune_graph,
+    smallest_set,
+)
 from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, likeliest_tokens
 from ingest.circuits.graphs.graph_study import Graph, Pruning, Target, trace_graphs
 from ingest.circuits.tracer import Tracer
@@ -54,7 +61,7 @@ def traced(tracer: Tracer, prompt: Prompt) -> Traced:
 
 @pytest.fixture(scope="module")
 def levels(tracer: Tracer, traced: Traced) -> list[Level]:
-    return levels_of(tracer, [0, 1], traced.tokens[0], traced.values)
+    return node_levels(tracer, [0, 1], traced.tokens[0], traced.values)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +256,7 @@ def test_influence_is_the_sum_over_all_paths(drawn: tuple[Edges, Roles]) -> None
     total = A.sum(1, keepdims=True)
     A = np.divide(A, total, out=np.zeros_like(A), where=total > 0)
     paths = np.linalg.inv(np.eye(n) - A) - np.eye(n)
-    np.testing.assert_allclose(influence(edges, roles.target_weight), roles.target_weight @ paths, atol=1e-9)
+    np.testing.assert_allclose(node_influence(edges, roles.target_weight), roles.target_weight @ paths, atol=1e-9)
 
 
 @settings(deadline=None)
@@ -259,7 +266,7 @@ def test_pruning_keeps_the_fewest_and_leaves_no_dead_end(
 ) -> None:
     edges, roles = drawn
     found = prune_graph(edges, roles, node_share, edge_share)
-    score = influence(edges, roles.target_weight)
+    score = node_influence(edges, roles.target_weight)
     enough = smallest_set(score, node_share)
     assert score[enough].sum() >= node_share * score.sum() * (1 - 1e-9)
     if enough.any():

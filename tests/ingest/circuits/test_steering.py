@@ -10,7 +10,7 @@ import torch
 from ingest.attribution.prompts import Prompt, prompt_of_text
 from ingest.circuits.effects.controls import Matching, control_features
 from ingest.circuits.effects.next_token import NextToken, rank_among_controls
-from ingest.circuits.effects.removal import losses_without
+from ingest.circuits.effects.removal import losses_without_features
 from ingest.circuits.effects.steering import KINDS, Kind, Steering
 from ingest.circuits.effects.steering_study import Question, Steered, steer_prompt
 from ingest.circuits.tracer import Tracer
@@ -201,7 +201,7 @@ def test_loss_without_a_feature_is_that_of_a_direct_pass_and_unchanged_where_it_
     prompts = [prompt_of_text(text, tracer.tokenization) for text in texts]
     acts = torch.stack([activations(tracer, each)[1:].amax(0) for each in prompts])
     only_first = int(((acts[0] > 0) & (acts[1] == 0)).nonzero()[0])
-    found = losses_without(tracer, [only_first, strongest(tracer, prompts[1])], windows)
+    found = losses_without_features(tracer, [only_first, strongest(tracer, prompts[1])], windows)
     assert found.without[0, 1] == found.clean[1]
     assert found.without[0, 0] != found.clean[0]
     for place, window in enumerate(windows):

@@ -6,7 +6,7 @@ import pytest
 from ingest.statistics.fisher import fisher_exact
 from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg
-from ingest.statistics.shuffles import Rows, lifts_of, units_of
+from ingest.statistics.shuffles import Rows, rank_lifts, shuffled_units
 from tests.made.relabelled import random_scores, rank_sums, signed_ranks
 from tests.made.relabelled_numbers import associations, least_p
 
@@ -17,7 +17,7 @@ RELABELLINGS = 400
 def test_nothing_is_found_where_nothing_is(n_positive: int, n_control: int) -> None:
     n = n_positive + n_control
     scores = random_scores(np.random.default_rng(n_positive), 500, n)
-    units = units_of(np.arange(n), np.arange(n) < n_positive)
+    units = shuffled_units(np.arange(n), np.arange(n) < n_positive)
     assert rank_sums(scores, units, RELABELLINGS).within
 
 
@@ -25,7 +25,7 @@ def test_nothing_is_found_where_books_are_split_at_random() -> None:
     rng = np.random.default_rng(2)
     book = np.sort(rng.integers(0, 40, 240))
     scores = random_scores(rng, 500, 240, book)
-    assert rank_sums(scores, units_of(book, book < 12), RELABELLINGS).within
+    assert rank_sums(scores, shuffled_units(book, book < 12), RELABELLINGS).within
 
 
 def test_books_that_are_taken_apart_find_what_is_not_there() -> None:
@@ -36,8 +36,8 @@ def test_books_that_are_taken_apart_find_what_is_not_there() -> None:
     feature, document = np.nonzero(scores)
     found = 0
     for _ in range(20):
-        units = units_of(np.arange(240), np.isin(book, rng.choice(40, 12, replace=False)))
-        p = observed_p(lifts_of(Rows(feature, document, scores[feature, document]), units, len(scores)), units)
+        units = shuffled_units(np.arange(240), np.isin(book, rng.choice(40, 12, replace=False)))
+        p = observed_p(rank_lifts(Rows(feature, document, scores[feature, document]), units, len(scores)), units)
         found += benjamini_hochberg(p).min() <= 0.05
     assert found >= 10
 
@@ -47,7 +47,7 @@ def test_nothing_is_found_in_how_often_books_fire() -> None:
     rng = np.random.default_rng(9)
     book = np.sort(rng.integers(0, 40, 240))
     fires = (random_scores(rng, 500, 240, book) > 0).astype(np.float32)
-    assert rank_sums(fires, units_of(book, book < 12), RELABELLINGS).within
+    assert rank_sums(fires, shuffled_units(book, book < 12), RELABELLINGS).within
     found = 0
     for _ in range(20):
         positive = np.isin(book, rng.choice(40, 12, replace=False))
@@ -59,14 +59,14 @@ def test_nothing_is_found_in_how_often_books_fire() -> None:
 
 def test_nothing_is_found_within_pairs() -> None:
     scores = random_scores(np.random.default_rng(3), 300, 120)
-    units = units_of(np.arange(120) // 2, np.arange(120) % 2 == 0)
+    units = shuffled_units(np.arange(120) // 2, np.arange(120) % 2 == 0)
     assert rank_sums(scores, units, RELABELLINGS).within
     assert signed_ranks(scores, 100).within
 
 
 def test_nothing_is_found_within_strata() -> None:
     rng = np.random.default_rng(4)
-    units = units_of(np.arange(200), np.arange(200) < 24, rng.integers(0, 5, 200))
+    units = shuffled_units(np.arange(200), np.arange(200) < 24, rng.integers(0, 5, 200))
     assert rank_sums(random_scores(rng, 500, 200), units, RELABELLINGS).within
 
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from ingest.doctor.corpora import registry_says
+from ingest.doctor.corpora import registry_figures
 from ingest.doctor.expected import FIELDS, Expected, Published, published_values
 from ingest.doctor.kinds import KINDS, tolerances_apart
 from ingest.doctor.study import NEAR_TIES, with_study
@@ -36,7 +36,7 @@ def test_each_value_is_of_the_real_model_and_has_a_source(known: Published) -> N
         assert entry.source in known.sources
         assert all(0 <= number < D_SAE for number in numbers(entry)), entry
         assert all(0 <= dimension < D_MODEL for dimension, _ in entry.get("entries", ())), entry
-        assert entry.sae_id is None or registry_says(RELEASE, entry.sae_id), entry
+        assert entry.sae_id is None or registry_figures(RELEASE, entry.sae_id), entry
 
 
 def test_tokens_are_those_of_the_vocabulary_and_no_text_is_more_than_one(known: Published) -> None:
@@ -88,9 +88,9 @@ def test_what_the_study_printed_is_of_the_saes_that_it_measured_and_loaded(known
 
 
 def test_the_registry_says_l0_and_variance_where_it_knows_them() -> None:
-    l0, variance = registry_says(RELEASE, "blocks.8.hook_resid_pre")
+    l0, variance = registry_figures(RELEASE, "blocks.8.hook_resid_pre")
     assert (l0["figure"], l0["value"], variance["figure"], variance["value"]) == ("l0", 60, "explained_variance", 0.9)
-    assert registry_says("no release", "blocks.8.hook_resid_pre") == registry_says(RELEASE, "no id") == []
+    assert registry_figures("no release", "blocks.8.hook_resid_pre") == registry_figures(RELEASE, "no id") == []
 
 
 def test_files_of_a_release_bear_its_name() -> None:

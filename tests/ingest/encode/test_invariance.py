@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.encode.batch import BatchEncoder
-from ingest.encode.passes import packs
+from ingest.encode.passes import packed_passes
 from ingest.encode.windows import Window
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, load_tokenizer
@@ -121,7 +121,7 @@ def test_a_longer_window_says_the_same_of_the_tokens_that_a_shorter_one_holds(ba
 def test_passes_hold_every_window_once_and_are_of_like_size(lengths: list[int], tokens: int) -> None:
     empty = [np.zeros(n, np.int32) for n in lengths]
     windows = [Window(i, each, each, each, 0) for i, each in enumerate(empty)]
-    found = list(packs(range(len(windows)), windows, tokens))
+    found = list(packed_passes(range(len(windows)), windows, tokens))
     assert sorted(i for pack in found for i in pack) == list(range(len(windows)))
     assert [lengths[i] for pack in found for i in pack] == sorted(lengths)
     sizes = [sum(lengths[i] for i in pack) for pack in found]

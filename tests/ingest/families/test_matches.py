@@ -10,11 +10,11 @@ from scipy.sparse import csc_array
 
 from ingest.families.matches import (
     Matches,
-    by_activation,
-    by_decoder,
     chance_of_activations,
     chance_of_directions,
     count_siblings,
+    matches_by_activation,
+    matches_by_decoder,
     mutual_matches,
     pair_correlations,
     pair_cosines,
@@ -41,7 +41,7 @@ def random_activations(seed: int, tokens: int = 500, features: int = 40) -> np.n
 def test_matches_by_decoder_are_those_of_a_search(chunk: int) -> None:
     one, other = random_directions(0), random_directions(1, rows=45)
     one[3], other[7] = 0, 0
-    found = by_decoder(one, other, chunk_bytes=chunk * 4 * len(other))
+    found = matches_by_decoder(one, other, chunk_bytes=chunk * 4 * len(other))
     assert 3 not in found.feature
     for feature in set(range(60)) - {3}:
         value = [
@@ -60,7 +60,7 @@ def test_matches_by_activation_are_those_of_a_search(pair: tuple[np.ndarray, np.
     """numpy's correlations of the same columns, with tokens on which nothing fires written out."""
     one, other = pair
     tokens = len(one) + silent
-    found = by_activation(csc_array(one), csc_array(other), tokens)
+    found = matches_by_activation(csc_array(one), csc_array(other), tokens)
     written = [np.pad(side, ((0, silent), (0, 0))).astype(float) for side in pair]
     for feature in range(one.shape[1]):
         value = {}
@@ -83,10 +83,10 @@ def test_a_permuted_copy_is_matched_one_to_one() -> None:
     order = np.random.default_rng(5).permutation(40)
     W_dec, activation = random_directions(2, rows=40), random_activations(3)
     for forth, back in (
-        (by_decoder(W_dec, W_dec[order]), by_decoder(W_dec[order], W_dec)),
+        (matches_by_decoder(W_dec, W_dec[order]), matches_by_decoder(W_dec[order], W_dec)),
         (
-            by_activation(csc_array(activation), csc_array(activation[:, order]), 500),
-            by_activation(csc_array(activation[:, order]), csc_array(activation), 500),
+            matches_by_activation(csc_array(activation), csc_array(activation[:, order]), 500),
+            matches_by_activation(csc_array(activation[:, order]), csc_array(activation), 500),
         ),
     ):
         np.testing.assert_array_equal(forth.best.feature, np.arange(40))
@@ -100,7 +100,7 @@ def test_a_permuted_copy_is_matched_one_to_one() -> None:
 def test_what_is_split_here_says_so_and_what_is_not_does_not() -> None:
     whole = torch.eye(4)
     parts = torch.cat([whole, whole[:1] + 0.3 * whole[3:], -whole[1:2]])
-    found = by_decoder(parts, whole, most=1)
+    found = matches_by_decoder(parts, whole, most=1)
     assert found.other[[0, 4]].tolist() == [0, 0]
     assert count_siblings(found, 0.7)[:5].tolist() == [2, 1, 1, 1, 2]
     assert count_siblings(found, 0.7)[5] == 0
@@ -117,18 +117,18 @@ def test_mutual_is_told_by_the_way_back() -> None:
 
 def test_widths_that_differ_have_no_cosine() -> None:
     with pytest.raises(ValueError, match="width 16 and 8"):
-        by_decoder(random_directions(0), random_directions(0, d=8))
+        matches_by_decoder(random_directions(0), random_directions(0, d=8))
 
 
 def test_random_directions_are_no_nearer_than_chance_says() -> None:
     one, other = random_directions(10, rows=800, d=32), random_directions(11, rows=600, d=32)
-    best = by_decoder(one, other, most=1).value
+    best = matches_by_decoder(one, other, most=1).value
     assert 0.02 < (best > chance_of_directions(one, other)).mean() < 0.09
-    copied = by_decoder(one, one + 0.3 * random_directions(12, rows=800, d=32), most=1).value
+    copied = matches_by_decoder(one, one + 0.3 * random_directions(12, rows=800, d=32), most=1).value
     assert (copied > chance_of_directions(one, one)).all()
 
 
 def test_activations_that_have_nothing_to_do_with_each_other_correlate_as_by_chance() -> None:
     one, other = (csc_array(random_activations(seed, 3000, 120)) for seed in (7, 8))
-    best = by_activation(one, other, 3000, most=1).value
+    best = matches_by_activation(one, other, 3000, most=1).value
     assert 0.01 < (best > chance_of_activations(one, other, 3000)).mean() < 0.12

@@ -24,7 +24,7 @@ from ingest.models.language_model import LanguageModel
 from ingest.models.names import pocket_folder
 from ingest.models.sae import SAE
 from ingest.quality.measuring import Meter
-from ingest.quality.sums import Losses, Quality, Reconstruction, quality_figures
+from ingest.quality.quality_sums import Losses, Quality, Reconstruction, quality_figures
 from schema import AtlasError, ModelError, SelectionError, open_atlas
 from schema.verify import verify
 from tests.made.jobs import ingest_with

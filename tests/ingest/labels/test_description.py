@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.labels.imported.description import words_of
+from ingest.labels.imported.description import label_words
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from ingest.labels.imported.description import words_of
     ],
 )
 def test_the_words_that_say_something_are_left(label: str, words: tuple[str, ...]) -> None:
-    assert words_of(label) == words
+    assert label_words(label) == words

@@ -17,7 +17,7 @@ from ingest.models.language_model import LanguageModel, Processing, load_languag
 from ingest.models.names import parse_sae_name
 from ingest.models.sae import SAE
 from ingest.models.sae_files import load_sae
-from ingest.rows.sae_keys import known_keys
+from ingest.rows.sae_keys import sae_keys_if_held
 from schema import ModelError, open_atlas
 from schema.verify import verify
 from tests.made.architectures import save_model
@@ -174,7 +174,7 @@ def test_what_version_2_stored_is_taken_up_if_it_is_given_again(
         assert known == [("5", True)]
     with open_atlas(path) as atlas:
         assert not [finding for finding in verify(atlas) if finding.violations]
-        keys = known_keys(atlas, model, reader(**settings))
+        keys = sae_keys_if_held(atlas, model, reader(**settings))
     assert keys is not None
     assert keys.sae == len(known) - 1
 

@@ -28,8 +28,9 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 import ingest.pocket
 from ingest.pocket.recipe.__main__ import main
+from ingest.pocket.recipe.budget import Budget, Workers, depth_at, warmdown
 from ingest.pocket.recipe.card import sources_table
-from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand, is_share_alike
+from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand_globs, is_share_alike
 from ingest.pocket.recipe.division import copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram
 from ingest.pocket.recipe.fidelity import HookSums
@@ -44,7 +45,6 @@ from ingest.pocket.recipe.language_model import (
 from ingest.pocket.recipe.meaning import Part, auroc, auroc_interval, domain_features
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
-from ingest.pocket.recipe.run import Budget, Workers, depth_at, warmdown
 from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
@@ -58,6 +58,7 @@ from ingest.pocket.recipe.windows import (
     training_text,
     word_at,
 )
+from ingest.sources import Document, read_documents
 
 WORDS = {
     "medical": ["patient", "disease", "fever", "insulin", "artery", "vaccine", "tumour", "nurse", "dose", "liver"],
@@ -539,4 +540,4 @@ def test_no_share_alike_text_is_trained_on() -> None:
 
 def test_a_pattern_without_files_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no file matches"):
-        expand([str(tmp_path / "none-*.jsonl")])
+        expand_globs([str(tmp_path / "none-*.jsonl")])

@@ -20,12 +20,12 @@ from ingest.schedule.plan import (
     Past,
     Situation,
     due_now,
-    fold,
+    fold_missed_runs,
+    jitter_delay,
     next_due,
     overlapped_due_time,
     retry_at,
     shortest_gap,
-    spread,
 )
 from tests.made.cron_reference import Line, Years, disagreements, some_line
 from tests.made.scheduling import utc
@@ -229,15 +229,15 @@ def test_more_than_a_hundred_years_is_too_long(text: str) -> None:
 
 def test_missed_times_are_folded_into_the_latest() -> None:
     first, now = utc("2026-10-01 00:30"), utc("2026-10-04 12:00")
-    assert fold(NIGHTLY, first, now) == (utc("2026-10-04 00:30"), 3)
-    assert fold(NIGHTLY, first, first) == (first, 0)
-    assert fold(NIGHTLY, first, first - HOUR) is None
-    assert fold(NIGHTLY, None, now) is None
+    assert fold_missed_runs(NIGHTLY, first, now) == (utc("2026-10-04 00:30"), 3)
+    assert fold_missed_runs(NIGHTLY, first, first) == (first, 0)
+    assert fold_missed_runs(NIGHTLY, first, first - HOUR) is None
+    assert fold_missed_runs(NIGHTLY, None, now) is None
 
 
 def test_folding_years_of_minutes_is_quick_and_ends_at_the_latest() -> None:
     every_minute = Cron("* * * * *", BERLIN)
-    assert fold(every_minute, utc("2020-01-01 00:00"), utc("2026-10-04 12:00")) == (
+    assert fold_missed_runs(every_minute, utc("2020-01-01 00:00"), utc("2026-10-04 12:00")) == (
         utc("2026-10-04 12:00"),
         MOST_FOLDED,
     )
@@ -245,12 +245,12 @@ def test_folding_years_of_minutes_is_quick_and_ends_at_the_latest() -> None:
 
 def test_an_interval_keeps_its_step_however_many_times_were_missed() -> None:
     first, every = utc("2020-01-01 00:00"), timedelta(minutes=7)
-    found = fold(Interval(every), first, utc("2026-10-04 12:34") + timedelta(seconds=11))
+    found = fold_missed_runs(Interval(every), first, utc("2026-10-04 12:34") + timedelta(seconds=11))
     assert found is not None
     assert (found[0] - first) % every == timedelta(0)
     assert utc("2026-10-04 12:27") < found[0] <= utc("2026-10-04 12:34")
     assert found[1] == MOST_FOLDED
-    assert fold(Interval(every), first, first + 2 * every) == (first + 2 * every, 2)
+    assert fold_missed_runs(Interval(every), first, first + 2 * every) == (first + 2 * every, 2)
 
 
 @given(
@@ -260,18 +260,18 @@ def test_an_interval_keeps_its_step_however_many_times_were_missed() -> None:
 )
 def test_jitter_stays_inside_and_is_the_same_again(due: datetime, seconds: int, job: str) -> None:
     jitter = timedelta(seconds=seconds)
-    late = spread("host", job, due, jitter)
+    late = jitter_delay("host", job, due, jitter)
     assert timedelta(0) <= late <= jitter
-    assert late == spread("host", job, due, jitter)
+    assert late == jitter_delay("host", job, due, jitter)
 
 
 def test_jitter_differs_between_times_jobs_and_machines() -> None:
     due, jitter = utc("2026-10-01 00:30"), timedelta(hours=1)
-    found = [spread("host", "news", due + n * HOUR, jitter).total_seconds() for n in range(200)]
+    found = [jitter_delay("host", "news", due + n * HOUR, jitter).total_seconds() for n in range(200)]
     assert len(set(found)) > 150
     assert 1500 < sum(found) / len(found) < 2100
-    assert spread("host", "news", due, jitter) != spread("other", "news", due, jitter)
-    assert spread("host", "news", due, jitter) != spread("host", "forum", due, jitter)
+    assert jitter_delay("host", "news", due, jitter) != jitter_delay("other", "news", due, jitter)
+    assert jitter_delay("host", "news", due, jitter) != jitter_delay("host", "forum", due, jitter)
 
 
 def test_the_shortest_gap() -> None:
@@ -353,7 +353,7 @@ def test_jitter_moves_the_beginning_alone() -> None:
     found = next_due(jittered, DONE, at("2026-10-02 12:00"))
     assert found is not None
     assert found.planned_at == utc("2026-10-03 00:30")
-    assert found.begins_at == found.planned_at + spread("", "news", found.planned_at, HOUR)
+    assert found.begins_at == found.planned_at + jitter_delay("", "news", found.planned_at, HOUR)
     assert found.begins_at > found.planned_at
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from scipy.stats import false_discovery_control, fisher_exact
 from sklearn.metrics import roc_auc_score
 
-from ingest.search.examples import Maxima, few_sentences_warning, maxima_of, rank_together, told_apart
+from ingest.search.examples import Maxima, features_told_apart, few_sentences_warning, maxima_of, rank_features_of_saes
 from tests.made.sparse_cases import Case, cases
 
 
@@ -16,7 +16,7 @@ from tests.made.sparse_cases import Case, cases
 @given(cases())
 def test_figures_are_those_of_scikit_learn_and_scipy(case: Case) -> None:
     feature, sentence, activation = case.rows
-    rows = told_apart(Maxima(feature, sentence, activation), case.positive)
+    rows = features_told_apart(Maxima(feature, sentence, activation), case.positive)
     assert sorted(rows["feature"].to_pylist()) == np.flatnonzero(case.dense.any(axis=1)).tolist()
     n_positive, n_negative = case.sizes
     for row in rows.to_pylist():
@@ -36,8 +36,8 @@ def test_figures_are_those_of_scikit_learn_and_scipy(case: Case) -> None:
 @settings(max_examples=20, deadline=None)
 @given(cases(), cases())
 def test_features_of_two_saes_are_in_one_order_with_one_q(one: Case, other: Case) -> None:
-    tables = [told_apart(Maxima(*case.rows), case.positive) for case in (one, other)]
-    rows = rank_together(tables)
+    tables = [features_told_apart(Maxima(*case.rows), case.positive) for case in (one, other)]
+    rows = rank_features_of_saes(tables)
     assert len(rows) == sum(map(len, tables))
     assert rows["auroc"].to_pylist() == sorted(rows["auroc"].to_pylist(), reverse=True)
     np.testing.assert_allclose(rows["q"], false_discovery_control(rows["p"]))

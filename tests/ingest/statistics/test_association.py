@@ -10,8 +10,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from ingest.statistics.association import Ranks, Spread, Trend, kruskal_wallis, rank_correlation, ranks_of
-from ingest.statistics.pooled import Shuffles, pooled_p, pools
-from ingest.statistics.shuffles import Labelled, Rows, labelled_units, mean_rows, relabel_units
+from ingest.statistics.pooled import Shuffles, pooled_p, pools_of_features
+from ingest.statistics.shuffles import Labelled, Rows, labelled_units, relabel_units, unit_mean_scores
 from ingest.statistics.trend_interval import Drawn, trend_intervals
 from tests.made.relabelled import random_scores
 
@@ -110,14 +110,14 @@ def test_what_groups_have_in_common_counts_for_nothing_where_labels_vary_within_
 def test_a_group_of_one_label_scores_its_mean() -> None:
     group, label = np.array([0, 0, 1, 2]), np.array([5.0, 5.0, 1.0, 2.0])
     units = labelled_units(group, label)
-    rows = mean_rows(np.zeros(3, int), np.array([0, 1, 2]), np.array([2.0, 4.0, 1.0], np.float32), units.unit)
+    rows = unit_mean_scores(np.zeros(3, int), np.array([0, 1, 2]), np.array([2.0, 4.0, 1.0], np.float32), units.unit)
     assert units.label.tolist() == [5.0, 1.0, 2.0]
     assert rows.score.tolist() == [3.0, 1.0]
 
 
 def test_pools_hold_every_feature_once() -> None:
     fires = np.random.default_rng(0).integers(0, 500, 300)
-    found = list(pools(fires))
+    found = list(pools_of_features(fires))
     assert sorted(np.concatenate(found)) == list(range(300))
     assert all(fires[pool].max() <= max(fires[pool].min() * 1.2, fires[pool].min()) for pool in found)
 

@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ingest.statistics.permutation import observed_p, shuffled_tails
-from ingest.statistics.shuffles import Rows, Units, lifts_of, of_units, shuffle_labels, units_of
+from ingest.statistics.shuffles import Rows, Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 from tests.made.sparse_cases import Case, cases
 
 
 def p_of(scores: np.ndarray, units: Units) -> np.ndarray:
     """p of dense scores (feature, unit)."""
     feature, unit = np.nonzero(scores)
-    return observed_p(lifts_of(Rows(feature, unit, scores[feature, unit]), units, len(scores)), units)
+    return observed_p(rank_lifts(Rows(feature, unit, scores[feature, unit]), units, len(scores)), units)
 
 
 def plain(n_positive: int, n_control: int) -> Units:
     """As many documents, each by itself."""
     n = n_positive + n_control
-    return units_of(np.arange(n), np.arange(n) < n_positive)
+    return shuffled_units(np.arange(n), np.arange(n) < n_positive)
 
 
 def literal_p(score: np.ndarray, units: Units) -> float:
@@ -42,7 +42,7 @@ def literal_p(score: np.ndarray, units: Units) -> float:
 @given(case=cases(documents=11), strata=st.integers(1, 3))
 def test_it_is_the_share_of_all_exchanges(case: Case, strata: int) -> None:
     """Up to ten units stand out of the largest tie, in strata or not."""
-    units = units_of(np.arange(len(case.positive)), case.positive, np.arange(len(case.positive)) % strata)
+    units = shuffled_units(np.arange(len(case.positive)), case.positive, np.arange(len(case.positive)) % strata)
     found = p_of(case.dense, units)
     for feature in range(case.n_features):
         assert found[feature] == pytest.approx(literal_p(case.dense[feature], units), rel=1e-9)
@@ -87,7 +87,7 @@ def test_it_is_as_rare_as_it_says_where_neither_is_few(sizes: tuple[int, int], r
     scores = np.where(rng.random(shape) < rate, rng.integers(1, levels + 1, shape), 0)
     units = plain(*sizes)
     feature, unit = np.nonzero(scores)
-    lifts = lifts_of(Rows(feature, unit, scores[feature, unit].astype(np.float32)), units, len(scores))
+    lifts = rank_lifts(Rows(feature, unit, scores[feature, unit].astype(np.float32)), units, len(scores))
     labels = np.stack([shuffle_labels(units, 7, number) for number in range(4_000)], axis=1)
     tails = shuffled_tails(lifts, units, labels, np.ones(len(scores), dtype=bool))
     for level, most in ((0.01, 1.1), (0.001, 1.25), (0.0001, 1.7)):
@@ -98,7 +98,7 @@ def test_it_is_as_rare_as_it_says_where_neither_is_few(sizes: tuple[int, int], r
 @settings(max_examples=60, deadline=None)
 @given(case=cases(), shuffle=st.integers(1, 1000))
 def test_a_shuffle_keeps_numbers_pairs_and_groups(case: Case, shuffle: int) -> None:
-    units = units_of(case.group, case.positive)
+    units = shuffled_units(case.group, case.positive)
     drawn = shuffle_labels(units, 20, shuffle)
     assert drawn.sum() == units.positive.sum()
     assert (drawn == shuffle_labels(units, 20, shuffle)).all()
@@ -115,18 +115,18 @@ def test_a_shuffle_keeps_numbers_pairs_and_groups(case: Case, shuffle: int) -> N
 def test_every_exchange_that_may_happen_does() -> None:
     group = np.array([0, 0, 1, 2, 3, 4, 4, 5, 5])
     positive = np.array([True, False, True, False, False, True, True, False, False])
-    units = units_of(group, positive)
+    units = shuffled_units(group, positive)
     drawn = {tuple(shuffle_labels(units, 1, n)[units.unit].tolist()) for n in range(400)}
     assert len(drawn) == 2 * 10, "the pair; two positive groups among five"
-    strata = units_of(group, positive, np.array([0, 0, 1, 1, 1, 2, 2, 2, 2]))
+    strata = shuffled_units(group, positive, np.array([0, 0, 1, 1, 1, 2, 2, 2, 2]))
     drawn = {tuple(shuffle_labels(strata, 1, n)[strata.unit].tolist()) for n in range(400)}
     assert len(drawn) == 2 * 3 * 2, "the pair; one positive among three alone; the two long groups"
 
 
 def test_a_group_scores_the_mean_of_its_documents() -> None:
-    units = units_of(np.array([7, 7, 3, 5, 5]), np.array([True, True, False, True, False]))
+    units = shuffled_units(np.array([7, 7, 3, 5, 5]), np.array([True, True, False, True, False]))
     assert units.sizes == (2, 2)
-    rows = of_units(np.array([0, 0, 0, 1]), np.array([0, 1, 4, 2]), np.array([1.0, 4.0, 6.0, 3.0]), units)
+    rows = unit_scores(np.array([0, 0, 0, 1]), np.array([0, 1, 4, 2]), np.array([1.0, 4.0, 6.0, 3.0]), units)
     found = {(int(f), int(u)): float(s) for f, u, s in zip(*rows, strict=True)}
     assert found == {(0, units.unit[0]): 2.5, (0, units.unit[4]): 6.0, (1, units.unit[2]): 3.0}
     assert units.stratum[units.unit[3]] == units.stratum[units.unit[4]] != units.stratum[units.unit[0]]

@@ -17,14 +17,14 @@ from ingest.statistics.permutation import (
     permuted_aurocs,
     shuffled_tails,
 )
-from ingest.statistics.shuffles import Lifts, Rows, Units, lifts_of, shuffle_labels, units_of
+from ingest.statistics.shuffles import Lifts, Rows, Units, rank_lifts, shuffle_labels, shuffled_units
 from tests.made.sparse_cases import Case, cases
 
 
 def lifted(case: Case) -> tuple[Lifts, Units]:
     feature, document, score = case.rows
-    units = units_of(np.arange(len(case.positive)), case.positive)
-    return lifts_of(Rows(feature, document, score), units, case.n_features), units
+    units = shuffled_units(np.arange(len(case.positive)), case.positive)
+    return rank_lifts(Rows(feature, document, score), units, case.n_features), units
 
 
 @settings(max_examples=20, deadline=None)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ingest.statistics import sums
-from ingest.statistics.sums import pending, sum_pending
+from ingest.statistics.sums import sum_corpora, unsummed_corpora
 from schema import Atlas, open_atlas
 
 SUMS = (
@@ -90,8 +90,8 @@ def test_bit_by_bit_equals_all_at_once(
             few.setattr(sums, "TOP_EXAMPLES", kept[0])
             few.setattr(sums, "OCTAVE_EXAMPLES", kept[1])
             fill(atlas, draw)
-            assert len(list(sum_pending(atlas, *asked))) == 6
-            assert pending(atlas) == []
+            assert len(list(sum_corpora(atlas, *asked))) == 6
+            assert unsummed_corpora(atlas) == []
             results.append(tables(atlas))
     whole, bits = results
     for found in results:  # cubes cancel: what is left of them is as exact as what they were
@@ -110,10 +110,10 @@ def test_where_little_comes_rows_are_raised_where_they_lie(
         fill(atlas, [(1, 2.0), (2, 3.0)] * 200)
         ((later,),) = atlas.rows("SELECT CAST(MEDIAN(document) AS INTEGER) FROM coverage")
         atlas.rows("UPDATE coverage SET summed = true WHERE document >= ?", [later])
-        list(sum_pending(atlas, raised=raised))
+        list(sum_corpora(atlas, raised=raised))
         before = {row[:4]: row[4] for row in atlas.rows(places)}
         atlas.rows("UPDATE coverage SET summed = false WHERE document >= ?", [later])
-        list(sum_pending(atlas, raised=raised))
+        list(sum_corpora(atlas, raised=raised))
         after = {row[:4]: row[4] for row in atlas.rows(places)}
     assert set(before) < set(after)
     assert all(after[key] == place for key, place in before.items()) == stay
@@ -255,7 +255,7 @@ def test_moments_hold_at_any_magnitude_and_split(
         rows = every[every["activation"] > 0].drop(columns="corpus").sample(frac=1, random_state=seed)
         with atlas.registered(rows=pa.Table.from_pandas(rows, preserve_index=False)):
             atlas.rows("INSERT INTO activation BY NAME SELECT * FROM rows")
-        list(sum_pending(atlas, sum_tokens))
+        list(sum_corpora(atlas, sum_tokens))
         found = atlas.arrow("SELECT * FROM feature_corpus").to_pandas().set_index(["corpus", "feature"])
     for key, group in every.groupby(["corpus", "feature"])["activation"]:
         values = group.to_numpy(dtype=np.float64)
@@ -270,14 +270,14 @@ def test_a_feature_that_never_varies_has_no_shape(emptied: Path, tmp_path: Path)
     with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
         constants = "range(12) AS constants (f)"
         atlas.rows(f"INSERT INTO activation SELECT 0, f, context, position, 0.1 + 0.3 * f FROM token, {constants}")
-        list(sum_pending(atlas))
+        list(sum_corpora(atlas))
         assert set(atlas.rows("SELECT std, std_active, skewness, kurtosis FROM feature_corpus")) == {(0, 0, None, None)}
 
 
 def test_summing_again_changes_nothing(atlas_copy: Path) -> None:
     with open_atlas(atlas_copy) as atlas:
         before = tables(atlas)
-        assert list(sum_pending(atlas)) == []
+        assert list(sum_corpora(atlas)) == []
         after = tables(atlas)
     for name in SUMS:
         pd.testing.assert_frame_equal(before[name], after[name])

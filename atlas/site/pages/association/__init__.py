@@ -13,12 +13,12 @@ from atlas.site.pages.addresses import (
     table_address,
 )
 from atlas.site.pages.association import scores
-from atlas.site.pages.association.chosen import Association, asks_of, best_features, borne, chosen
+from atlas.site.pages.association.chosen import Association, asks_of, best_features, chosen, documents_by_class
 from atlas.site.pages.association.evidence import FIGURES, Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast import UNITS
-from atlas.site.pages.find.typed import parts_of
+from atlas.site.pages.find.typed import marked_pieces
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, rows
 
@@ -103,7 +103,7 @@ def _what(datasette: "Datasette", association: Association) -> dict[str, Any]:
 
 async def _held(datasette: "Datasette", association: Association) -> list[dict[str, Any]]:
     """How many documents there are of each class, or of all with the range of their numbers."""
-    found = await borne(datasette, association)
+    found = await documents_by_class(datasette, association)
     if not association.of_classes:
         return [{name: one[name] for name in ("documents", "lowest", "highest")} for one in found]
     return [{"class": association.sets[one["class"]], "documents": one["documents"]} for one in found]
@@ -152,7 +152,7 @@ async def _sentences(datasette: "Datasette", association: Association, feature: 
     keys = {**association.keys, "feature": feature, "limit": SENTENCES}
     return [
         {
-            "parts": parts_of(found["sentence"], OPEN_MARK, CLOSE_MARK),
+            "parts": marked_pieces(found["sentence"], OPEN_MARK, CLOSE_MARK),
             "activation": found["activation"],
             "corpus": found["corpus"],
             "external_id": found["external_id"],

@@ -93,6 +93,6 @@ async def listed_associations(datasette: "Datasette", sae: int | None = None) ->
     return found
 
 
-async def borne(datasette: "Datasette", association: Association) -> list[Row]:
+async def documents_by_class(datasette: "Datasette", association: Association) -> list[Row]:
     """How many documents there are of each class, or of all, with the range of their numbers."""
     return await rows(datasette, "association/borne", **association.keys)

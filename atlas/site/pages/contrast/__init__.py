@@ -18,7 +18,7 @@ from atlas.site.pages.addresses import (
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast import looks, means, null
-from atlas.site.pages.contrast.chosen import SHOWN, Contrast, candidates, chosen
+from atlas.site.pages.contrast.chosen import SHOWN, Contrast, chosen, first_candidates
 from atlas.site.pages.contrast.evidence import Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.contrast.null import Null
 from atlas.site.pages.page import Asked, Page
@@ -79,7 +79,7 @@ def _moved(asked: Asked) -> Response:
 
 
 async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
-    best = await candidates(datasette, contrast)
+    best = await first_candidates(datasette, contrast)
     shuffled = await null.read(datasette, contrast)
     evidence = await _evidence(datasette, contrast, best, shuffled)
     return {
@@ -97,7 +97,7 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "looks": await looks.read(datasette, contrast),
         "hypothesis": await _saved(datasette, "hypothesis", contrast),
         "shown": SHOWN,
-        "reproductions": await reproduction.every(datasette, contrast.row["name"]),
+        "reproductions": await reproduction.reproductions(datasette, contrast.row["name"]),
         "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
         "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),
     }

@@ -61,7 +61,7 @@ async def chosen(asked: Asked) -> Contrast:
     return Contrast(found[places[sae] if sae else 0], saes)
 
 
-async def candidates(datasette: "Datasette", contrast: Contrast) -> list[Row]:
+async def first_candidates(datasette: "Datasette", contrast: Contrast) -> list[Row]:
     """The first candidates, with what is known of each."""
     found = await rows(
         datasette, "contrast/candidates", **contrast.keys, tokenization=contrast.row["tokenization"], limit=SHOWN

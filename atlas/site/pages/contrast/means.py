@@ -21,7 +21,7 @@ from atlas.site.pages.charts.canvas import (
 )
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.charts.labels import place_labels
-from atlas.site.pages.contrast.chosen import PRINTED, Contrast, candidates, chosen
+from atlas.site.pages.contrast.chosen import PRINTED, Contrast, chosen, first_candidates
 from atlas.site.pages.page import Asked
 from atlas.site.pages.rows import Row, rows
 
@@ -172,13 +172,13 @@ async def read(datasette: "Datasette", contrast: Contrast) -> Means:
 
     async def gather() -> Means:
         every = await rows(datasette, "contrast/means", **contrast.keys)
-        best = await candidates(datasette, contrast)
-        return gathered(every, best[:LABELLED], contrast.names)
+        best = await first_candidates(datasette, contrast)
+        return gather_points(every, best[:LABELLED], contrast.names)
 
     return await cached(READ, datasette, tuple(contrast.keys.values()), gather)
 
 
-def gathered(every: list[Row], best: list[Row], names: tuple[str, str]) -> Means:
+def gather_points(every: list[Row], best: list[Row], names: tuple[str, str]) -> Means:
     """The rows as arrays, with marks on those that the study prints and on the first candidates."""
 
     def column(name: str) -> Any:

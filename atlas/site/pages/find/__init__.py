@@ -10,7 +10,7 @@ from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import live_embedder, live_model
 from atlas.site.pages.addresses import DATABASE, contrast_address, feature_address, sae_address, table_address
 from atlas.site.pages.find.found import features_labelled, features_meant, features_on, features_spelled, sentences
-from atlas.site.pages.find.typed import Named, named_feature, typed_text, words_of
+from atlas.site.pages.find.typed import Named, typed_feature, typed_text, typed_words
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows
 
@@ -35,7 +35,7 @@ async def view(asked: Asked) -> Page | Response:
     places = named["features"] + named["saes"]
     if "format" not in asked.parts and len(places) == 1 and not named["contrasts"]:
         return Response.redirect(places[0]["address"])
-    words = () if named["unknown"] or named["outside"] else words_of(typed)
+    words = () if named["unknown"] or named["outside"] else typed_words(typed)
     content: dict[str, Any] = {"q": typed, "words": list(words), **named, **await _worded(datasette, words)}
     if typed and not words and not places and not named["unknown"] and not named["outside"]:
         features = await features_spelled(datasette, typed, ONE_WORD)
@@ -86,7 +86,7 @@ def live_address(datasette: "Datasette", typed: str) -> str | None:
 
 async def _named(datasette: "Datasette", typed: str, saes: list[Row]) -> dict[str, Any]:
     """What bears the very name that was typed: a feature, an SAE, a contrast; and why a feature is not here."""
-    named = named_feature(typed)
+    named = typed_feature(typed)
     meant = _meant(named, saes) if named else []
     inside = [sae for sae in meant if named and named.feature < sae["d_sae"]]
     return {

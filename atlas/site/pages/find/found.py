@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atlas.publish.examples import CLOSE_MARK, OPEN_MARK
 from atlas.site.pages.addresses import feature_address, row_address
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.find.typed import match_expression, parts_of
+from atlas.site.pages.find.typed import marked_pieces, match_expression
 from atlas.site.pages.rows import Row, rows, rows_if_published
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def sentences(datasette: "Datasette", words: tuple[str, ...], joined_by: s
             "name": document["external_id"],
             "corpus": document["corpus"],
             "address": row_address(datasette, "document", document["document"]),
-            "parts": parts_of(document["excerpt"], OPENED, CLOSED),
+            "parts": marked_pieces(document["excerpt"], OPENED, CLOSED),
         }
         for document in found
     ]
@@ -95,13 +95,13 @@ async def _features_within(datasette: "Datasette", word: str, most: int) -> list
     """A word of several tokens is no entry of the vocabulary; the examples still say where a feature is strongest."""
     counted: Counter[tuple[str, int]] = Counter()
     for example in await rows(datasette, "find/examples", match=match_expression([word], "AND"), limit=EXAMPLES):
-        if strongest_within(example["sentence"], word):
+        if marked_token_within(example["sentence"], word):
             counted[example["sae"], example["feature"]] += 1
     best = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]
     return [{"sae": sae, "feature": feature, "on_it": on_it, "how": "example"} for (sae, feature), on_it in best]
 
 
-def strongest_within(sentence: str, word: str) -> bool:
+def marked_token_within(sentence: str, word: str) -> bool:
     """Whether the marked token of an example lies in the word, wherever the word is cut."""
     start = sentence.find(OPEN_MARK)
     end = sentence.find(CLOSE_MARK) - len(OPEN_MARK)

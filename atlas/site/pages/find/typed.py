@@ -25,7 +25,7 @@ class Named:
         return self.sae is not None and " " not in self.sae and "/" in self.sae
 
 
-def named_feature(text: str) -> Named | None:
+def typed_feature(text: str) -> Named | None:
     """The feature that a text names: 1646, #1646, RELEASE/SAE_ID#1646 or Neuronpedia's gpt2-small/8-res-jb/6489."""
     if number := NUMBER.fullmatch(text):
         return Named(int(number[1]))
@@ -39,7 +39,7 @@ def typed_text(text: str) -> str:
     return shown.strip()
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def typed_words(text: str) -> tuple[str, ...]:
     """The words of a text as they are searched for: letters and digits, each once, at most MOST_WORDS."""
     found = dict.fromkeys(word.lower() for word in WORD.findall(text))
     return tuple(found)[:MOST_WORDS]
@@ -50,7 +50,7 @@ def match_expression(words: Sequence[str], joined_by: str) -> str:
     return f" {joined_by} ".join(f'"{word}"' for word in words)
 
 
-def parts_of(text: str, opened: str, closed: str) -> list[dict[str, object]]:
+def marked_pieces(text: str, opened: str, closed: str) -> list[dict[str, object]]:
     """A text with marks as its pieces, in order, each marked or not."""
     pieces: list[dict[str, object]] = []
     for number, piece in enumerate(re.split(f"{re.escape(opened)}|{re.escape(closed)}", text)):

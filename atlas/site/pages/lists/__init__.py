@@ -17,7 +17,7 @@ from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, Listed, Li
 from atlas.site.lists.kept_lists import KeptLists, lists_of
 from atlas.site.pages.addresses import feature_address, list_address, neuronpedia_address
 from atlas.site.pages.labels import best_labels
-from atlas.site.pages.lists.forms import page_number, take
+from atlas.site.pages.lists.forms import page_number, take_form
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows
 
@@ -32,31 +32,31 @@ COLUMNS = ("release", "sae_id", "feature", "note", "label", "neuronpedia", "weig
 """What the CSV of a list has."""
 
 
-async def every(asked: Asked) -> Page | Response:
+async def lists_page(asked: Asked) -> Page | Response:
     """All lists; a form that is sent here is taken."""
-    kept = kept_here(asked.datasette)
+    kept = server_lists(asked.datasette)
     if asked.request.method == "POST":
-        return await take(asked, kept)
+        return await take_form(asked, kept)
     summaries = kept.lists.summaries()
     shown = [{**asdict(each), "address": list_address(asked.datasette, each.name)} for each in summaries]
     content = {"lists": shown, "write": write_address(asked.datasette), **BOUNDS}
     return Page("lists/every.html", "Lists of features", content, private=True)
 
 
-async def one(asked: Asked) -> Page | Response:
+async def list_page(asked: Asked) -> Page | Response:
     """A list: `/list/NAME`, `.json` and `.csv`."""
-    kept = kept_here(asked.datasette)
+    kept = server_lists(asked.datasette)
     try:
         summary, listed = kept.lists.read(asked.parts["path"])
     except ListError as error:
         raise PageError(str(error), error.status) from error
     if asked.parts.get("format") == ".csv":
-        features = await shown(asked.datasette, listed)
+        features = await listed_features_shown(asked.datasette, listed)
         return Response(_csv(features), content_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})
     pages = -(-len(listed) // A_PAGE) or 1
     number = min(page_number(asked.query.get("page", "")), pages)
     part = listed if "format" in asked.parts else listed[A_PAGE * (number - 1) : A_PAGE * number]
-    features = await shown(asked.datasette, part)
+    features = await listed_features_shown(asked.datasette, part)
     here = list_address(asked.datasette, summary.name)
     content: dict[str, Any] = {**asdict(summary), "features": features, "write": write_address(asked.datasette)}
     if part is not listed:
@@ -74,7 +74,7 @@ def _paged(asked: Asked, name: str, number: int, pages: int) -> dict[str, Any]:
     return {"number": number, "pages": pages, "first": A_PAGE * (number - 1) + 1, **found}
 
 
-def kept_here(datasette: "Datasette") -> KeptLists:
+def server_lists(datasette: "Datasette") -> KeptLists:
     """The lists of this server.
 
     Raises:
@@ -91,7 +91,7 @@ def write_address(datasette: "Datasette") -> str:
     return str(datasette.urls.path("lists"))
 
 
-async def shown(datasette: "Datasette", listed: Sequence[Listed]) -> list[Row]:
+async def listed_features_shown(datasette: "Datasette", listed: Sequence[Listed]) -> list[Row]:
     """The features of a list, each with its label and where it is shown; address is None where it is not in this atlas.
 
     `other_weights`: the SAE of this name has other weights here than when the feature was listed.

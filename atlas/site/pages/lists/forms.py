@@ -25,7 +25,7 @@ MOST_FIELDS = 20
 Form = Mapping[str, str]
 
 
-async def take(asked: Asked, kept: KeptLists) -> Response:
+async def take_form(asked: Asked, kept: KeptLists) -> Response:
     """Do what a form asks for, and lead to the page that shows it.
 
     Raises:

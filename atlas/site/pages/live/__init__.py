@@ -16,7 +16,7 @@ from atlas.site.pages.live.firing import (
     by_particularity,
     by_rarity,
     features_by_token,
-    strongest_features,
+    strongest_features_of_text,
     tokens_of,
 )
 from atlas.site.pages.page import Asked, Page, PageError
@@ -75,7 +75,7 @@ class Reader:
     async def content(self, asked: Asked) -> Row:
         """What is shown of this SAE; `?order=` says which features come first, `?feature=` chooses the shading."""
         order = order_asked(asked)
-        features = strongest_features(self.firing)
+        features = strongest_features_of_text(self.firing)
         indices = [each["feature"] for each in features]
         densities, strengths = await self.densities(indices), await self.strengths(indices)
         features = [each | {"density": densities.get(each["feature"])} for each in _measured(features, strengths)]

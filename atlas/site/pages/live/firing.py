@@ -46,7 +46,7 @@ def tokens_of(text: str, tokens: Sequence[Token]) -> list[Row]:
     return [{**token, "text": text[token["char_start"] : token["char_end"]]} for token in tokens]
 
 
-def strongest_features(firing: Sequence[Row]) -> list[Row]:
+def strongest_features_of_text(firing: Sequence[Row]) -> list[Row]:
     """The features of a text by their largest activation, with its position and the number of tokens they fire on."""
     found: dict[int, Row] = {}
     for each in firing:

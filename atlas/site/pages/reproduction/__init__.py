@@ -27,16 +27,16 @@ CONTENT: Cache[dict[str, Any]] = Cache(16)
 async def view(asked: Asked) -> Page:
     """The reproduction that the address names."""
     name = asked.parts["path"]
-    found = await every(asked.datasette, name)
+    found = await reproductions(asked.datasette, name)
     if not found:
-        names = ", ".join(row["contrast"] for row in await every(asked.datasette))
+        names = ", ".join(row["contrast"] for row in await reproductions(asked.datasette))
         known = f"there are: {names}" if names else "none was made; see: atlas reproduce --help"
         raise PageError(f"this atlas holds no reproduction {name!r}; {known}")
     content = await cached(CONTENT, asked.datasette, name, lambda: _read(asked.datasette, found[0]))
     return Page("reproduction/page.html", "The study, run again", content)
 
 
-async def every(datasette: "Datasette", name: str | None = None) -> list[Row]:
+async def reproductions(datasette: "Datasette", name: str | None = None) -> list[Row]:
     """The reproduction of that contrast, or all, each with its address."""
     found = await rows_if_published(datasette, "reproduction", "reproduction/asked", name=name)
     return [row | {"address": reproduction_address(datasette, row["contrast"])} for row in found]

@@ -62,7 +62,7 @@ def describe_runs(runs: list[Row]) -> list[dict[str, Any]]:
             | {
                 "started_at": run["started_at"][:19],
                 "arguments": json.loads(run["arguments"]),
-                "asked": in_words(json.loads(run["arguments"])),
+                "asked": arguments_in_words(json.loads(run["arguments"])),
                 "versions": versions,
                 "new_versions": {name: value for name, value in versions.items() if earlier.get(name) != value},
             }
@@ -70,7 +70,7 @@ def describe_runs(runs: list[Row]) -> list[dict[str, Any]]:
     return told
 
 
-def in_words(arguments: Mapping[str, Any]) -> str:
+def arguments_in_words(arguments: Mapping[str, Any]) -> str:
     """The arguments that say something, in one line."""
     said = []
     for name, value in arguments.items():

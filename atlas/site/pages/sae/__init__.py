@@ -19,7 +19,7 @@ from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast.chosen import named_sets
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published, sae_named
-from atlas.site.pages.sae.moments import CHARTS, moment_histograms, moments, scatter_alt_text, spread_alt_text
+from atlas.site.pages.sae.moments import CHARTS, moment_histograms, read_moments, scatter_alt_text, spread_alt_text
 from atlas.site.pages.sae.notes import MEANINGS, sae_notes
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def view(asked: Asked) -> Page:
         **{name: sae[name] for name in _SHOWN},
         **facts,
         "trained_as": whole.get("trained_as"),  # which no snapshot of before version 19 has
-        "processing": processing(facts),
+        "processing": weight_processing(facts),
         "logit_weights_meaning": MEANINGS[sae["logit_weights"]],
         "notes": sae_notes(sae, facts, imported),
         "imported": imported[0] if imported else None,
@@ -87,7 +87,7 @@ _SHOWN = (
 )
 
 
-def processing(facts: Row) -> list[str]:
+def weight_processing(facts: Row) -> list[str]:
     """What was done to the model's weights before it ran, on which logit statistics depend."""
     done = (
         ("center_writing_weights", "weights that write to the residual stream centred"),
@@ -104,7 +104,7 @@ async def _namesakes(datasette: "Datasette", sae: Row) -> list[Row]:
 
 
 async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:
-    found = await moments(datasette, sae["sae"])
+    found = await read_moments(datasette, sae["sae"])
     drawn = {
         name: chart_picture(
             datasette,

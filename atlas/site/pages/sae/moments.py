@@ -46,13 +46,13 @@ class Spread:
 def moment_histograms(moments: Moments) -> dict[str, Spread]:
     """The histograms of an SAE by the names that their addresses use."""
     return {
-        "skewness": Spread(known(moments.skewness), "skewness of logit weights", normal=0.0),
-        "kurtosis": Spread(known(moments.kurtosis), "kurtosis of logit weights", normal=3.0, logarithmic=True),
-        "sparsity": Spread(known(moments.log_sparsity), "log10 of density in training"),
+        "skewness": Spread(known_numbers(moments.skewness), "skewness of logit weights", normal=0.0),
+        "kurtosis": Spread(known_numbers(moments.kurtosis), "kurtosis of logit weights", normal=3.0, logarithmic=True),
+        "sparsity": Spread(known_numbers(moments.log_sparsity), "log10 of density in training"),
     }
 
 
-def known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def known_numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values that are numbers."""
     return values[np.isfinite(values)]
 
@@ -188,7 +188,7 @@ def _plain_counts(axes: Any) -> None:
     axes.yaxis.set_ticks([], minor=True)
 
 
-async def moments(datasette: "Datasette", sae: int) -> Moments:
+async def read_moments(datasette: "Datasette", sae: int) -> Moments:
     """The moments of every feature of an SAE, in the order of the index."""
 
     async def read() -> Moments:
@@ -201,7 +201,7 @@ async def moments(datasette: "Datasette", sae: int) -> Moments:
 
 async def moments_asked(asked: Asked) -> Moments:
     """The moments of the SAE that an address names."""
-    return await moments(asked.datasette, (await sae_named(asked.datasette, asked.parts["path"]))["sae"])
+    return await read_moments(asked.datasette, (await sae_named(asked.datasette, asked.parts["path"]))["sae"])
 
 
 async def spread_asked(asked: Asked) -> Spread:

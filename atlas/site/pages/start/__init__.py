@@ -18,7 +18,7 @@ from atlas.site.pages.addresses import (
 from atlas.site.pages.association.chosen import listed_associations
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.contrast.chosen import named_sets
-from atlas.site.pages.find.typed import parts_of
+from atlas.site.pages.find.typed import marked_pieces
 from atlas.site.pages.labels import best_labels
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published
@@ -52,7 +52,7 @@ async def _read(datasette: "Datasette") -> dict[str, Any]:
         "notes": [EMBEDDED_NOTE] * (POCKET in models) + await _imported(datasette),
         "contrasts": contrasts,
         "associations": await listed_associations(datasette),
-        "reproductions": await reproduction.every(datasette),
+        "reproductions": await reproduction.reproductions(datasette),
         "tries": _tries(contrasts),
         "sae_list": await _saes(datasette),
         "corpus_list": await _corpora(datasette),
@@ -154,7 +154,7 @@ async def _candidates(datasette: "Datasette", contrast: Row) -> list[dict[str, A
                 "q": feature["q"],
                 "label": labels.get(feature["feature"]),
                 "top_tokens": [feature[f"token_{n}"] for n in (1, 2, 3) if feature[f"token_{n}"] is not None],
-                "sentence": parts_of(example["sentence"], OPEN_MARK, CLOSE_MARK) if example else [],
+                "sentence": marked_pieces(example["sentence"], OPEN_MARK, CLOSE_MARK) if example else [],
                 "corpus": example["corpus"] if example else None,
             }
         )

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.publish.activations import Description, Reference, TableDescription
-from atlas.site.duckdb.database import shadow
-from atlas.site.duckdb.translate import LONGEST_SQL, Translator, in_type
+from atlas.site.duckdb.database import shadow_database
+from atlas.site.duckdb.translate import LONGEST_SQL, Translator, filter_value
 from queries.tokens import Kind, sql_tokens
 
 ACTIVATION = {"sae": "SMALLINT", "feature": "INTEGER", "position": "SMALLINT", "activation": "FLOAT"}
@@ -187,11 +187,11 @@ def test_a_hostile_text_takes_no_time(text: str) -> None:
 @settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_number_keeps_its_value(number: float) -> None:
-    assert in_type(repr(number), "FLOAT") == repr(number)
+    assert filter_value(repr(number), "FLOAT") == repr(number)
 
 
 def test_the_shadow_has_the_schema_and_takes_no_row() -> None:
-    connection = shadow(Description("f", TABLES))
+    connection = shadow_database(Description("f", TABLES))
     keys = {row[1]: row[5] for row in connection.execute("PRAGMA table_info(activation)") if row[5]}
     assert list(keys) == list(KEY)
     assert [row[2:5] for row in connection.execute("PRAGMA foreign_key_list(activation)")] == [("run", "sae", "run")]

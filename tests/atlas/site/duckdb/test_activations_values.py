@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.duckdb.values import column_converter, convert, make_rows
+from atlas.site.duckdb.values import column_converter, json_value, make_rows
 
 CASES = [
     ("NULL", None),
@@ -78,7 +78,7 @@ def test_a_32_bit_float_is_named_by_the_shortest_decimal(number: float) -> None:
 @settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
 def test_whatever_it_is_json_can_say_it(value: Any) -> None:
-    found = sent(convert(value))
+    found = sent(json_value(value))
     assert found is None or isinstance(found, int | float | str)
     assert not isinstance(found, float) or math.isfinite(found)
 

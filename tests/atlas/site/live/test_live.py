@@ -19,12 +19,12 @@ from atlas.site.pages.live.firing import (
     by_particularity,
     by_rarity,
     features_by_token,
-    strongest_features,
+    strongest_features_of_text,
     tokens_of,
 )
 from atlas.site.serve import current_folder, datasette_of
 from ingest.encode.batch import BatchEncoder
-from ingest.encode.typed import encode_typed
+from ingest.encode.typed_text import encode_typed
 from ingest.models.names import parse_sae_name
 from schema import open_atlas
 from tests.made.patience import PATIENCE_SECONDS
@@ -47,7 +47,7 @@ FIRING = [
 
 
 def test_features_are_told_by_their_largest_activation() -> None:
-    assert strongest_features(FIRING) == [
+    assert strongest_features_of_text(FIRING) == [
         {"feature": 3, "activation": 4.0, "position": 2, "active_tokens": 2},
         {"feature": 5, "activation": 2.0, "position": 1, "active_tokens": 1},
     ]

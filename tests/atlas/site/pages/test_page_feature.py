@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from atlas.publish import publish
 from atlas.site.pages.feature import SECTIONS
-from atlas.site.pages.feature.contrasts import weighed
-from atlas.site.pages.feature.histogram import HEIGHT, axis_of, drawn, outline
+from atlas.site.pages.feature.contrasts import weighed_evidence
+from atlas.site.pages.feature.histogram import HEIGHT, axis_of, drawn, histogram_outline
 from atlas.site.pages.figures import figure
-from atlas.site.pages.shading import LEVELS, level_of, painted, shaded
+from atlas.site.pages.shading import LEVELS, shade_level, shaded_by_activation, shaded_markup
 from schema import open_atlas
 from tests.made.activation_pages import Served, serving
 from tests.made.tiny_atlas import FEATURES
@@ -419,9 +419,9 @@ def test_a_shaded_text_is_the_text(text: str, data: st.DataObject) -> None:
         {"position": n, "char_start": start, "char_end": end, "activation": data.draw(st.sampled_from([0.0, 1.0, 7.5]))}
         for n, (start, end) in enumerate(zip(starts, ends, strict=True), start=1)
     ]
-    pieces = shaded(text, tokens, 7.5)
+    pieces = shaded_by_activation(text, tokens, 7.5)
     assert "".join(piece.text for piece in pieces).replace("⏎\n", "\n") == text.replace("⏎\n", "\n")
-    assert unescape(re.sub(r"</?mark[^>]*>", "", str(painted(pieces)))) == "".join(piece.text for piece in pieces)
+    assert unescape(re.sub(r"</?mark[^>]*>", "", str(shaded_markup(pieces)))) == "".join(piece.text for piece in pieces)
 
 
 def test_a_character_split_over_tokens_is_one_piece() -> None:
@@ -431,7 +431,7 @@ def test_a_character_split_over_tokens_is_one_piece() -> None:
         {"position": n, "char_start": start, "char_end": end, "activation": float(n == 3) * 2.0}
         for n, (start, end) in enumerate(spans, start=1)
     ]
-    pieces = shaded(text, tokens, 2.0, peak=3)
+    pieces = shaded_by_activation(text, tokens, 2.0, peak=3)
     assert [(piece.text, piece.level, piece.peak) for piece in pieces] == [
         ("go", 0, False),
         (" 👩", LEVELS, True),
@@ -443,9 +443,9 @@ def test_a_character_split_over_tokens_is_one_piece() -> None:
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0.1, 100))
 def test_shades_rise_with_the_number(smaller: float, larger: float, scale: float) -> None:
     smaller, larger = sorted((smaller, larger))
-    assert level_of(smaller, scale) <= level_of(larger, scale) <= LEVELS
-    assert (level_of(larger, scale) == 0) == (larger == 0)
-    assert level_of(-larger, scale) == -level_of(larger, scale)
+    assert shade_level(smaller, scale) <= shade_level(larger, scale) <= LEVELS
+    assert (shade_level(larger, scale) == 0) == (larger == 0)
+    assert shade_level(-larger, scale) == -shade_level(larger, scale)
 
 
 def test_the_histogram_draws_all_corpora_then_those_with_a_shape() -> None:
@@ -460,7 +460,7 @@ def test_the_histogram_draws_all_corpora_then_those_with_a_shape() -> None:
     assert many["name"] == "many"
     axis = axis_of([together, many])
     assert (axis.first_octave, axis.octaves, axis.ticks) == (1, 1, [2.0])
-    assert outline(many, axis) == f"M0 {HEIGHT}v-100.0h9v100.0zM10 {HEIGHT}v-50.0h9v50.0z"
+    assert histogram_outline(many, axis) == f"M0 {HEIGHT}v-100.0h9v100.0zM10 {HEIGHT}v-50.0h9v50.0z"
     assert drawn(corpora[:1], 50) == corpora[:1]
 
 
@@ -497,13 +497,13 @@ def contrast(diseases: Any) -> Any:
     ],
 )
 def test_evidence_is_weighed(changes: dict[str, Any], side: str, words: str, contrast: Any) -> None:
-    evidence = weighed(contrast | changes, [])
+    evidence = weighed_evidence(contrast | changes, [])
     assert [sentence for sentence in evidence[side] if words in sentence]
 
 
 def test_nothing_is_said_of_what_is_not_known(contrast: Any) -> None:
     unknown = dict.fromkeys(("higher", "precision", "recall", "term_coverage", "top_token_share"))
-    evidence = weighed(contrast | unknown | {"q": None, "auroc_low": None}, [])
+    evidence = weighed_evidence(contrast | unknown | {"q": None, "auroc_low": None}, [])
     assert evidence["for"] == []
     assert len(evidence["against"]) == 2
 
@@ -514,7 +514,7 @@ def test_mistaken_domains_are_named(contrast: Any) -> None:
         {"domain": "music", "called": 3, "documents_confirmation": 4},
         {"domain": "law", "called": 0, "documents_confirmation": 9},
     ]
-    evidence = weighed(contrast | {"precision": 0.9, "recall": 0.9}, domains)
+    evidence = weighed_evidence(contrast | {"precision": 0.9, "recall": 0.9}, domains)
     assert "It also calls 4 of 18 held-out control documents: music 3, sport 1." in evidence["against"]
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.site.live.plugin import ATTRIBUTE
-from atlas.site.pages.find.found import features_spelled, strongest_within
-from atlas.site.pages.find.typed import MOST_WORDS, Named, match_expression, named_feature, parts_of, words_of
+from atlas.site.pages.find.found import features_spelled, marked_token_within
+from atlas.site.pages.find.typed import MOST_WORDS, Named, marked_pieces, match_expression, typed_feature, typed_words
 from tests.made.activation_pages import Served, serving
 
 FIRST, SECOND = "tiny/blocks.1.hook_resid_pre", "tiny/blocks.2.hook_resid_pre"
@@ -45,7 +45,7 @@ def found(served: Served, text: str) -> dict[str, Any]:
     ],
 )
 def test_a_feature_is_understood_however_it_is_spelled(text: str, named: Named | None) -> None:
-    assert named_feature(text) == named
+    assert typed_feature(text) == named
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_word_of_several_tokens_finds_the_features_strongest_within_it(served:
     ],
 )
 def test_where_a_feature_is_strongest(sentence: str, word: str, within: bool) -> None:
-    assert strongest_within(sentence, word) == within
+    assert marked_token_within(sentence, word) == within
 
 
 def test_a_sentence_finds_those_with_all_its_words_before_those_with_some(served: Served) -> None:
@@ -182,7 +182,7 @@ def test_whatever_is_typed_is_text(text: str, served: Served) -> None:
 
 @given(st.text(max_size=80))
 def test_a_query_of_words_holds_no_operator(text: str) -> None:
-    words = words_of(text)
+    words = typed_words(text)
     assert len(words) <= MOST_WORDS
     assert len(set(words)) == len(words)
     assert all(word.replace("_", "x").isalnum() for word in words)
@@ -190,7 +190,7 @@ def test_a_query_of_words_holds_no_operator(text: str) -> None:
 
 
 def test_marks_become_pieces() -> None:
-    assert parts_of("a [b] c", "[", "]") == [
+    assert marked_pieces("a [b] c", "[", "]") == [
         {"text": "a ", "marked": False},
         {"text": "b", "marked": True},
         {"text": " c", "marked": False},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from atlas.site.pages.runs import describe_runs, in_words
+from atlas.site.pages.runs import arguments_in_words, describe_runs
 from atlas.site.pages.runs.throughput import encoding_runs
 from tests.made.activation_pages import Served, serving
 
@@ -72,5 +72,5 @@ def test_versions_are_news_only_where_they_changed() -> None:
 
 def test_arguments_in_words() -> None:
     assert describe_runs([run(1)])[0]["asked"] == "sources: a, b; on error: stop"
-    assert in_words({"texts": ["x" * 200]}) == f"texts: {'x' * 120}…"
-    assert in_words({"limit": 0, "replace": False, "features": []}) == "limit: 0"
+    assert arguments_in_words({"texts": ["x" * 200]}) == f"texts: {'x' * 120}…"
+    assert arguments_in_words({"limit": 0, "replace": False, "features": []}) == "limit: 0"

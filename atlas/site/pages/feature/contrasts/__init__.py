@@ -47,13 +47,13 @@ def _contrast(about: Feature, contrast: Row, domains: list[Row]) -> Row:
         **numbers,
         "is_fms_root": contrast["fms_root"] == about.index,
         "domains": [{name: value for name, value in row.items() if name != "contrast"} for row in domains],
-        "evidence": weighed(numbers, domains),
+        "evidence": weighed_evidence(numbers, domains),
         "address": contrast_address(about.datasette, contrast["name"], about.sae["name"]),
         "rows": {table: about.rows_behind(table, contrast=contrast["contrast"]) for table in BEHIND},
     }
 
 
-def weighed(contrast: Contrast, domains: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def weighed_evidence(contrast: Contrast, domains: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """The sentences for and against."""
     judged = [_stale(contrast), *(judge(contrast) for judge in JUDGES), _domains(contrast, domains)]
     said = [judgement for judgement in judged if judgement is not None]

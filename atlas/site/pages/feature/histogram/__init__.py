@@ -60,7 +60,7 @@ def axis_of(corpora: Sequence[Corpus]) -> Axis:
     return Axis(min(octaves), max(octaves) - min(octaves) + 1)
 
 
-def outline(corpus: Corpus, axis: Axis) -> str:
+def histogram_outline(corpus: Corpus, axis: Axis) -> str:
     """The bars of a corpus as one SVG path, the tallest as high as the drawing."""
     tallest = max(bin_["tokens"] for bin_ in corpus["bins"])
     bars = []
@@ -90,4 +90,4 @@ def fullest_bin(corpus: Mapping[str, Any]) -> str:
     return f"{figure(2 ** (bin_ / BINS_TO_OCTAVE))} to {figure(2 ** ((bin_ + 1) / BINS_TO_OCTAVE))}"
 
 
-FILTERS = {"drawn": drawn, "histogram_axis": axis_of, "outline": outline, "fullest_bin": fullest_bin}
+FILTERS = {"drawn": drawn, "histogram_axis": axis_of, "outline": histogram_outline, "fullest_bin": fullest_bin}

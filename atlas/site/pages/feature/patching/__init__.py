@@ -7,7 +7,7 @@ from atlas.site.pages.addresses import feature_address, table_address
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.figures import MINUS
 from atlas.site.pages.rows import Row, saved_rows
-from atlas.site.pages.shading import level_of
+from atlas.site.pages.shading import shade_level
 
 HEADING = "Patching"
 SHOWN = 8
@@ -72,15 +72,15 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def heat(effect: float | None) -> str:
+def heat_class(effect: float | None) -> str:
     """The class of a shade: warm towards the clean prompt, cool where a site works against it; none for 0 percent."""
-    level = level_of(round(effect or 0.0, 2), 1.0)
+    level = shade_level(round(effect or 0.0, 2), 1.0)
     return "" if not level else f"{'w' if level > 0 else 'c'}{abs(level)}"
 
 
-def share(effect: float | None) -> str:
+def effect_percent(effect: float | None) -> str:
     """Whole percent, without the sign."""
     return "–" if effect is None else f"{round(100 * effect)}".replace("-", MINUS)
 
 
-FILTERS: dict[str, Any] = {"heat": heat, "share": share}
+FILTERS: dict[str, Any] = {"heat": heat_class, "share": effect_percent}

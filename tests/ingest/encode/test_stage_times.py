@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ingest.encode.stages import STAGES, Stages
+from ingest.encode.stage_times import STAGES, Stages
 
 
 def test_a_stage_inside_another_counts_once() -> None:

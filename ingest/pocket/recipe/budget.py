@@ -68,7 +68,7 @@ def training_dtype(device: str | torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
-def mixed(device: str | torch.device) -> torch.autocast:
+def mixed_precision(device: str | torch.device) -> torch.autocast:
     """A context in which PyTorch casts what it multiplies to that format, and leaves the rest as it is."""
     dtype = training_dtype(device)
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ingest.attribution.shapley import Coalitions, every_coalition
-from ingest.attribution.trie import (
+from ingest.attribution.coalition_trie import (
     BOS,
     NO_NODE,
     Reader,
@@ -20,6 +19,7 @@ from ingest.attribution.trie import (
     read_by_following,
     read_by_gathering,
 )
+from ingest.attribution.shapley import Coalitions, every_coalition
 
 ROWS = st.tuples(st.integers(1, 40), st.integers(1, 9)).flatmap(lambda shape: arrays(np.bool_, shape))
 HEADS, D_HEAD = 3, 4

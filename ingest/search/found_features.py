@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.encode.batch import BatchEncoder
-from ingest.encode.typed import UNHASHED, encode_typed
+from ingest.encode.typed_text import UNHASHED, encode_typed
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.search.examples import maxima_of, rank_together, told_apart
+from ingest.search.examples import features_told_apart, maxima_of, rank_features_of_saes
 from ingest.search.sentence import features_of
 from schema.errors import SelectionError
 from schema.store import Atlas
@@ -63,7 +63,7 @@ def by_sentence(atlas: Atlas, loaded: Loaded, text: str, max_density: float) -> 
         raise SelectionError("the sentence is empty; give some words")
     found = []
     for sae in saes:
-        key = key_of(atlas, sae)
+        key = newest_sae_key(atlas, sae)
         typed = encode_typed(BatchEncoder.of(model, [sae]), text)
         found.append(_named(sae, _labelled(atlas, key, features_of(atlas, key, text, typed, max_density))))
     return pa.concat_tables(found)
@@ -78,8 +78,8 @@ def by_examples(
         SelectionError: a box is empty, or the atlas does not hold an SAE.
     """
     model, saes = loaded
-    keys = [key_of(atlas, sae) for sae in saes]
-    rows = rank_together(told_apart_by(BatchEncoder.of(model, list(saes)), boxes))
+    keys = [newest_sae_key(atlas, sae) for sae in saes]
+    rows = rank_features_of_saes(told_apart_by(BatchEncoder.of(model, list(saes)), boxes))
     rows = rows.append_column("place", pa.array(np.arange(len(rows))))
     found = []
     for number, (key, sae) in enumerate(zip(keys, saes, strict=True)):
@@ -103,10 +103,10 @@ def told_apart_by(encoder: BatchEncoder, boxes: tuple[Sequence[str], Sequence[st
     encoded = encoder.encode(sentences, [UNHASHED] * len(sentences), wanted)
     owner = np.repeat(np.arange(len(sentences)), [len(windows) for windows in encoded.windows])
     positive = np.arange(len(sentences)) < len(boxes[0])
-    return [told_apart(maxima_of(activations, owner), positive) for activations in encoded.activations]
+    return [features_told_apart(maxima_of(activations, owner), positive) for activations in encoded.activations]
 
 
-def key_of(atlas: Atlas, sae: SAE) -> int:
+def newest_sae_key(atlas: Atlas, sae: SAE) -> int:
     """The key of the SAE of these weights, the newest.
 
     Raises:

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from ingest.attribution.shapley import Coalitions
-from ingest.models.arithmetic import Heads
+from ingest.models.block_arithmetic import Heads
 
 NO_NODE = -1
 """In place of a node: nothing comes before."""

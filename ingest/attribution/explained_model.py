@@ -11,8 +11,8 @@ from ingest.models.gpt2 import GPT2, departure_from_gpt2
 from ingest.models.hooked_model import HookedGPT2
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.models.spelling import text_of, token_id
-from ingest.rows.sae_keys import Keys, held_keys
+from ingest.models.spelling import token_id, token_text
+from ingest.rows.sae_keys import Keys, required_sae_keys
 from schema.errors import ModelError
 from schema.store import Atlas
 
@@ -77,7 +77,7 @@ class Subject:
 
     def text_of(self, token_id: int) -> str:
         """The text of a token."""
-        return text_of(self.model, token_id)
+        return token_text(self.model, token_id)
 
 
 def find_keys(atlas: Atlas, subject: Subject) -> Keys:
@@ -86,7 +86,7 @@ def find_keys(atlas: Atlas, subject: Subject) -> Keys:
     Raises:
         SelectionError: the atlas does not hold this SAE over this model.
     """
-    return held_keys(atlas, subject.model, subject.sae)
+    return required_sae_keys(atlas, subject.model, subject.sae)
 
 
 def corpus_mean(atlas: Atlas, sae: int, d_sae: int) -> Float[np.ndarray, " d_sae"]:
