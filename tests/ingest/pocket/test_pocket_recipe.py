@@ -163,7 +163,7 @@ def test_a_run_writes_its_figures_card_and_attribution(out: Path) -> None:
 
 
 def test_the_held_out_text_is_written_for_an_ingest(recipe: Recipe, out: Path) -> None:
-    read = [each for each in read_documents([str(out / "validation.jsonl")]) if isinstance(each, Document)]
+    read = [each for each in read_documents(str(out / "validation.jsonl")) if isinstance(each, Document)]
     held_out = recipe.source.division.held_out
     assert [document.text for document in read] == [document.text for document in held_out]
     assert [document.group for document in read] == [document.parent for document in held_out]
