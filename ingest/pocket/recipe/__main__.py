@@ -49,6 +49,12 @@ from ingest.pocket.recipe.train import LanguageModelConfig
     show_default=True,
     help="Power of a domain's share of the text that the autoencoders are trained on: 1 as it is, 0 all equal.",
 )
+@click.option(
+    "--ridge",
+    default=10.0,
+    show_default=True,
+    help="How far directions that activations share are left in at the start, in mean variances.",
+)
 @click.option("--trial-tokens", type=int, help="Try other autoencoders first, on so many activations each.")
 @click.option("--batch", default=32, show_default=True, help="Windows a step of the language model.")
 @click.option("--seed", default=0, show_default=True, help="Seed of initial weights and of the order of windows.")
@@ -70,6 +76,7 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     d_sae: int,
     widths: tuple[int, ...],
     balance: float,
+    ridge: float,
     trial_tokens: int | None,
     batch: int,
     seed: int,
@@ -89,7 +96,7 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
         sae_budget=_budget(sae_tokens, sae_minutes, "--sae-tokens or --sae-minutes"),
         model=replace(LanguageModelConfig(), batch=batch),
         trials=None if trial_tokens is None else Budget(trial_tokens),
-        sae=replace(SAEConfig(), blocks=hooks, k=k, d_sae=d_sae, widths=widths, balance=balance),
+        sae=replace(SAEConfig(), blocks=hooks, k=k, d_sae=d_sae, widths=widths, balance=balance, ridge=ridge),
         seed=seed,
         threads=threads,
     )

@@ -123,17 +123,20 @@ def _tried(rows: list[dict[str, Any]]) -> str:
         f"Autoencoders of `{rows[0]['hook']}`, trained alike but for what is named. Features are chosen on one half "
         "of the choosing part, by work, and counted on the other; the judging part has no say. For each domain: how "
         f"many hold {LEAST_AUROC:.2f}, and of these, how many fire {LEAST_LIFT:.0f} times as often in it as elsewhere "
-        f"and on at least {LEAST_WORDS} different words.",
+        f"and on at least {LEAST_WORDS} different words. All figures are of first windows.",
         "",
-        "| trial | activations | explained variance | L0 | dead | recovered | " + " | ".join([*domains, "all"]) + " |",
-        "|---|---:|---:|---:|---:|---:|" + "---:|" * (len(domains) + 1),
+        "| trial | k | features | ridge | balance | activations | explained variance | L0 | dead | recovered | "
+        + " | ".join([*domains, "all"])
+        + " |",
+        "|---|" + "---:|" * (len(domains) + 10),
     ]
     for row in rows:
         found = [row["domains"][domain] for domain in domains]
         cells = [f"{each['held']}, {each['clear']}" for each in found]
         total = f"{sum(each['held'] for each in found)}, {sum(each['clear'] for each in found)}"
         lines.append(
-            f"| {row['name']} | {row['activations']:,} | {row['explained_variance']:.3f} | {row['l0']:.1f} "
+            f"| {row['name']} | {row['k']:g} | {row['features']:,} | {row['ridge']:.3g} | {row['balance']:g} "
+            f"| {row['activations']:,} | {row['explained_variance']:.3f} | {row['l0']:.1f} "
             f"| {row['dead']:.1%} | {row['ce_recovered']:.3f} | " + " | ".join([*cells, total]) + " |"
         )
     return "\n".join(lines)

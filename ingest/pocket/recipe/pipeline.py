@@ -90,7 +90,7 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
     model = _language_model(recipe, text.windows, out, workers)
     if recipe.trials is not None:
         halves = two_parts(two_parts(recipe.source.division.held_out)[0])
-        first, second = (read_text(half, release / "gpt2", recipe.model.context_size) for half in halves)
+        first, second = (read_text(half, release / "gpt2", recipe.model.context_size).first_windows for half in halves)
         setting = Setting(release / "gpt2", text, (first, second), recipe.sae, recipe.trials, recipe.seed)
         run_trials(setting, out / "trials", workers.threads)
     if not (release / "sae").exists():

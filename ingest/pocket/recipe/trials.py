@@ -1,6 +1,7 @@
 """Autoencoders of other kinds and sizes, trained alike on one hook and compared by what a reader wants of features.
 
 The judging part has no say: features are chosen on one half of the choosing part, by work, and counted on the other.
+Of each document the first window is read, which is what says how many features mean one domain.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from ingest.pocket.recipe.meaning import Part, meaning
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
 from ingest.pocket.recipe.windows import Text, TrainingText
 
-CROSS_ENTROPY_EVERY = 32
-"""Cross-entropy with the hook replaced is taken on every 32nd window."""
+CROSS_ENTROPY_EVERY = 4
+"""Cross-entropy with the hook replaced is taken on every fourth window."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Trial:
     """How many times the budget of a trial it is trained for."""
 
 
+def _mixed(own: SAEConfig, balance: float) -> SAEConfig:
+    """What did best one by one, put together."""
+    return replace(own, balance=balance, ridge=own.ridge / 3, k=own.k * 6 / 5)
+
+
 TRIALS = (
     Trial("three times as long", lambda own: own, longer=3.0),
     Trial("as it is", lambda own: own),
@@ -48,6 +54,8 @@ TRIALS = (
     Trial("Matryoshka, 1/16 and 1/4 within", lambda own: replace(own, widths=(own.d_sae // 16, own.d_sae // 4))),
     Trial("domains by the root of their size", lambda own: replace(own, balance=own.balance / 2)),
     Trial("ridge x 1/3", lambda own: replace(own, ridge=own.ridge / 3)),
+    Trial("root of their size, ridge x 1/3, k x 6/5", lambda own: _mixed(own, own.balance / 2)),
+    Trial("domains alike, ridge x 1/3, k x 6/5", lambda own: _mixed(own, 0.0)),
 )
 
 
@@ -104,12 +112,14 @@ def _try(setting: Setting, trial: Trial, place: Path) -> dict[str, Any]:
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     config = trial.change(replace(setting.config, blocks=(setting.block,)))
     windows, budget = setting.text.balanced(config.balance, setting.seed), _longer(setting.budget, trial.longer)
-    trainers = train_saes(model, windows, config, budget, place, seed=setting.seed)
-    save_saes(trainers, place)
+    if not (place / "sae").exists():
+        save_saes(train_saes(model, windows, config, budget, place, seed=setting.seed), place)
     hook = hook_name(setting.block)
     sae = SAE.load_from_disk(str(place / "sae" / hook), device=str(model.device), dtype="float32")
     found = _judged(model, setting.block, sae, setting.halves)
-    return {"name": trial.name, "hook": hook, "activations": trainers.tokens} | found
+    steps = json.loads((place / "position.json").read_text(encoding="utf-8"))["step"]
+    settings = {"k": config.k, "features": config.d_sae, "ridge": config.ridge, "balance": config.balance}
+    return {"name": trial.name, "hook": hook, "activations": steps * config.batch} | settings | found
 
 
 def _longer(budget: Budget, factor: float) -> Budget:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,11 @@ class Text:
     first: Bool[np.ndarray, " window"]
     words: list[str]
     word_documents: Int[np.ndarray, " word"]
+
+    @property
+    def first_windows(self) -> Text:
+        """The same of each document's first window alone."""
+        return replace(self, windows=self.windows[self.first], first=np.ones(len(self.documents), dtype=bool))
 
     @property
     def text_bytes(self) -> int:
