@@ -6,7 +6,7 @@ writer left behind counts for nothing, and the next one writes its own name into
 
 A lock that is waited for, and the name that others are shown, belong to the context:
 
-    with writing_as("ingest", wait=60), open_atlas(path) as atlas: ...
+    with declare_writer("ingest", wait=60), open_atlas(path) as atlas: ...
 """
 
 import contextlib

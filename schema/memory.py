@@ -2,7 +2,7 @@
 
 The limit belongs to the context, like the writer's name in `schema.locking`:
 
-    with limited_to(parse_size("2GB")), open_atlas(path) as atlas: ...
+    with limit_process_memory(parse_size("2GB")), open_atlas(path) as atlas: ...
 
 What the process holds when it opens an atlas (the interpreter, its libraries, the models) and what a command takes in
 passing come off the limit; the rest is DuckDB's, which lays what does not fit into a folder of `schema.spill`.

@@ -66,7 +66,7 @@ def _unseen(seen: Seen, intake: Intake) -> tuple[list[int], list[int]]:
 def remove_documents(atlas: Atlas, documents: Sequence[int]) -> None:
     """Delete documents, all that depends on them, and corpora left empty; to be called inside a transaction.
 
-    The sums of their corpora are taken back: `sum_pending` makes them anew. Contrasts that read them are
+    The sums of their corpora are taken back: `sum_corpora` makes them anew. Contrasts that read them are
     marked: `refresh_contrasts` computes them again.
     """
     mark_stale(atlas, documents)

@@ -21,8 +21,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from schema import open_atlas
-from schema.locking import writing_as
-with writing_as("atlas ingest"), open_atlas(Path(sys.argv[1]), create=True):
+from schema.locking import declare_writer
+with declare_writer("atlas ingest"), open_atlas(Path(sys.argv[1]), create=True):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -223,7 +223,7 @@ def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_cop
     text = "Asthma causes pain"
     asked = (
         (TokenQuestion(" pain", "log_probability", "removal"), Method("exact"), (), (text,)),
-        (FeatureQuestion((3621,), position=3), Method(), ("medical",), ()),
+        (FeatureQuestion((1678,), position=3), Method(), ("medical",), ()),
         (LogitQuestion(position=2, every_position=True), TWO_PAIRS, (), (text,)),
     )
     for question, method, documents, texts in asked:
@@ -231,9 +231,10 @@ def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_cop
     with open_atlas(atlas_copy, read_only=True) as atlas:
         rows = atlas.rows("SELECT identity FROM explanation ORDER BY explanation")
     assert [identity for (identity,) in rows] == [
-        "00ed86152c44f42dc76e88e7ee3284c3ddceb896a3514814cf294c4088dce461",
-        "48b95233cc0c4981bd8f59feaa4e90b7b56d49e7f6981654ef3f1376ac00b706",
-        "e3055a1cb86cc92128d44bed4375d83a81a6814dc7e174c532a0f93728c92fa2",
+        "e67f4540fb3608513c5ceb4c0f4047db83ef152ab191b2812b4ebff3479e1911",
+        "911ed7a51eae1c10845d3b1ff3f56f38c0603f1ea08e4c0bd75cdac61d6a9284",
+        "fb8f1f6cde5a84477a55aea8912f8b939703767e88f55d398921c1b689234222",
+        "e46f3e2f67a8c3a525ca4e4fbdecd7641a0a6710006ccb782f42256802755c90",
     ]
 
 

@@ -258,6 +258,7 @@ def test_a_contrast_says_of_clusters_how_many_features_it_calls(atlas_copy: Path
             """
         )
         assert said == counted
-        best = atlas.rows("SELECT called, auroc, q FROM cluster_contrast ORDER BY q, auroc DESC LIMIT 1")[0]
-        assert best[1] > 0.6
-        assert best[2] < 0.05
+        medical = "SELECT auroc, q FROM cluster_contrast WHERE auroc > 0.5 ORDER BY q, auroc DESC LIMIT 1"
+        auroc, q = atlas.rows(medical)[0]
+        assert auroc > 0.6
+        assert q < 0.05
