@@ -93,10 +93,13 @@ def evaluate(release: Path, documents: list[TrainingDocument], workers: Workers)
         pieces = Counter(text.domains)
         figures[name] = {domain: [parents, pieces[domain]] for domain, parents in text.parents.items()}
     figures["hooks"] = {
-        hook_name(block): {"features": saes[block].cfg.d_sae}
-        | judged[block].summary()
-        | cross_entropy_recovered(entropies[block])
-        | meaning(Part(choosing, chosen[block]), Part(judging, judged[block]))
+        hook_name(block): hook_figures(Part(choosing, chosen[block]), Part(judging, judged[block]), entropies[block])
         for block in saes
     }
     return figures
+
+
+def hook_figures(chosen: Part, judged: Part, entropies: dict[str, float]) -> dict[str, Any]:
+    """What one autoencoder keeps of the judged text, and what its features mean there, chosen on the other."""
+    size = {"features": judged.sums.d_sae}
+    return size | judged.sums.summary() | cross_entropy_recovered(entropies) | meaning(chosen, judged)

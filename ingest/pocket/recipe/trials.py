@@ -20,9 +20,10 @@ from sae_lens import SAE
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import Budget, Workers
-from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure_hooks
+from ingest.pocket.recipe.evaluate import hook_figures
+from ingest.pocket.recipe.fidelity import cross_entropies, measure_hooks
 from ingest.pocket.recipe.language_model import hook_name
-from ingest.pocket.recipe.meaning import Part, meaning
+from ingest.pocket.recipe.meaning import Part
 from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
 from ingest.pocket.recipe.windows import Text, TrainingText
 
@@ -111,14 +112,14 @@ def _try(setting: Setting, trial: Trial, place: Path) -> dict[str, Any]:
     model: Any = GPT2LMHeadModel.from_pretrained(str(setting.language_model), dtype=torch.float32)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     config = trial.change(replace(setting.config, blocks=(setting.block,)))
-    windows, budget = setting.text.balanced(config.balance, setting.seed), _longer(setting.budget, trial.longer)
     if not (place / "sae").exists():
+        windows, budget = setting.text.balanced(config.balance, setting.seed), _longer(setting.budget, trial.longer)
         save_saes(train_saes(model, windows, config, budget, place, seed=setting.seed), place)
     hook = hook_name(setting.block)
     sae = SAE.load_from_disk(str(place / "sae" / hook), device=str(model.device), dtype="float32")
     found = _judged(model, setting.block, sae, setting.halves)
     steps = json.loads((place / "position.json").read_text(encoding="utf-8"))["step"]
-    settings = {"k": config.k, "features": config.d_sae, "ridge": config.ridge, "balance": config.balance}
+    settings = {"k": config.k, "ridge": config.ridge, "balance": config.balance}
     return {"name": trial.name, "hook": hook, "activations": steps * config.batch} | settings | found
 
 
@@ -132,9 +133,7 @@ def _judged(model: GPT2LMHeadModel, block: int, sae: Any, halves: tuple[Text, Te
     workers = Workers()
     chosen, judged = (measure_hooks(model, {block: sae}, text, workers)[1][block] for text in halves)
     entropies = cross_entropies(model, {block: sae}, halves[1].windows[::CROSS_ENTROPY_EVERY], workers)
-    found = meaning(Part(halves[0], chosen), Part(halves[1], judged))
-    fidelity = judged.summary() | cross_entropy_recovered(entropies[block])
-    return {name: fidelity[name] for name in ("explained_variance", "l0", "dead", "ce_recovered")} | {
-        "medical_kept": found["medical_kept"],
-        "domains": {row["domain"]: {name: row[name] for name in ("held", "clear")} for row in found["domains"]},
-    }
+    found = hook_figures(Part(halves[0], chosen), Part(halves[1], judged), entropies[block])
+    kept = ("features", "explained_variance", "l0", "dead", "ce_recovered", "medical_kept")
+    domains = {row["domain"]: {name: row[name] for name in ("held", "clear")} for row in found["domains"]}
+    return {name: found[name] for name in kept} | {"domains": domains}
