@@ -33,7 +33,7 @@ from ingest.engines.shards import (
     plan_of,
 )
 from ingest.rows.batches import Plan
-from ingest.rows.sae_keys import pinned_sae_name
+from ingest.rows.sae_keys import sae_name_with_hash
 from schema.errors import AtlasError, ModelError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ Told = Callable[[str, int, int | None], None]
 
 def read_by(model: "LanguageModel", saes: "Iterable[SAE]") -> str:
     """What decides what a text is encoded to: the SAEs and their model, by their hashes."""
-    return " ".join(pinned_sae_name(model, sae, 64) for sae in saes)
+    return " ".join(sae_name_with_hash(model, sae, 64) for sae in saes)
 
 
 class Replica:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int
 
 from ingest.labels import RADIUS
 from ingest.labels.sql import label_sql
-from ingest.labels.vocabulary import ITEMS, NOTHING, Vocabulary, items_of
+from ingest.labels.vocabulary import ITEMS, NOTHING, Vocabulary, vocabulary_items
 from schema.store import Atlas
 
 MARGIN = 4
@@ -48,7 +48,7 @@ def read_snippets(atlas: Atlas, places: Places, vocabulary: Vocabulary) -> Grid:
     follows = np.zeros(len(context), dtype=bool)
     beside = rows["char_start"].to_numpy()[1:] == rows["char_end"].to_numpy()[:-1]
     follows[1:] = (context[1:] == context[:-1]) & (position[1:] == position[:-1] + 1) & beside
-    items = items_of(rows["text"].to_pylist(), follows, vocabulary)
+    items = vocabulary_items(rows["text"].to_pylist(), follows, vocabulary)
     return _around(places, context * POSITIONS + position, items)
 
 

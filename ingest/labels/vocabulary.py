@@ -72,7 +72,7 @@ def singular(word: str) -> str:
     return word if word.endswith(("us", "ss", "is")) else word[:-1]
 
 
-def items_of(
+def vocabulary_items(
     texts: Sequence[str], follows: Bool[np.ndarray, " token"], vocabulary: Vocabulary
 ) -> Int[np.ndarray, "token item"]:
     """The items of each token, NOTHING where there is none; `follows` tells that it stands right after the one before.

@@ -24,7 +24,7 @@ from ingest.models.sae import SAE
 from ingest.models.sae_activations import SparseActivations
 from ingest.models.spelling import spell_vocabulary
 from ingest.rows.features import MOST_AT_ONCE, add_features, lacks_logit_weights, renew_logit_weights
-from ingest.rows.sae_keys import check_pin, pinned_sae_name, sae_keys_if_held
+from ingest.rows.sae_keys import check_pin, sae_keys_if_held, sae_name_with_hash
 from schema import tables
 from schema.naming import name_saes
 from schema.store import Atlas
@@ -124,7 +124,7 @@ def _tokenization(atlas: Atlas, model: LanguageModel, sae: SAE, texts: Sequence[
 def _sae(atlas: Atlas, model: LanguageModel, sae: SAE, keys: tuple[int, int]) -> int:
     """Add a row, under a hash that no other SAE of its name has."""
     settings = canonical_settings(sae_config(sae, model))
-    pins = (pinned_sae_name(model, sae, digits) for digits in range(6, 65))
+    pins = (sae_name_with_hash(model, sae, digits) for digits in range(6, 65))
     pinned = next(pin for pin in pins if _first(atlas, tables.sae, {"pinned": pin}) is None)
     check_pin(sae, pinned)
     row = {

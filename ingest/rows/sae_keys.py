@@ -127,7 +127,7 @@ def check_pin(sae: SAE, pinned: str) -> None:
         )
 
 
-def pinned_sae_name(model: LanguageModel, sae: SAE, digits: int = 6) -> str:
+def sae_name_with_hash(model: LanguageModel, sae: SAE, digits: int = 6) -> str:
     """release/sae_id@hash: a spelling that means this SAE for ever."""
     identity = _identity(model, sae)
     parts = [value for name, value in sorted(identity.items()) if name not in ("release", "sae_id")]

@@ -36,7 +36,7 @@ def bound_functions(connection: sqlite3.Connection) -> None:
         for count in counts:
             _bound(name, count, _multiplies)
     for name in FORMATS:
-        _bound(name, -1, lambda *values: format_width(*values) > longest)
+        _bound(name, -1, lambda *values: printf_characters(*values) > longest)
 
 
 def _bounded(plain: sqlite3.Connection, name: str, excessive: Callable[..., bool]) -> Callable[..., Any]:
@@ -58,7 +58,7 @@ def _multiplies(*values: Any) -> bool:
     return math.prod(len(value) for value in values[:2] if isinstance(value, str | bytes)) > WORK
 
 
-def format_width(template: Any = "", *values: Any) -> int:
+def printf_characters(template: Any = "", *values: Any) -> int:
     """The most characters that a format's widths and precisions ask for; `*` takes them from the values."""
     text = str(template)
     taken = sum(abs(int(value)) for value in values if isinstance(value, int | float)) if "*" in text else 0

@@ -129,7 +129,7 @@ def _features_and_errors(sae: SAE, place: int, x: Float[torch.Tensor, "position 
     )
 
 
-def most_moving_features(
+def strongest_graph_nodes(
     levels: Sequence[Level], gradients: dict[str, Float[torch.Tensor, "position d_model"]], most: int
 ) -> tuple[list[Level], int]:
     """Levels with the `most` features whose activation times gradient is largest, and how many are left out."""

@@ -18,7 +18,7 @@ from ingest.circuits.graphs.graph_edges import (
     gradient_effects,
     integrated_effects,
 )
-from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, most_moving_features, node_levels, saes_on_the_way
+from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, node_levels, saes_on_the_way, strongest_graph_nodes
 from ingest.circuits.graphs.graph_pruning import Edges, Pruned, Roles, prune_graph
 from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, Readout, likeliest_tokens
 from ingest.circuits.patching.gradients import rank_correlation
@@ -153,7 +153,7 @@ def _nodes(tracer: Tracer, places: Sequence[int], traced: Traced, target: Target
     levels = node_levels(tracer, places, traced.tokens[0], traced.values)
     left_out = 0
     if sum(int(level.of_feature.sum()) for level in levels) > most:
-        levels, left_out = most_moving_features(levels, _gradients(traced, own, weight, levels), most)
+        levels, left_out = strongest_graph_nodes(levels, _gradients(traced, own, weight, levels), most)
     readouts: list[Readout] = [FeatureReadout.of_level(tracer.saes[level.sae or 0], level) for level in levels[1:]]
     token_ids = own.token_ids if isinstance(own, LogitReadout) else None
     return Nodes(levels, [*readouts, own], weight, token_ids, chance, left_out)

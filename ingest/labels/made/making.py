@@ -12,7 +12,7 @@ import numpy as np
 from ingest.labels.firing_places import draw_pool, fires_in_pool, firing_places, places_of_each_feature
 from ingest.labels.made.choice import Backgrounds, Evidence, choose_label, label_text
 from ingest.labels.snippets import read_snippets
-from ingest.labels.vocabulary import NOTHING, Vocabulary, items_of
+from ingest.labels.vocabulary import NOTHING, Vocabulary, vocabulary_items
 from schema.store import Atlas
 
 FEATURES = 512
@@ -70,7 +70,7 @@ def _raised(atlas: Atlas, sae: int, vocabulary: Vocabulary) -> dict[int, np.ndar
     found = {}
     for number, logits in rows:
         texts = [text for text, _ in json.loads(logits)]
-        items = items_of(texts, np.zeros(len(texts), dtype=bool), vocabulary)
+        items = vocabulary_items(texts, np.zeros(len(texts), dtype=bool), vocabulary)
         classes, counts = np.unique(items[:, 2], return_counts=True)
         words = [text.strip() for text in texts if text.strip()]
         pieces = [vocabulary.number(piece) for word in words for piece in (f"-{word.lower()}", f"{word.lower()}-")]

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.labels.vocabulary import NOTHING, Vocabulary, canonical, items_of, singular
+from ingest.labels.vocabulary import NOTHING, Vocabulary, canonical, singular, vocabulary_items
 
 
 def spelled(*texts: str) -> list[list[str]]:
     """The items of tokens that stand right after each other."""
     vocabulary = Vocabulary()
-    items = items_of(texts, np.arange(len(texts)) > 0, vocabulary)
+    items = vocabulary_items(texts, np.arange(len(texts)) > 0, vocabulary)
     return [[vocabulary.spelled[item] for item in row if item != NOTHING] for row in items]
 
 
@@ -69,6 +69,6 @@ def test_items_of_a_token_do_not_depend_on_what_stands_apart(texts: list[str], d
     vocabulary = Vocabulary()
     follows = np.arange(len(texts)) > 0
     follows[cut : cut + 1] = False
-    whole = items_of(texts, follows, vocabulary)
-    parts = [items_of(part, np.arange(len(part)) > 0, vocabulary) for part in (texts[:cut], texts[cut:])]
+    whole = vocabulary_items(texts, follows, vocabulary)
+    parts = [vocabulary_items(part, np.arange(len(part)) > 0, vocabulary) for part in (texts[:cut], texts[cut:])]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
