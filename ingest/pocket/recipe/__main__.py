@@ -17,7 +17,7 @@ import torch
 
 from ingest.pocket.recipe.budget import Budget, Workers
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
-from ingest.pocket.recipe.sae import SAEConfig
+from ingest.pocket.recipe.sae_trainers import SAEConfig
 from ingest.pocket.recipe.train import LanguageModelConfig
 
 
@@ -55,6 +55,18 @@ from ingest.pocket.recipe.train import LanguageModelConfig
     show_default=True,
     help="How far directions that activations share are left in at the start, in mean variances.",
 )
+@click.option(
+    "--most-density",
+    default=1.0,
+    show_default=True,
+    help="Largest share of the tokens that a feature fires on; one that fires on more gets a higher threshold.",
+)
+@click.option(
+    "--downstream",
+    default=0.0,
+    show_default=True,
+    help="Share of the autoencoders' budget, its last part, in which the model's predictions are asked for too.",
+)
 @click.option("--trial-tokens", type=int, help="Try other autoencoders first, on so many activations each.")
 @click.option("--batch", default=32, show_default=True, help="Windows a step of the language model.")
 @click.option("--seed", default=0, show_default=True, help="Seed of initial weights and of the order of windows.")
@@ -77,6 +89,8 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     widths: tuple[int, ...],
     balance: float,
     ridge: float,
+    most_density: float,
+    downstream: float,
     trial_tokens: int | None,
     batch: int,
     seed: int,
@@ -96,7 +110,16 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
         sae_budget=_budget(sae_tokens, sae_minutes, "--sae-tokens or --sae-minutes"),
         model=replace(LanguageModelConfig(), batch=batch),
         trials=None if trial_tokens is None else Budget(trial_tokens),
-        sae=replace(SAEConfig(), blocks=hooks, k=k, d_sae=d_sae, widths=widths, balance=balance, ridge=ridge),
+        sae=SAEConfig(
+            blocks=hooks,
+            k=k,
+            d_sae=d_sae,
+            widths=widths,
+            balance=balance,
+            ridge=ridge,
+            most_density=most_density,
+            downstream=downstream,
+        ),
         seed=seed,
         threads=threads,
     )

@@ -28,7 +28,8 @@ from ingest.pocket.recipe.corpus import (
 )
 from ingest.pocket.recipe.division import Division, copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram, evaluate
-from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
+from ingest.pocket.recipe.sae import save_saes, train_saes
+from ingest.pocket.recipe.sae_trainers import SAEConfig
 from ingest.pocket.recipe.train import LanguageModelConfig, save_language_model, train_language_model
 from ingest.pocket.recipe.trials import Setting, run_trials
 from ingest.pocket.recipe.windows import TrainingText, read_text, training_text

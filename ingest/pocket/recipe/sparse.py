@@ -23,6 +23,9 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     torch.eye(1).to_sparse_csr()
 
+HANDICAP_STEP = 0.03
+"""How far a handicap moves at a step, in the least value selected, where a feature fires twice as often as it may."""
+
 SAMPLE_EVERY = 31
 """One value in so many proposes where the smallest of the largest values lies; odd, so that every feature has a say."""
 
@@ -54,18 +57,23 @@ def candidate_places(
 
 
 def select(
-    x: Float[Tensor, "token d_in"], W_enc: Float[Tensor, "d_in d_sae"], b_enc: Float[Tensor, " d_sae"], k: float
+    x: Float[Tensor, "token d_in"],
+    W_enc: Float[Tensor, "d_in d_sae"],
+    b_enc: Float[Tensor, " d_sae"],
+    k: float,
+    handicap: Float[Tensor, " d_sae"],
 ) -> Selection:
-    """The `k` largest positive values a token, counted over the batch, of x @ W_enc + b_enc.
+    """The `k` values a token, counted over the batch, of x @ W_enc + b_enc that exceed their handicap by most.
 
     All are computed in the fast number format, to find where the largest are; those are computed again in float32.
     """
     with mixed_precision(x.device):
-        token, feature = candidate_places(torch.addmm(b_enc, x, W_enc), k)
+        token, feature = candidate_places(torch.addmm(b_enc - handicap, x, W_enc), k)
     places = sparse_matrix(token, feature, b_enc[feature], (len(x), len(b_enc)))
     value = torch.sparse.sampled_addmm(places, x, W_enc).values()
-    least = torch.topk(value, min(int(k * len(x)), len(value)), sorted=False).values.min()
-    kept = ((value >= least) & (value > 0)).nonzero()[:, 0]
+    excess = value - handicap[feature]
+    least = torch.topk(excess, min(int(k * len(x)), len(excess)), sorted=False).values.min()
+    kept = ((excess >= least) & (excess > 0)).nonzero()[:, 0]
     return Selection(token[kept], feature[kept], value[kept])
 
 
@@ -98,22 +106,24 @@ class _ActiveValues(torch.autograd.Function):
     """topk(x @ W_enc + b_enc) as its active features, with the gradients of these only."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, W_enc: Tensor, b_enc: Tensor, k: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Shapes: x (token, d_in), W_enc (d_in, d_sae)."""
-        chosen = select(x, W_enc, b_enc, k)
+    def forward(
+        ctx: Any, x: Tensor, W_enc: Tensor, b_enc: Tensor, k: float, handicap: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Shapes: x (token, d_in), W_enc (d_in, d_sae), handicap (d_sae)."""
+        chosen = select(x, W_enc, b_enc, k, handicap)
         ctx.save_for_backward(x, W_enc, chosen.token, chosen.feature)
         ctx.mark_non_differentiable(chosen.token, chosen.feature)
         return chosen
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """The gradient of the values; which were selected has none."""
         x, W_enc, token, feature = ctx.saved_tensors
         d_value, size = gradients[2], (len(x), W_enc.shape[1])
         order = torch.argsort(feature, stable=True)
         d_W_enc = (sparse_matrix(feature[order], token[order], d_value[order], size[::-1]) @ x).t()
         d_b_enc = torch.zeros_like(W_enc[0]).index_add_(0, feature, d_value)
-        return sparse_matrix(token, feature, d_value, size) @ W_enc.t().contiguous(), d_W_enc, d_b_enc, None
+        return sparse_matrix(token, feature, d_value, size) @ W_enc.t().contiguous(), d_W_enc, d_b_enc, None, None
 
 
 class _Decoded(torch.autograd.Function):
@@ -157,31 +167,43 @@ def nested_reconstructions(
 class SparseBatchTopKTrainingSAE(BatchTopKTrainingSAE):  # type: ignore[misc]
     """SAELens' BatchTopK autoencoder with a faster pass; its Matryoshka one where inner `widths` are given.
 
-    The first features, as many as an inner width says, then also reconstruct by themselves.
-    Source: Bussmann et al. 2025, "Learning Multi-Level Features with Matryoshka Sparse Autoencoders", arXiv 2503.17547.
+    The first features, as many as an inner width says, then also reconstruct by themselves. A feature that fires on
+    more than `most_density` of the tokens gets a handicap, which grows until it does not, and becomes part of its
+    threshold: what a feature that fires nearly everywhere says is left to several, each of something in particular.
+    Source: Bussmann et al. 2025, "Learning Multi-Level Features with Matryoshka Sparse Autoencoders", arXiv 2503.17547;
+    Wang et al. 2024, "Auxiliary-Loss-Free Load Balancing Strategy for Mixture-of-Experts", arXiv 2408.15664.
     """
 
-    def __init__(self, cfg: BatchTopKTrainingSAEConfig, widths: Sequence[int] = ()) -> None:
+    handicap: Tensor
+
+    def __init__(self, cfg: BatchTopKTrainingSAEConfig, widths: Sequence[int] = (), most_density: float = 1.0) -> None:
         super().__init__(cfg)
         self.widths = (*widths, cfg.d_sae)
+        self.most_density = most_density
+        self.register_buffer("handicap", torch.zeros_like(self.b_enc))
+        self.further_loss: Callable[[Tensor], Tensor] | None = None
+        """What is asked of a reconstruction (token, d_in) beside its likeness; as large as the error at each step."""
 
     def training_forward_pass(self, step_input: TrainStepInput) -> TrainStepOutput:
         """What SAELens' trainer calls at each step."""
         x = self.process_sae_in(step_input.sae_in)
         norm = self.W_dec.norm(dim=-1)
         W_enc, b_enc, W_dec = self.W_enc * norm, self.b_enc * norm, self.W_dec / norm[:, None]
-        chosen = Selection(*_active_values(x, W_enc, b_enc, self.cfg.k))
+        chosen = Selection(*_active_values(x, W_enc, b_enc, self.cfg.k, self.handicap))
         losses = {}
         for width, centred in zip(self.widths, nested_reconstructions(chosen, W_dec, len(x), self.widths), strict=True):
             sae_out = centred + self.b_dec
             error = sae_out - step_input.sae_in
             losses[f"mse_loss_{width}"] = error.pow(2).sum(-1).mean()
+        if self.further_loss is not None:
+            further = self.further_loss(sae_out)
+            losses["further_loss"] = further * (losses[f"mse_loss_{width}"] / further).detach()
         if step_input.dead_neuron_mask is not None:
             dead = step_input.dead_neuron_mask.nonzero()[:, 0]
             losses["auxiliary_reconstruction_loss"] = self.cfg.aux_loss_coefficient * auxiliary_loss(
                 torch.addmm(b_enc[dead], x, W_enc[:, dead]), W_dec[dead], -error.detach()
             )
-        self.update_topk_threshold(chosen.value)
+        self._update_thresholds(chosen, len(x))
         return TrainStepOutput(
             sae_in=step_input.sae_in,
             sae_out=sae_out,
@@ -196,6 +218,28 @@ class SparseBatchTopKTrainingSAE(BatchTopKTrainingSAE):  # type: ignore[misc]
             loss=torch.stack(list(losses.values())).sum(),
             losses=losses,
         )
+
+    @torch.no_grad()
+    def _update_thresholds(self, chosen: Selection, tokens: int) -> None:
+        """Follow the least that was selected, and raise or lower the handicaps by a share of it."""
+        excess = chosen.value - self.handicap[chosen.feature]
+        self.update_topk_threshold(excess)
+        if self.most_density < 1.0:
+            density = torch.bincount(chosen.feature, minlength=len(self.handicap)) / tokens
+            step = (density / self.most_density - 1).clamp(-1.0, 2.0) * HANDICAP_STEP * excess.min()
+            self.handicap = (self.handicap + step).clamp(min=0.0)
+
+    @torch.no_grad()
+    def fold_activation_norm_scaling_factor(self, scaling_factor: float) -> None:
+        """As SAELens does, the handicaps with the threshold."""
+        super().fold_activation_norm_scaling_factor(scaling_factor)
+        self.handicap /= scaling_factor
+
+    def process_state_dict_for_saving_inference(self, state_dict: dict[str, Any]) -> None:
+        """As SAELens does, each feature's handicap in its threshold."""
+        handicap = state_dict.pop("handicap")
+        super().process_state_dict_for_saving_inference(state_dict)
+        state_dict["threshold"] = state_dict["threshold"] + handicap
 
 
 def auxiliary_loss(

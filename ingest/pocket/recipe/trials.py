@@ -24,7 +24,8 @@ from ingest.pocket.recipe.evaluate import hook_figures
 from ingest.pocket.recipe.fidelity import cross_entropies, measure_hooks
 from ingest.pocket.recipe.language_model import hook_name
 from ingest.pocket.recipe.meaning import Part
-from ingest.pocket.recipe.sae import SAEConfig, save_saes, train_saes
+from ingest.pocket.recipe.sae import save_saes, train_saes
+from ingest.pocket.recipe.sae_trainers import SAEConfig
 from ingest.pocket.recipe.windows import Text, TrainingText
 
 CROSS_ENTROPY_EVERY = 4
@@ -46,6 +47,11 @@ def _mixed(own: SAEConfig, balance: float) -> SAEConfig:
     return replace(own, balance=balance, ridge=own.ridge / 3, k=own.k * 6 / 5)
 
 
+def _rarer(own: SAEConfig, most_density: float) -> SAEConfig:
+    """The same of balanced text, where no feature fires on more of the tokens than that."""
+    return replace(_mixed(own, own.balance / 2), most_density=most_density)
+
+
 TRIALS = (
     Trial("three times as long", lambda own: own, longer=3.0),
     Trial("as it is", lambda own: own),
@@ -57,6 +63,12 @@ TRIALS = (
     Trial("ridge x 1/3", lambda own: replace(own, ridge=own.ridge / 3)),
     Trial("root of their size, ridge x 1/3, k x 6/5", lambda own: _mixed(own, own.balance / 2)),
     Trial("domains alike, ridge x 1/3, k x 6/5", lambda own: _mixed(own, 0.0)),
+    Trial("root of their size, ridge x 1/3, k x 6/5, no density over 5%", lambda own: _rarer(own, 0.05)),
+    Trial("root of their size, ridge x 1/3, k x 6/5, no density over 3%", lambda own: _rarer(own, 0.03)),
+    Trial(
+        "the same, a tenth of it downstream",
+        lambda own: replace(_rarer(own, 0.03), downstream=0.1),
+    ),
 )
 
 

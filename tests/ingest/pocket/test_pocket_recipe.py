@@ -27,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
 import ingest.pocket
+from ingest.pocket.recipe import downstream
 from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.budget import Budget, Workers, depth_at, warmdown
 from ingest.pocket.recipe.card import sources_table
@@ -45,7 +46,8 @@ from ingest.pocket.recipe.language_model import (
 from ingest.pocket.recipe.meaning import Part, auroc, auroc_interval, domain_features
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
-from ingest.pocket.recipe.sae import SAEConfig, start_from_data, train_saes
+from ingest.pocket.recipe.sae import train_saes
+from ingest.pocket.recipe.sae_trainers import SAEConfig, Trainers, start_from_data
 from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
 from ingest.pocket.recipe.trials import TRIALS
@@ -68,7 +70,7 @@ DOMAINS = ("law", "medical", "travel")
 TINY = LanguageModelConfig(
     d_vocab=320, d_model=32, layers=2, heads=2, context_size=16, batch=8, stages=((0.0, 1), (0.4, 2))
 )
-TINY_SAE = SAEConfig(blocks=(0, 1), d_sae=64, k=4.0, batch=64, buffer=256, dead_steps=4)
+TINY_SAE = SAEConfig(blocks=(0, 1), d_sae=64, k=4.0, batch=64, buffer=256, dead_steps=4, downstream=0.2)
 
 
 def documents(seed: int, count: int) -> list[dict[str, str]]:
@@ -320,10 +322,16 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> N
 def test_an_interrupted_autoencoder_training_continues(out: Path, tmp_path: Path) -> None:
     model = GPT2LMHeadModel.from_pretrained(str(out / "release" / "gpt2"), dtype=torch.float32)
     windows = np.load(out / "windows.npz")["windows"]
-    first = train_saes(model, windows, TINY_SAE, Budget(tokens=700), tmp_path, seed=0)
-    second = train_saes(model, windows, TINY_SAE, Budget(tokens=1500), tmp_path, seed=0)
+    config = replace(TINY_SAE, most_density=0.1, downstream=0.0)
+    first = train_saes(model, windows, config, Budget(tokens=700), tmp_path, seed=0)
+    restored = Trainers(config, 32, 16, "cpu", Workers())
+    restored.load(tmp_path)
+    for name, trainer in first.by_hook.items():
+        assert (trainer.sae.handicap > 0).any()
+        torch.testing.assert_close(restored.by_hook[name].sae.handicap, trainer.sae.handicap)
+    second = train_saes(model, windows, config, Budget(tokens=1500), tmp_path, seed=0)
     assert 700 <= first.tokens < 1500 <= second.tokens
-    assert second.step_number * TINY_SAE.batch == second.tokens
+    assert second.step_number * config.batch == second.tokens
     assert len(list((tmp_path / "blocks.0.hook_resid_pre").iterdir())) == 1
 
 
@@ -424,7 +432,7 @@ def test_the_sparse_pass_is_saelens_own(dead: int, k: float, widths: tuple[int, 
         else BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**shape))
     )
     torch.nn.init.normal_(sae.b_enc, std=0.05)
-    reference.load_state_dict(sae.state_dict())
+    reference.load_state_dict({name: tensor for name, tensor in sae.state_dict().items() if name != "handicap"})
     x = torch.randn(64, 16)
 
     def outcome(sae: Any) -> tuple[TrainStepOutput, dict[str, torch.Tensor]]:
@@ -438,6 +446,74 @@ def test_the_sparse_pass_is_saelens_own(dead: int, k: float, widths: tuple[int, 
     torch.testing.assert_close(ours.feature_acts.to_dense(), theirs.feature_acts)
     for name, gradient in their_gradients.items():
         torch.testing.assert_close(our_gradients[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_no_feature_fires_more_often_than_it_may_while_training_or_saved(tmp_path: Path) -> None:
+    """One direction is in every token; as many features as before are active, and none on more than a tenth."""
+    torch.manual_seed(0)
+    common = 6 * torch.nn.functional.normalize(torch.randn(16), dim=0)
+
+    def densities(most_density: float) -> torch.Tensor:
+        shape: dict[str, Any] = {"d_in": 16, "d_sae": 128, "k": 4.0}
+        sae: Any = SparseBatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**shape), (), most_density)
+        for _ in range(500):
+            sae.training_forward_pass(TrainStepInput(common + torch.randn(256, 16), {}, None, 0, False))
+        x = common + torch.randn(4096, 16)
+        training = sae.training_forward_pass(TrainStepInput(x, {}, None, 0, False)).feature_acts.to_dense()
+        assert (training > 0).sum() == 4 * len(x)
+        sae.fold_activation_norm_scaling_factor(2.0)
+        sae.save_inference_model(tmp_path / f"{most_density}")
+        saved = SAE.load_from_disk(str(tmp_path / f"{most_density}"), dtype="float32").encode(x / 2)
+        both = torch.stack([(training > 0).float().mean(0), (saved > 0).float().mean(0)])
+        assert float((both[1].sum() - 4).abs()) < 0.4
+        return both.amax(1)
+
+    assert densities(1.0).min() > 0.2
+    assert densities(0.1).max() < 0.12
+
+
+def test_divergence_and_its_gradient_are_those_of_the_whole_logits(model: GPT2LMHeadModel) -> None:
+    ids = some_windows()[:, :-1]
+    text = ids != 0
+    with torch.no_grad():
+        stream = residual_stream(model, ids)
+        clean = model(ids).logits[text].log_softmax(-1)
+    other = (stream[1][text] + 0.3 * torch.randn(int(text.sum()), 32)).requires_grad_()
+    with pytest.MonkeyPatch.context() as chunks:
+        chunks.setattr(downstream, "ROWS", 7)
+        ours = downstream.divergence(model, stream, 1, text)(other)
+        (our_gradient,) = torch.autograd.grad(ours, other)
+    place = stream[1].masked_scatter(text[:, :, None], other)
+    body: Any = model.transformer
+    changed = model.lm_head(body.ln_f(body.h[1](place)))[text].log_softmax(-1)
+    theirs = torch.nn.functional.kl_div(changed, clean, reduction="batchmean", log_target=True)
+    torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-4)
+    (their_gradient,) = torch.autograd.grad(theirs, other)
+    assert (our_gradient - their_gradient).norm() <= 0.02 * their_gradient.norm()
+    assert float(downstream.divergence(model, stream, 1, text)(stream[1][text]).detach()) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_last_part_of_a_training_brings_the_predictions_nearer(pocket: GPT2LMHeadModel) -> None:
+    torch.manual_seed(0)
+    ids = torch.randint(1, 8192, (12, 128))
+    ids[:, 0] = 0
+    config = SAEConfig(blocks=(3,), d_sae=512, k=8.0, batch=1524, lr=1e-3, warmdown=1.0)
+    trainers = Trainers(config, 256, 128, "cpu", Workers())
+    text = ids != 0
+    with torch.no_grad():
+        stream = residual_stream(pocket, ids)
+    x, sae = stream[3][text], trainers.by_hook["blocks.3.hook_resid_pre"]
+    trainers.prepare({"blocks.3.hook_resid_pre": x})
+
+    def distance() -> float:
+        scaled = sae.activation_scaler(x)
+        out = sae.sae.training_forward_pass(TrainStepInput(scaled, {}, None, 0, False)).sae_out
+        return float(downstream.divergence(pocket, stream, 3, text)(sae.activation_scaler.unscale(out)).detach())
+
+    before = distance()
+    for _ in range(12):
+        trainers.downstream_steps(pocket, [ids], progress=0.0)
+    assert distance() < 0.9 * before
 
 
 def test_features_begin_where_each_is_needed(pocket: GPT2LMHeadModel) -> None:
