@@ -17,6 +17,10 @@ from schema.store import Atlas
 KEYS = 2**31 - 1
 """Keys of documents and contexts are below, or were written by nobody."""
 
+ROOM = 2
+"""A range holds one in so many of the activations that memory groups: where grouping fills DuckDB's share, the process
+goes beyond it."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -53,7 +57,7 @@ def _counted(statement: str, atlas: Atlas) -> int:
 
 
 def _ranges(atlas: Atlas, subject: str) -> Iterator[tuple[int, int]]:
-    """Ranges of keys that cover every number, in each no more activations than memory groups at a time, or about so."""
+    """Ranges of keys that cover every number, in each about half the activations that memory groups at a time."""
     ((rows, first, last, room),) = atlas.rows(
         f"""
         SELECT
@@ -63,7 +67,7 @@ def _ranges(atlas: Atlas, subject: str) -> Iterator[tuple[int, int]]:
           current_setting('memory_limit')
         """
     )
-    step = max(1, (last - first + 1) * grouped_rows(room) // max(1, rows))
+    step = max(1, (last - first + 1) * grouped_rows(room) // (ROOM * max(1, rows)))
     starts = [-KEYS, *range(first + step, last + 1, step)]
     yield from zip(starts, [start - 1 for start in starts[1:]] + [KEYS], strict=True)
 

@@ -14,10 +14,9 @@ needle AS (
 cut AS (
     SELECT
         d.document,
-        d.text,
-        needle.word,
-        p.piece,
-        p.number
+        p.number,
+        LENGTH(p.piece) + LENGTH(needle.word) AS step,
+        LENGTH(needle.word) AS length
     FROM document AS d
     CROSS JOIN needle
     CROSS JOIN UNNEST(STRING_SPLIT(LOWER(d.text), needle.word)) WITH ORDINALITY AS p(piece, number)
@@ -27,29 +26,28 @@ cut AS (
 found AS (
     SELECT
         document,
-        text,
-        LENGTH(word) AS length,
-        CAST(SUM(LENGTH(piece) + LENGTH(word)) OVER (PARTITION BY document ORDER BY number) AS INTEGER)
-            - LENGTH(word) AS char_start
+        CAST(SUM(step) OVER (PARTITION BY document ORDER BY number) AS INTEGER) - length AS char_start,
+        length
     FROM cut
 ),
 occurrence AS (
     SELECT
-        document,
-        char_start,
-        char_start + length AS char_end
-    FROM found
-    WHERE char_start < LENGTH(text)
-        AND NOT REGEXP_MATCHES(SUBSTR(text, char_start, 1), '[\p{L}\p{N}]')
-        AND NOT REGEXP_MATCHES(SUBSTR(text, char_start + length + 1, 1), '[\p{L}\p{N}]')
+        ROW_NUMBER() OVER (ORDER BY f.document, f.char_start) AS occurrence,
+        f.document,
+        f.char_start,
+        f.char_start + f.length AS char_end
+    FROM found AS f
+    JOIN document AS d ON d.document = f.document
+    WHERE f.char_start < LENGTH(d.text)
+        AND NOT REGEXP_MATCHES(SUBSTR(d.text, f.char_start, 1), '[\p{L}\p{N}]')
+        AND NOT REGEXP_MATCHES(SUBSTR(d.text, f.char_start + f.length + 1, 1), '[\p{L}\p{N}]')
 ),
 hit AS (
     SELECT
         s.sae,
-        o.document,
-        o.char_start,
-        t.context,
-        t.position
+        o.occurrence,
+        CAST(t.context AS BIGINT) * 32768 + t.position AS place,
+        ROW_NUMBER() OVER (PARTITION BY s.sae, t.context, t.position ORDER BY o.occurrence) AS turn
     FROM occurrence AS o
     JOIN context AS x ON x.document = o.document
     JOIN token AS t ON t.context = x.context AND t.char_start < o.char_end AND t.char_end > o.char_start
@@ -59,22 +57,31 @@ hit AS (
 asked AS (
     SELECT
         sae,
-        COUNT(DISTINCT (document, char_start)) AS occurrences
+        COUNT(DISTINCT occurrence) AS occurrences
     FROM hit
     GROUP BY sae
+),
+placed AS (
+    -- One number a token instead of two: by it DuckDB joins in two thirds of the time.
+    SELECT
+        sae,
+        feature,
+        CAST(context AS BIGINT) * 32768 + position AS place,
+        activation
+    FROM activation
 ),
 fired AS (
     SELECT
         a.sae,
         a.feature,
-        COUNT(DISTINCT (hit.document, hit.char_start)) AS fires_on,
-        COUNT(DISTINCT (hit.context, hit.position)) AS active_tokens,
+        COUNT(DISTINCT hit.occurrence) AS fires_on,
+        COUNT(*) FILTER (WHERE hit.turn = 1) AS active_tokens,
         AVG(a.activation) AS mean_active,
         MAX(a.activation) AS max_activation
-    FROM hit
-    JOIN activation AS a ON a.sae = hit.sae AND a.context = hit.context AND a.position = hit.position
+    FROM placed AS a
+    JOIN hit ON hit.place = a.place AND hit.sae = a.sae
     GROUP BY a.sae, a.feature
-    HAVING COUNT(DISTINCT (hit.document, hit.char_start)) >= CAST(:min_occurrences AS INTEGER)
+    HAVING COUNT(DISTINCT hit.occurrence) >= CAST(:min_occurrences AS INTEGER)
 ),
 total AS (
     -- part: active_tokens

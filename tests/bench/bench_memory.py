@@ -44,7 +44,7 @@ LAUNCH = """
 import os, sys
 child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "atlas", *sys.argv[1:]])
 _, status, usage = os.wait4(child, 0)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, file=sys.stderr)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, file=sys.stderr)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 """Starts a command from a small process: of one that a large process starts, the system counts what that one held."""

@@ -1,11 +1,7 @@
-WITH blind_score AS (
-    -- part: blind_score
-)
-SELECT l.label
-FROM feature_label AS l
-JOIN sae AS s ON s.sae = l.sae
-LEFT JOIN blind_score AS c ON c.feature_label = l.feature_label
+SELECT best.label
+FROM sae AS s
+JOIN (
+    -- part: best_label
+) AS best ON best.sae = s.sae
 WHERE s.label = :other
-    AND l.feature = :other_feature
-ORDER BY c.auroc DESC NULLS LAST, l.feature_label
-LIMIT 1
+    AND best.feature = :other_feature

@@ -15,6 +15,14 @@ span AS (
     FROM spoken
     GROUP BY context
 ),
+whole AS (
+    SELECT
+        x.context,
+        d.text
+    FROM context AS x
+    JOIN document AS d ON d.document = x.document
+    WHERE x.context IN (SELECT context FROM chosen)
+),
 fired AS (
     SELECT
         context,
@@ -35,7 +43,6 @@ SELECT
     CASE WHEN t.position = span.position THEN SUBSTRING(d.text, span.first + 1, span.last - span.first) END AS sentence
 FROM spoken AS t
 JOIN span ON span.context = t.context
-JOIN context AS x ON x.context = t.context
-JOIN document AS d ON d.document = x.document
+JOIN whole AS d ON d.context = t.context
 LEFT JOIN fired ON fired.context = t.context AND fired.position = t.position
 ORDER BY t.context, t.position
