@@ -14,7 +14,7 @@ from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # what a process waits for its other threads is taken from its neighbour
 
 
 if TYPE_CHECKING:
