@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # what a process waits for its ot
 
 
 if TYPE_CHECKING:
+    from ingest.jobs.reader import Reader
     from ingest.models.language_model import LanguageModel
     from ingest.models.sae import SAE
 
@@ -69,6 +70,14 @@ def pocket() -> "tuple[LanguageModel, list[SAE]]":
     from ingest.models.matching import load_together
 
     return load_together(POCKET_SAES)
+
+
+@pytest.fixture(scope="session")
+def pocket_reader(pocket: "tuple[LanguageModel, list[SAE]]") -> "Reader":
+    """The embedded model and its default SAE in memory: a job that reads with them loads nothing."""
+    from ingest.jobs.reader import Reader
+
+    return Reader.of(pocket[0], pocket[1][1:])
 
 
 @pytest.fixture(scope="session")
