@@ -27,10 +27,13 @@ pytest_plugins = ["tests.temporary_files"]
 
 LONGEST = (
     "tests/test_kills.py",
+    "tests/atlas/site/live/test_by_meaning.py",
+    "tests/schema/test_backup.py",
     "tests/atlas/site/pages/test_browser.py",
     "tests/ingest/jobs/test_ingest.py",
     "tests/atlas/publish/test_publish.py",
     "tests/atlas/site/live/test_live.py",
+    "tests/test_package.py",
 )
 """Files that begin first, so that no process is left with one of them while the others have nothing to do."""
 
