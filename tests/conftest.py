@@ -14,10 +14,11 @@ from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # what a process waits for its other threads is taken from its neighbour
 
 
 if TYPE_CHECKING:
+    from ingest.jobs.reader import Reader
     from ingest.models.language_model import LanguageModel
     from ingest.models.sae import SAE
 
@@ -26,10 +27,13 @@ pytest_plugins = ["tests.temporary_files"]
 
 LONGEST = (
     "tests/test_kills.py",
+    "tests/atlas/site/live/test_by_meaning.py",
+    "tests/schema/test_backup.py",
     "tests/atlas/site/pages/test_browser.py",
     "tests/ingest/jobs/test_ingest.py",
     "tests/atlas/publish/test_publish.py",
     "tests/atlas/site/live/test_live.py",
+    "tests/test_package.py",
 )
 """Files that begin first, so that no process is left with one of them while the others have nothing to do."""
 
@@ -69,6 +73,14 @@ def pocket() -> "tuple[LanguageModel, list[SAE]]":
     from ingest.models.matching import load_together
 
     return load_together(POCKET_SAES)
+
+
+@pytest.fixture(scope="session")
+def pocket_reader(pocket: "tuple[LanguageModel, list[SAE]]") -> "Reader":
+    """The embedded model and its default SAE in memory: a job that reads with them loads nothing."""
+    from ingest.jobs.reader import Reader
+
+    return Reader.of(pocket[0], pocket[1][1:])
 
 
 @pytest.fixture(scope="session")

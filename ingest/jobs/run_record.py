@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -166,8 +167,9 @@ def json_storable(value: object) -> object:
     return value
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages whose behaviour the rows depend on."""
+@cache
+def package_versions() -> Mapping[str, str]:
+    """Versions of Python and of the packages whose behaviour the rows depend on; read once a process."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -20,9 +20,14 @@ def token_text(model: LanguageModel, token_id: int) -> str:
 
 def spell_vocabulary(tokenizer: Any) -> list[str]:
     """The text of every token id, <7> for one that no token has; a part of a character shows as U+FFFD."""
-    spelled, ids = _speller(tokenizer), tokenizer.get_vocab().values()
-    known = set(ids)
-    return [spelled(i) if i in known else f"<{i}>" for i in range(max(known) + 1)]
+    return list(_spelled(tokenizer, len(tokenizer)))
+
+
+@lru_cache(maxsize=8)
+def _spelled(tokenizer: Any, tokens: int) -> tuple[str, ...]:
+    """Each text, found once a tokenizer of so many tokens: it may be given more of them."""
+    spelled, known = _speller(tokenizer), set(tokenizer.get_vocab().values())
+    return tuple(spelled(i) if i in known else f"<{i}>" for i in range(max(known) + 1))
 
 
 @lru_cache(maxsize=8)

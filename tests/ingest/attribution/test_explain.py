@@ -36,16 +36,24 @@ def counts(path: Path) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def explained(bundled_atlas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def explained(bundled_atlas: Path, tmp_path_factory: pytest.TempPathFactory, pocket_reader: Reader) -> Path:
     """The bundled atlas with a few explanations of each question."""
     path = tmp_path_factory.mktemp("explained") / "atlas.duckdb"
     path.write_bytes(bundled_atlas.read_bytes())
-    explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3))
+    explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3, reader=pocket_reader))
     with open_atlas(path, read_only=True) as atlas:
         sql = "SELECT feature FROM feature_document GROUP BY feature ORDER BY COUNT(*) DESC, feature LIMIT 2"
         features = tuple(feature for (feature,) in atlas.rows(sql))
-    explain(ExplainRequest(path, FeatureQuestion(features), TWO_PAIRS, documents=("medical",), limit=3))
-    explain(ExplainRequest(path, LogitQuestion(features=features), TWO_PAIRS, documents=("medical",), limit=3))
+    explain(
+        ExplainRequest(
+            path, FeatureQuestion(features), TWO_PAIRS, documents=("medical",), limit=3, reader=pocket_reader
+        )
+    )
+    explain(
+        ExplainRequest(
+            path, LogitQuestion(features=features), TWO_PAIRS, documents=("medical",), limit=3, reader=pocket_reader
+        )
+    )
     return path
 
 
@@ -108,14 +116,18 @@ def test_a_feature_of_heads_is_explained_whatever_ran_before(
     assert values[0] == values[1]
 
 
-def test_what_is_stored_is_not_computed_again(explained: Path) -> None:
+def test_what_is_stored_is_not_computed_again(explained: Path, pocket_reader: Reader) -> None:
     before = counts(explained)
-    again = explain(ExplainRequest(explained, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3))
+    again = explain(
+        ExplainRequest(explained, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3, reader=pocket_reader)
+    )
     assert (again.new, len(again.known), again.evaluations) == ([], 3, 0)
     assert counts(explained) == before
 
 
-def test_errors_that_a_migration_forgot_are_computed_again(explained: Path, tmp_path: Path) -> None:
+def test_errors_that_a_migration_forgot_are_computed_again(
+    explained: Path, tmp_path: Path, pocket_reader: Reader
+) -> None:
     path = Path(shutil.copy(explained, tmp_path / "atlas.duckdb"))
     sampled = "JOIN explanation USING (explanation) WHERE estimator = 'permutation' AND question = 'token'"
     sql = f"SELECT explanation, t.position, value, standard_error FROM token_attribution AS t {sampled} ORDER BY ALL"
@@ -123,7 +135,7 @@ def test_errors_that_a_migration_forgot_are_computed_again(explained: Path, tmp_
         before = atlas.rows(sql)
         assert before
         atlas.rows("UPDATE token_attribution SET standard_error = NULL")
-    request = ExplainRequest(path, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3)
+    request = ExplainRequest(path, TokenQuestion(), TWO_PAIRS, documents=("medical",), limit=3, reader=pocket_reader)
     result = explain(request)
     assert set(result.new) == {row[0] for row in before}
     with open_atlas(path, read_only=True) as atlas:
@@ -134,14 +146,22 @@ def test_errors_that_a_migration_forgot_are_computed_again(explained: Path, tmp_
     assert explain(request).new == []
 
 
-def test_prompts_shared_between_threads_give_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
+def test_prompts_shared_between_threads_give_the_same_rows(
+    bundled_atlas: Path, tmp_path: Path, pocket_reader: Reader
+) -> None:
     """Also where a prompt is given twice: its second answer is known by then."""
     found, threads = [], torch.get_num_threads()
     for number in (1, 3):
         path = Path(shutil.copy(bundled_atlas, tmp_path / f"{number}.duckdb"))
         torch.set_num_threads(number)
         request = ExplainRequest(
-            path, TokenQuestion(), TWO_PAIRS, documents=("control",), texts=("Asthma causes",) * 2, limit=5
+            path,
+            TokenQuestion(),
+            TWO_PAIRS,
+            documents=("control",),
+            texts=("Asthma causes",) * 2,
+            limit=5,
+            reader=pocket_reader,
         )
         result = explain(request)
         assert torch.get_num_threads() == number
@@ -153,7 +173,9 @@ def test_prompts_shared_between_threads_give_the_same_rows(bundled_atlas: Path, 
     np.testing.assert_allclose([row[2] for row in found[0]], [row[2] for row in found[1]], atol=1e-4)
 
 
-def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: Path, tmp_path: Path) -> None:
+def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(
+    bundled_atlas: Path, tmp_path: Path, pocket_reader: Reader
+) -> None:
     def stop(progress: Progress) -> None:
         if progress.done == 2:
             raise KeyboardInterrupt
@@ -162,7 +184,9 @@ def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: P
     for name in ("whole", "broken"):
         path = tmp_path / f"{name}.duckdb"
         path.write_bytes(bundled_atlas.read_bytes())
-        request = ExplainRequest(path, LogitQuestion(), TWO_PAIRS, documents=("control",), limit=4)
+        request = ExplainRequest(
+            path, LogitQuestion(), TWO_PAIRS, documents=("control",), limit=4, reader=pocket_reader
+        )
         if name == "broken":
             with pytest.raises(KeyboardInterrupt):
                 explain(request, stop)
@@ -192,7 +216,7 @@ def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(bundled_atlas: P
     ],
 )
 def test_bad_input_is_named_and_changes_nothing(
-    bundled_atlas: Path, question: Any, texts: tuple[str, ...], message: str
+    bundled_atlas: Path, question: Any, texts: tuple[str, ...], message: str, pocket_reader: Reader
 ) -> None:
     before = bundled_atlas.read_bytes()
     if question is None:
@@ -200,15 +224,17 @@ def test_bad_input_is_named_and_changes_nothing(
             rarest = atlas.rows("SELECT feature FROM feature ORDER BY log_sparsity, feature LIMIT 1")[0]
         question = FeatureQuestion(rarest)
     with pytest.raises(AtlasError, match=message):
-        explain(ExplainRequest(bundled_atlas, question, TWO_PAIRS, texts=texts))
+        explain(ExplainRequest(bundled_atlas, question, TWO_PAIRS, texts=texts, reader=pocket_reader))
     assert bundled_atlas.read_bytes() == before
 
 
-def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path) -> None:
+def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path, pocket_reader: Reader) -> None:
     estimators: tuple[Estimator, ...] = ("exact", "permutation", "partition")
     for estimator in estimators:
         question = TokenQuestion(" a", baseline="removal")
-        explain(ExplainRequest(atlas_copy, question, Method(estimator, 2), texts=("Asthma causes",)))
+        explain(
+            ExplainRequest(atlas_copy, question, Method(estimator, 2), texts=("Asthma causes",), reader=pocket_reader)
+        )
     with open_atlas(atlas_copy, read_only=True) as atlas:
         rows = atlas.rows("SELECT estimator, baseline, target, document FROM explanation ORDER BY explanation")
     assert rows == [
@@ -218,7 +244,7 @@ def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path) -
     ]
 
 
-def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_copy: Path) -> None:
+def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_copy: Path, pocket_reader: Reader) -> None:
     """Else an atlas made before would be explained once more."""
     text = "Asthma causes pain"
     asked = (
@@ -227,7 +253,7 @@ def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_cop
         (LogitQuestion(position=2, every_position=True), TWO_PAIRS, (), (text,)),
     )
     for question, method, documents, texts in asked:
-        explain(ExplainRequest(atlas_copy, question, method, documents, texts, limit=2))
+        explain(ExplainRequest(atlas_copy, question, method, documents, texts, limit=2, reader=pocket_reader))
     with open_atlas(atlas_copy, read_only=True) as atlas:
         rows = atlas.rows("SELECT identity FROM explanation ORDER BY explanation")
     assert [identity for (identity,) in rows] == [
@@ -245,10 +271,12 @@ def test_filter_ranks_the_term(explained: Path) -> None:
     assert all(1 <= rank <= players for _, rank, players in rows)
 
 
-def test_the_studys_rule_can_be_run_later_and_once(explained: Path, tmp_path: Path) -> None:
+def test_the_studys_rule_can_be_run_later_and_once(explained: Path, tmp_path: Path, pocket_reader: Reader) -> None:
     path = tmp_path / "atlas.duckdb"
     path.write_bytes(explained.read_bytes())
-    asked = ExplainRequest(path, TokenQuestion(study=True), TWO_PAIRS, documents=("medical",), limit=3)
+    asked = ExplainRequest(
+        path, TokenQuestion(study=True), TWO_PAIRS, documents=("medical",), limit=3, reader=pocket_reader
+    )
     first, second = explain(asked), explain(asked)
     assert (first.new, first.studied) == ([], 3)
     assert (second.new, second.studied) == ([], 0)
@@ -318,11 +346,15 @@ def test_run_is_recorded(explained: Path) -> None:
     assert [json.loads(row[1])["question"] for row in rows] == ["token", "feature", "logit"]
 
 
-def test_removed_documents_take_their_explanations_along(explained: Path, tmp_path: Path) -> None:
+def test_removed_documents_take_their_explanations_along(
+    explained: Path, tmp_path: Path, pocket_reader: Reader
+) -> None:
     """What is explained of a text given by hand, and of the other corpora, stays."""
     path = Path(shutil.copy(explained, tmp_path / "atlas.duckdb"))
-    explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, texts=("Asthma causes",)))
-    control = explain(ExplainRequest(path, LogitQuestion(), TWO_PAIRS, documents=("control",), limit=1)).new
+    explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, texts=("Asthma causes",), reader=pocket_reader))
+    control = explain(
+        ExplainRequest(path, LogitQuestion(), TWO_PAIRS, documents=("control",), limit=1, reader=pocket_reader)
+    ).new
     with open_atlas(path) as atlas:
         doomed = atlas.rows("SELECT COUNT(*) FROM explanation WHERE document IS NOT NULL")[0][0] - len(control)
         assert doomed > 3
@@ -333,5 +365,5 @@ def test_removed_documents_take_their_explanations_along(explained: Path, tmp_pa
             orphans = f"SELECT COUNT(*) FROM {table} ANTI JOIN explanation USING (explanation)"
             assert atlas.rows(orphans) == [(0,)]
         assert [finding for finding in verify(atlas) if finding.violations] == []
-    again = explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, texts=("Asthma causes",)))
+    again = explain(ExplainRequest(path, TokenQuestion(), TWO_PAIRS, texts=("Asthma causes",), reader=pocket_reader))
     assert (again.new, len(again.known)) == ([], 1)

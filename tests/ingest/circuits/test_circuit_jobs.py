@@ -20,7 +20,7 @@ from ingest.jobs.attention import AttentionRequest, attention
 from ingest.jobs.direct import DirectRequest, direct
 from ingest.jobs.patch import PatchRequest, patch
 from ingest.jobs.progress import Progress
-from ingest.jobs.reader import POCKET_READER
+from ingest.jobs.reader import Reader
 from ingest.jobs.remove import RemoveRequest, remove
 from schema import AtlasError, open_atlas
 from schema.methods import METHODS
@@ -59,30 +59,30 @@ def feature(bundled_atlas: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def traced(bundled_atlas: Path, feature: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def traced(bundled_atlas: Path, feature: int, tmp_path_factory: pytest.TempPathFactory, pocket_reader: Reader) -> Path:
     """The bundled atlas with a little of everything."""
     path = Path(shutil.copy(bundled_atlas, tmp_path_factory.mktemp("traced") / "atlas.duckdb"))
-    patch(PatchRequest(path, (feature,), sets=(("medical",), ("control",)), limit=3))
-    patch(PatchRequest(path, pairs=(PAIR,), tokens=(None, " the")))
-    direct(DirectRequest(path, (feature,), documents=("medical",), limit=4))
-    attention(AttentionRequest(path, documents=("medical", "control"), limit=140))
+    patch(PatchRequest(path, (feature,), sets=(("medical",), ("control",)), limit=3, reader=pocket_reader))
+    patch(PatchRequest(path, pairs=(PAIR,), tokens=(None, " the"), reader=pocket_reader))
+    direct(DirectRequest(path, (feature,), documents=("medical",), limit=4, reader=pocket_reader))
+    attention(AttentionRequest(path, documents=("medical", "control"), limit=140, reader=pocket_reader))
     return path
 
 
-def test_every_invariant_holds_and_a_rerun_is_free(traced: Path, feature: int) -> None:
+def test_every_invariant_holds_and_a_rerun_is_free(traced: Path, feature: int, pocket_reader: Reader) -> None:
     assert wrong(traced) == []
     before = counts(traced)
     assert all(before.values())
-    again = patch(PatchRequest(traced, (feature,), sets=(("medical",), ("control",)), limit=3))
+    again = patch(PatchRequest(traced, (feature,), sets=(("medical",), ("control",)), limit=3, reader=pocket_reader))
     assert (again.new, again.sites) == ([], 0)
-    assert direct(DirectRequest(traced, (feature,), documents=("medical",), limit=4)).new == []
-    looked = attention(AttentionRequest(traced, documents=("medical", "control"), limit=140))
+    assert direct(DirectRequest(traced, (feature,), documents=("medical",), limit=4, reader=pocket_reader)).new == []
+    looked = attention(AttentionRequest(traced, documents=("medical", "control"), limit=140, reader=pocket_reader))
     assert (looked.new, looked.known) == (0, 140)
     assert counts(traced) == before
 
 
 def test_rows_of_an_older_method_are_computed_again(
-    traced: Path, feature: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    traced: Path, feature: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pocket_reader: Reader
 ) -> None:
     path = Path(shutil.copy(traced, tmp_path / "atlas.duckdb"))
     figures, before = "SELECT corpus, layer, head, ROUND(entropy, 5) FROM attention_head ORDER BY ALL", counts(traced)
@@ -92,8 +92,8 @@ def test_rows_of_an_older_method_are_computed_again(
         atlas.rows("UPDATE direct_part SET value = 99")
     for name in ("attention", "direct attribution"):
         monkeypatch.setitem(METHODS, name, replace(METHODS[name], revision=METHODS[name].revision + 1))
-    looked = attention(AttentionRequest(path, documents=("medical", "control"), limit=140))
-    found = direct(DirectRequest(path, (feature,), documents=("medical",), limit=4))
+    looked = attention(AttentionRequest(path, documents=("medical", "control"), limit=140, reader=pocket_reader))
+    found = direct(DirectRequest(path, (feature,), documents=("medical",), limit=4, reader=pocket_reader))
     assert (looked.new, looked.known) == (140, 0)
     assert (len(found.new), found.known) == (before["direct_attribution"], [])
     assert counts(path) == before
@@ -102,14 +102,16 @@ def test_rows_of_an_older_method_are_computed_again(
         assert atlas.rows(figures) == expected
 
 
-def test_stopped_anywhere_the_same_command_finishes(bundled_atlas: Path, feature: int, tmp_path: Path) -> None:
+def test_stopped_anywhere_the_same_command_finishes(
+    bundled_atlas: Path, feature: int, tmp_path: Path, pocket_reader: Reader
+) -> None:
     path = Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
 
     def stop(progress: Progress) -> None:
         if progress.done == 2:
             raise KeyboardInterrupt
 
-    request = DirectRequest(path, (feature,), documents=("medical",), limit=5)
+    request = DirectRequest(path, (feature,), documents=("medical",), limit=5, reader=pocket_reader)
     with pytest.raises(KeyboardInterrupt):
         direct(request, stop)
     assert wrong(path) == []
@@ -117,7 +119,7 @@ def test_stopped_anywhere_the_same_command_finishes(bundled_atlas: Path, feature
     finished = direct(request)
     assert len(finished.known) == kept
     undisturbed = Path(shutil.copy(bundled_atlas, tmp_path / "other.duckdb"))
-    direct(DirectRequest(undisturbed, (feature,), documents=("medical",), limit=5))
+    direct(DirectRequest(undisturbed, (feature,), documents=("medical",), limit=5, reader=pocket_reader))
     rows = []
     for each in (path, undisturbed):
         with open_atlas(each, read_only=True) as atlas:
@@ -179,37 +181,39 @@ def test_bad_input_gets_one_line(bundled_atlas: Path, arguments: tuple[str, ...]
     assert "\n" not in str(result.exception)
 
 
-def test_a_file_of_pairs_is_read_line_by_line(bundled_atlas: Path, feature: int, tmp_path: Path) -> None:
+def test_a_file_of_pairs_is_read_line_by_line(
+    bundled_atlas: Path, feature: int, tmp_path: Path, pocket_reader: Reader
+) -> None:
     path = Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
     file = tmp_path / "pairs.jsonl"
     file.write_text(json.dumps({"clean": PAIR[0], "corrupted": PAIR[1]}) + "\n\n", encoding="utf-8")
-    assert len(patch(PatchRequest(path, pairs_file=file)).new) == 1
+    assert len(patch(PatchRequest(path, pairs_file=file, reader=pocket_reader)).new) == 1
     for text, line in (("{}", "line 1 is no pair"), ("[1]", "no pair"), ("", "holds no pairs")):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(AtlasError, match=line):
-            patch(PatchRequest(path, pairs_file=file))
+            patch(PatchRequest(path, pairs_file=file, reader=pocket_reader))
 
 
-def test_a_feature_that_fires_on_neither_is_refused(bundled_atlas: Path) -> None:
+def test_a_feature_that_fires_on_neither_is_refused(bundled_atlas: Path, pocket_reader: Reader) -> None:
     with open_atlas(bundled_atlas, read_only=True) as atlas:
         silent = atlas.rows(
             "SELECT MIN(feature) FROM feature WHERE feature NOT IN (SELECT feature FROM feature_document)"
         )
     with pytest.raises(AtlasError, match="fires on neither prompt"):
-        patch(PatchRequest(bundled_atlas, (silent[0][0],), pairs=(PAIR,)))
+        patch(PatchRequest(bundled_atlas, (silent[0][0],), pairs=(PAIR,), reader=pocket_reader))
     with pytest.raises(AtlasError, match="fires on none of the 1 prompts"):
-        direct(DirectRequest(bundled_atlas, (silent[0][0],), texts=(PAIR[0],)))
+        direct(DirectRequest(bundled_atlas, (silent[0][0],), texts=(PAIR[0],), reader=pocket_reader))
     with pytest.raises(AtlasError, match="holds no contrast 'no' of this SAE"):
-        attention(AttentionRequest(bundled_atlas, contrasts=("no",)))
+        attention(AttentionRequest(bundled_atlas, contrasts=("no",), reader=pocket_reader))
 
 
 def test_a_feature_is_read_where_the_prompts_differ_though_it_is_stronger_before(
-    bundled_atlas: Path, tmp_path: Path
+    bundled_atlas: Path, tmp_path: Path, pocket_reader: Reader
 ) -> None:
     path = Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
     text = "The nurse found blood in {} blood and gave her some medicine"
     texts = text.format("his"), text.format("the")
-    loaded = POCKET_READER.load()
+    loaded = pocket_reader.load()
     with open_atlas(path) as atlas:
         tracer = Tracer.of(atlas, *loaded)
         prompts = [prompt_of_text(text, tracer.tokenization) for text in texts]
@@ -222,27 +226,31 @@ def test_a_feature_is_read_where_the_prompts_differ_though_it_is_stronger_before
     before, after = acts[0][:cut].amax(0), acts[0][cut:].amax(0)
     stronger = int((before.gt(after) * after).argmax())
     only = int((before * (after + acts[1][cut:].amax(0)).eq(0)).argmax())
-    found = patch(PatchRequest(path, (stronger,), pairs=(texts,)))
+    found = patch(PatchRequest(path, (stronger,), pairs=(texts,), reader=pocket_reader))
     assert (len(found.new), found.early, found.silent) == (1, 0, 0)
     with open_atlas(path, read_only=True) as atlas:
         assert atlas.rows("SELECT position FROM patch_pair") == [(cut + 1 + int(acts[0][cut:, stronger].argmax()),)]
     with pytest.raises(AtlasError, match="1 are read before the first token that differs"):
-        patch(PatchRequest(path, (only,), pairs=(texts,)))
+        patch(PatchRequest(path, (only,), pairs=(texts,), reader=pocket_reader))
 
 
-def test_documents_without_the_position_are_passed_over_and_counted(bundled_atlas: Path, tmp_path: Path) -> None:
+def test_documents_without_the_position_are_passed_over_and_counted(
+    bundled_atlas: Path, tmp_path: Path, pocket_reader: Reader
+) -> None:
     path = Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
-    found = patch(PatchRequest(path, sets=(("medical",), ("control",)), position=16, limit=2))
+    found = patch(PatchRequest(path, sets=(("medical",), ("control",)), position=16, limit=2, reader=pocket_reader))
     assert len(found.new) == 2
     assert found.short > 0
     with pytest.raises(AtlasError, match=r"can be patched: 0 are read before .*, [0-9]+ do not reach"):
-        patch(PatchRequest(path, sets=(("medical",), ("control",)), position=99))
+        patch(PatchRequest(path, sets=(("medical",), ("control",)), position=99, reader=pocket_reader))
 
 
-def test_sites_of_two_saes_at_one_hook_point_keep_their_own(bundled_atlas: Path, tmp_path: Path) -> None:
+def test_sites_of_two_saes_at_one_hook_point_keep_their_own(
+    bundled_atlas: Path, tmp_path: Path, pocket_reader: Reader
+) -> None:
     """The one that does not lead to the metric stands between them."""
     path = Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
-    model, (sae,) = POCKET_READER.load()
+    model, (sae,) = pocket_reader.load()
     others = [
         loaded_sae(tiny_sae("topk", 256, 64, k=5, hook_name=f"blocks.{layer}.hook_resid_pre")) for layer in (5, 1, 1)
     ]

@@ -2,8 +2,9 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ PLACES: dict[str, Callable[[Any], tuple[Any, bool]]] = {
 
 
 @torch.no_grad()
-def run_plain(plain: Any, hook_name: str, ids: list[int], change: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+def run_plain(
+    plain: Any, hook_name: str, ids: Sequence[int], change: Callable[[torch.Tensor], torch.Tensor]
+) -> np.ndarray:
     """Log-probabilities of each next token, with the value at the hook changed; one window, unpadded."""
     _, layer, site = hook_name.split(".", 2)
     module, before = PLACES[site](plain.transformer.h[int(layer)])
@@ -123,28 +126,42 @@ def _change_mid(block: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> l
     return [block.ln_2.register_forward_pre_hook(before_mlp), block.register_forward_hook(after_block)]
 
 
+@cache
+def without_sae(
+    plain: Any, hook_name: str, ids: tuple[int, ...], first: int
+) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    """What every SAE is held against: the value at a hook, and the nats of each next token, with it and with zeros."""
+    seen: list[torch.Tensor] = []
+
+    def look(value: torch.Tensor) -> torch.Tensor:
+        seen.append(value.clone())
+        return value
+
+    def zeroed(value: torch.Tensor) -> torch.Tensor:
+        return torch.cat([value[:, :first], torch.zeros_like(value[:, first:])], 1)
+
+    clean, zero = (-run_plain(plain, hook_name, ids, change) for change in (look, zeroed))
+    return seen[0], clean, zero
+
+
 def independent(plain: Any, model: LanguageModel, sae: SAE, texts: list[str]) -> Quality:
     """The same figures from whole matrices, window by window."""
     first, own = int(sae.prepend_bos), copy.deepcopy(sae.module)
     own.turn_off_forward_pass_hook_z_reshaping()  # here heads come side by side
     x, x_hat, acts, nats = [], [], [], {"clean": [], "sae": [], "zero": []}  # type: ignore[var-annotated]
     for window in windows_of(model, sae, texts):
-        ids = [model.bos_token_id] * first + window.token_ids.tolist()
-
-        def look(value: torch.Tensor) -> torch.Tensor:
-            x.append(value[0, first:].double().numpy())
-            acts.append(own.encode(value)[0, first:].numpy())
-            x_hat.append(own.decode(own.encode(value))[0, first:].double().numpy())
-            return value
+        ids = (*[model.bos_token_id] * first, *window.token_ids.tolist())
+        value, nats_clean, nats_zero = without_sae(plain, sae.hook_name, ids, first)
+        x.append(value[0, first:].double().numpy())
+        acts.append(own.encode(value)[0, first:].numpy())
+        x_hat.append(own.decode(own.encode(value))[0, first:].double().numpy())
 
         def reconstructed(value: torch.Tensor) -> torch.Tensor:
             return torch.cat([value[:, :first], own.decode(own.encode(value))[:, first:]], 1)
 
-        def zeroed(value: torch.Tensor) -> torch.Tensor:
-            return torch.cat([value[:, :first], torch.zeros_like(value[:, first:])], 1)
-
-        for name, change in (("clean", look), ("sae", reconstructed), ("zero", zeroed)):
-            nats[name].append(-run_plain(plain, sae.hook_name, ids, change))
+        nats["clean"].append(nats_clean)
+        nats["sae"].append(-run_plain(plain, sae.hook_name, ids, reconstructed))
+        nats["zero"].append(nats_zero)
     matrix, error, active = np.concatenate(x), np.concatenate(x) - np.concatenate(x_hat), np.concatenate(acts) > 0
     entropies = {name: np.concatenate(values) for name, values in nats.items()}
     return Quality(

@@ -74,3 +74,10 @@ def test_the_space_that_a_tokenizer_adds_is_nobodys(tmp_path: Path, kind: str) -
         first = atlas.rows("SELECT text, token_id FROM token WHERE char_start = 0 ORDER BY position LIMIT 1")[0]
         assert not first[0].startswith(" ")
         assert dict(atlas.rows("SELECT token_id, text FROM vocabulary"))[first[1]] == f" {first[0]}"
+
+
+def test_a_token_that_is_added_later_is_spelled_too() -> None:
+    tokenizer = make_tokenizer("bytes")
+    before = spell_vocabulary(tokenizer)
+    tokenizer.add_tokens(["wheeze"])
+    assert spell_vocabulary(tokenizer) == [*before, "wheeze"]
