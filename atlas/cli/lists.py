@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from atlas.cli.printed_rows import FORMATS, write_rows
 from atlas.cli.web import site_folder
-from atlas.site.lists.feature_list import LONGEST_INDEX, Listed, Summary, name_of
+from atlas.site.lists.feature_list import LONGEST_INDEX, Listed, Summary, list_name
 from atlas.site.lists.store import FILE, FeatureLists
 from schema import SelectionError, SourceError
 
@@ -48,7 +48,7 @@ def command(site: Path, name: str | None, file: Path | None, format_: str) -> No
 
 
 def _put_all(lists: FeatureLists, name: str, features: list[Listed]) -> None:
-    name = name_of(name)
+    name = list_name(name)
     if all(each.name.encode().lower() != name.encode().lower() for each in lists.summaries()):  # as SQLite compares
         name = lists.create(name)
     lists.put(name, *features)

@@ -21,7 +21,7 @@ ENDINGS = {f".{name}": name for name in FORMATS if name != "table"} | {".ndjson"
 NARROWEST = 16
 
 
-def format_of(output: Path | None) -> str:
+def format_of_output(output: Path | None) -> str:
     """What the file's name ends in; a table's figures are short, so none is written where something else is meant."""
     if output is None or str(output) == "-":
         return "table"

@@ -69,7 +69,7 @@ def _check(schedule: "Schedule") -> int:
 def _print_times(schedule: "Schedule") -> None:
     from datetime import UTC, datetime
 
-    from ingest.schedule.history import read_pasts
+    from ingest.schedule.history import read_job_histories
     from ingest.schedule.plan import Past, next_times
     from schema import AtlasError, open_atlas
 
@@ -78,7 +78,7 @@ def _print_times(schedule: "Schedule") -> None:
     if schedule.atlas.exists():
         try:
             with open_atlas(schedule.atlas, read_only=True) as atlas:
-                pasts = read_pasts(atlas, names, now)
+                pasts = read_job_histories(atlas, names, now)
         except AtlasError as error:
             click.echo(f"earlier runs are not known: {error}", err=True)
     rows = [("job", str(schedule.timezone), "UTC")]

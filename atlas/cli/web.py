@@ -208,14 +208,14 @@ def _switching_on(
 
     def _prepare(datasette: "Datasette") -> None:
         if known is not None:
-            hosts.switch_on(datasette, known)
+            hosts.switch_on_hosts(datasette, known)
         if kept is not None:
-            lists.switch_on(datasette, kept)
+            lists.switch_on_lists(datasette, kept)
         if reader is not None:
-            live.switch_on(datasette, reader)
+            live.switch_on_live_model(datasette, reader)
             reader.start()
         if embedder is not None:
-            live.switch_on_meaning(datasette, embedder)
+            live.switch_on_live_embedder(datasette, embedder)
             embedder.read_labels(Path(datasette.get_database(DATABASE_NAME).path))
 
     return _prepare

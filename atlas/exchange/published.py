@@ -120,7 +120,7 @@ def listed_features(
     return own, listed
 
 
-def quick_lists(name: str, own: Published, features: Sequence[int]) -> list[str]:
+def neuronpedia_quick_lists(name: str, own: Published, features: Sequence[int]) -> list[str]:
     """Addresses that show features side by side at neuronpedia.org, MOST_LISTED each; several lists are numbered.
 
     Source: github.com/hijohnnylin/neuronpedia: apps/webapp/app/quick-list/page.tsx.

@@ -78,14 +78,14 @@ def copy_rows(source: duckdb.DuckDBPyConnection, target: sqlite3.Connection, tab
     Memory holds one batch; the sort is DuckDB's, which spills to disk.
     """
     columns = schema_metadata.tables[table.name].columns
-    expressions = ", ".join(expression(column) for column in columns)
+    expressions = ", ".join(sqlite_column_value(column) for column in columns)
     order = ", ".join(column.name for column in table.primary_key) or "ALL"
     rows = SUBSETS.get(table.name, f"FROM {table.name}")
     select = f"SELECT {expressions} FROM ({rows}) AS {table.name} ORDER BY {order}"
     return insert_rows(source.execute(select), target, table.name, [column.name for column in columns])
 
 
-def expression(column: Column[Any]) -> str:
+def sqlite_column_value(column: Column[Any]) -> str:
     """A column as SQLite stores it.
 
     A 32-bit float becomes the shortest decimal that names it (0.1, not 0.10000000149011612),

@@ -11,7 +11,12 @@ from typing import ClassVar, Literal
 
 from ingest.attribution.answers import Absent, Activation, Answer, FeatureAnswer, Prediction
 from ingest.attribution.explained_model import CleanRun, Subject
-from ingest.attribution.feature_game import FeatureGame, activation_gradient, integrated_gradients, take_apart
+from ingest.attribution.feature_game import (
+    FeatureGame,
+    activation_gradient,
+    features_and_remainder,
+    integrated_gradients,
+)
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.readouts import Output, Readout, feature_readout, token_readout
 from ingest.attribution.shap_library import partition_values, text_measure
@@ -120,7 +125,7 @@ class LogitQuestion:
         return [self._answer(*using, run, one) for one in asked]
 
     def _answer(self, subject: Subject, method: Method, absent: Absent, run: CleanRun, one: Prediction) -> Answer:
-        parts = take_apart(subject.sae, run.at_hook[: one.position + 1], absent)
+        parts = features_and_remainder(subject.sae, run.at_hook[: one.position + 1], absent)
         game = FeatureGame(
             subject.gpt2,
             token_readout(subject.gpt2, [one.target_id], one.output),

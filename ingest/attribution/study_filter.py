@@ -67,7 +67,7 @@ def study_values(
     None of a text that fills the study's length alone, so that nothing is generated. Log-odds of the generated tokens,
     teacher-forced, without BOS. The study sampled its text; here it is greedy, so that the outcome can be repeated.
     """
-    generated = generate(gpt2, _token_ids(tokenizer, text), STUDY_LENGTH)
+    generated = study_continuation(gpt2, _token_ids(tokenizer, text), STUDY_LENGTH)
     if not generated:
         return None
     shap = load_shap()
@@ -80,7 +80,7 @@ def study_values(
     return np.asarray(found.values[0]), [str(token) for token in found.data[0]]
 
 
-def generate(gpt2: GPT2, prompt: Sequence[int], length: int) -> list[int]:
+def study_continuation(gpt2: GPT2, prompt: Sequence[int], length: int) -> list[int]:
     """The tokens that greedily follow a prompt, up to the end-of-text token or that length in all."""
     if prompt[-1] == gpt2.end_of_text or len(prompt) >= length:
         return []

@@ -59,7 +59,7 @@ def groups_fired_in(scores: Scores) -> Int[np.ndarray, " n_features"]:
     return np.bincount(cells // max(1, len(group)), minlength=len(scores))
 
 
-def called_rows(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> Scores:
+def rows_called_positive(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> Scores:
     """The rows of the confirmation half at or above the feature's threshold."""
     half = scores.firing.half(confirmation=True)
     return half.where(half.score >= threshold[half.feature])
@@ -110,7 +110,7 @@ def _ranked(scores: Scores, weights: Weights) -> Columns:
 def _judged(scores: Scores, found: Columns) -> Columns:
     """The threshold and the probe on the confirmation half."""
     sizes, n_features = scores.documents.half_sizes(confirmation=True), len(scores)
-    called = called_rows(scores, found["threshold"])
+    called = rows_called_positive(scores, found["threshold"])
     rule = _known(judge_calls(called.feature, called.positive, sizes[0], n_features), found["threshold"])
     probe = Probe(found["probe_weight"], found["probe_bias"])
     half = scores.half(confirmation=True)

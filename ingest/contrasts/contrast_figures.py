@@ -21,8 +21,8 @@ from ingest.contrasts.feature_columns import (
 from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.lifts import TokenLifts
 from ingest.contrasts.null import Shuffles, shuffles_of
-from ingest.contrasts.scores import CHUNK_ROWS, Documents, Scores, Unit, read_chunks
-from ingest.statistics.correlation import clusters_of
+from ingest.contrasts.scores import CHUNK_ROWS, Documents, Scores, Unit, read_score_chunks
+from ingest.statistics.correlation import clusters_of_correlated
 from ingest.statistics.paired import pair_numbers
 from ingest.statistics.stratified import difference_p, length_quartiles
 from ingest.statistics.study_contrast import study_kept
@@ -50,7 +50,7 @@ def compute_figures(
     best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), TokenLifts(atlas, key, documents)
     null, together = shuffles_of(documents, shuffles), Together(documents)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
-    for scores in read_chunks(atlas, key, d_sae, documents, unit, chunk_rows):
+    for scores in read_score_chunks(atlas, key, d_sae, documents, unit, chunk_rows):
         best.add(scores)
         together.add(scores)
         for name, columns in _chunk(scores, weights, null).items():
@@ -163,7 +163,7 @@ def _clusters(atlas: Atlas, sae: int, d_sae: int) -> np.ndarray:
     """Features that write in nearly the same direction together; each by itself where neighbours are not known."""
     sql = "SELECT feature, other_feature FROM feature_neighbour WHERE sae = $sae AND cosine > $near"
     near = atlas.arrow(sql, {"sae": sae, "near": NEAR})
-    return clusters_of(near["feature"].to_numpy(), near["other_feature"].to_numpy(), d_sae)
+    return clusters_of_correlated(near["feature"].to_numpy(), near["other_feature"].to_numpy(), d_sae)
 
 
 def _rows(columns: Columns, kept: np.ndarray) -> Columns:

@@ -10,12 +10,12 @@ from ingest.contrasts.feature_columns import Columns, features_tested, q_values
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.permutation import (
     Tails,
-    chance_of,
     family_wise,
     not_below_chance,
     observed_p,
     permuted_aurocs,
     shuffled_tails,
+    smallest_p_by_shuffle,
 )
 from ingest.statistics.shuffles import Rows, Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 
@@ -60,7 +60,7 @@ class Shuffles:
     ) -> tuple[Columns, pa.Table]:
         """q and the family-wise p of the chosen among the features seen, and the rows of contrast_null."""
         tails = self._tails(feature[chosen])
-        found = chance_of(tails, int(chosen.sum()), len(self))
+        found = smallest_p_by_shuffle(tails, int(chosen.sum()), len(self))
         family = np.full(len(p), np.nan)
         q = q_values(p, chosen)
         if len(self):

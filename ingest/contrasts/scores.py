@@ -129,7 +129,7 @@ class Scores:
         return replace(half, documents=self.documents.half(confirmation=confirmation), document=place[half.document])
 
 
-def read_whole(atlas: Atlas, sae: int) -> set[int]:
+def read_scored_documents(atlas: Atlas, sae: int) -> set[int]:
     """The documents that the SAE has encoded and summed.
 
     Of an imported SAE there is none: its export shows some windows, and where it shows nothing a feature may fire.
@@ -148,7 +148,7 @@ def covered_documents(
     Sides come from `normal_texts`. A text that stands in several corpora of a side counts once, that of the first.
     Documents come in the order of their texts' hashes.
     """
-    covered = read_whole(atlas, sae)
+    covered = read_scored_documents(atlas, sae)
     found: dict[str, tuple[int, bool]] = {}
     for side, texts in ((True, positive), (False, control)):
         for key, text in texts.items():
@@ -158,7 +158,7 @@ def covered_documents(
     return labels if set(labels.values()) == {True, False} else None
 
 
-def default_unit(atlas: Atlas, documents: Sequence[int]) -> Unit:
+def default_score_unit(atlas: Atlas, documents: Sequence[int]) -> Unit:
     """The document where each is one window; else one window of each, since a maximum grows with length."""
     rows = atlas.rows("SELECT max(contexts) FROM coverage WHERE document IN (SELECT unnest($1))", [list(documents)])
     return "document" if (rows[0][0] or 1) == 1 else "window"
@@ -265,7 +265,7 @@ def read_scores(atlas: Atlas, sae: int, documents: Documents, unit: Unit, featur
     )
 
 
-def read_chunks(
+def read_score_chunks(
     atlas: Atlas, sae: int, d_sae: int, documents: Documents, unit: Unit, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[Scores]:
     """The scores of all features, in ranges of about so many rows: memory does not grow with the documents' text."""

@@ -141,7 +141,7 @@ KINDS: dict[str, Kind] = {
         lambda e: e["text"],
         _completion,
     ),
-    "prompts": Kind(lambda e: f"prompts in {e['list']}", lambda e: [e["count"]], study.prompts),
+    "prompts": Kind(lambda e: f"prompts in {e['list']}", lambda e: [e["count"]], study.notebook_list_length),
     "means": Kind(
         lambda e: f"means of {e['list']}, BOS counted", lambda e: [mean for _, mean in e["means"]], study.study_means
     ),

@@ -17,7 +17,7 @@ from ingest.doctor.examined_model import Subject
 from ingest.doctor.expected import PROMPTED, Expected, Published
 from ingest.models.names import parse_sae_name
 from ingest.reproduction.lists import CONTROL, POSITIVE, PROMPTS, Lists
-from ingest.reproduction.means import STUDY_PROCESSING, PromptMeans, means_of
+from ingest.reproduction.means import STUDY_PROCESSING, PromptMeans, means_of_printed_lists
 from ingest.reproduction.moments import Moments, study_moments
 from ingest.reproduction.printed import LOADED, MEASURED, RELEASE, SIZES, printed_candidates, printed_lists
 from schema.errors import ModelError
@@ -29,12 +29,12 @@ NEAR_TIES = {"candidates": 2.0, "moments": 1.0}
 """How many features of a list may be others: the last of it and the first after it are nearly the same."""
 
 
-def with_study(known: Published) -> Published:
+def with_printed_study(known: Published) -> Published:
     """What is known of a release, and what the study printed of it."""
     return known.with_entries([*known.entries, *_printed()]) if known.release == RELEASE else known
 
 
-def with_prompts(known: Published, lists: Lists | None) -> Published:
+def with_notebook_prompts(known: Published, lists: Lists | None) -> Published:
     """What is known, each entry that needs them with the prompts of a notebook; without these, if there is none."""
     if lists is None:
         return known.with_entries(entry for entry in known.entries if entry.kind not in PROMPTED)
@@ -66,7 +66,7 @@ def _entry(kind: str, sae_id: str, told: dict[str, Any], tolerance: float = 0.0,
     return Expected(kind, SOURCE, sae_id, told, tolerance, share, STUDY_PROCESSING)
 
 
-def prompts(entry: Expected, subject: Subject) -> list[int]:
+def notebook_list_length(entry: Expected, subject: Subject) -> list[int]:
     """How many texts a list has."""
     return [len(_texts(entry))]
 
@@ -97,7 +97,9 @@ def _means(entry: Expected, subject: Subject) -> PromptMeans:
     if "means" not in subject.kept:
         lists: Lists = entry["texts"]
         d_sae = subject.reads.d_sae
-        subject.kept["means"] = means_of(subject.positions(), subject.bos, d_sae, lists.sides, lambda done, total: None)
+        subject.kept["means"] = means_of_printed_lists(
+            subject.positions(), subject.bos, d_sae, lists.sides, lambda done, total: None
+        )
     found: PromptMeans = subject.kept["means"]
     return found
 

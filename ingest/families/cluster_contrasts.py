@@ -11,7 +11,7 @@ import pyarrow as pa
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.feature_columns import features_tested
 from ingest.contrasts.null import shuffles_of
-from ingest.contrasts.scores import Documents, Scores, Unit, read_chunks, read_documents
+from ingest.contrasts.scores import Documents, Scores, Unit, read_documents, read_score_chunks
 from ingest.statistics.rank_sum import rank_sum
 from schema.store import Atlas
 
@@ -86,7 +86,7 @@ def _counted(atlas: Atlas, sae: tuple[int, int], documents: Documents, unit: Uni
     """How many features of each cluster fire in each document, as scores of clusters."""
     clusters = int(cluster.max()) + 1
     fires = np.zeros((clusters, len(documents)), np.float32)
-    for scores in read_chunks(atlas, *sae, documents, unit):
+    for scores in read_score_chunks(atlas, *sae, documents, unit):
         firing = scores.firing
         here = cluster[scores.features.start + firing.feature]
         known = here >= 0

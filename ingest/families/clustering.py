@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.families.coactive_pairs import KEPT, Placed, fires_with, place_by_company
+from ingest.families.coactive_pairs import KEPT, Placed, features_firing_with, place_by_company
 from ingest.families.firing import Firing
 from ingest.families.kmeans import cluster_directions
 from ingest.families.map import FEWEST, Layout, draw_map, trustworthiness
@@ -19,8 +19,8 @@ from ingest.families.silhouette import (
     Stability,
     best_cluster_number,
     choose_number,
+    cluster_from_seeds,
     cluster_stability,
-    runs_of,
     seed_stability,
     silhouette,
 )
@@ -80,9 +80,9 @@ def place_by_decoder(W_dec: Float[torch.Tensor, "d_sae d_in"]) -> Placed:
 def place_by_firing(firing: Firing, measure: Measure, seed: int) -> Placed:
     """Directions by what fires together: by overlap, or by how much more often than by chance (PMI above 0)."""
     if measure == "pmi":
-        pairs = fires_with(firing.activation, firing.tokens, KEPT, by_lift=True)
+        pairs = features_firing_with(firing.activation, firing.tokens, KEPT, by_lift=True)
         return place_by_company(pairs, np.maximum(np.log2(pairs.lift(firing.tokens)), 0), seed)
-    pairs = fires_with(firing.activation, firing.tokens, KEPT)
+    pairs = features_firing_with(firing.activation, firing.tokens, KEPT)
     return place_by_company(pairs, pairs.jaccard, seed)
 
 
@@ -101,7 +101,7 @@ def cluster_features(placed: Placed, wanted: Wanted, tell: Tell = lambda stage, 
         else choose_number(unit, wanted.seed, lambda done, total: tell("choosing a number", done, total))
     )
     clusters = wanted.clusters or best_cluster_number(tried)
-    runs = runs_of(unit, clusters, wanted.seed)
+    runs = cluster_from_seeds(unit, clusters, wanted.seed)
     tell("clustering", SEEDS, SEEDS)
     place, layout, trust = _mapped(unit, wanted.seed)
     tell("drawing a map", 1, 1)

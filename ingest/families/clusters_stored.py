@@ -48,7 +48,7 @@ def store_clustering(
     return key
 
 
-def name_stored(atlas: Atlas, clustering: int) -> pa.Table:
+def name_stored_clusters(atlas: Atlas, clustering: int) -> pa.Table:
     """The tokens that name the clusters of a stored clustering, by what their features fire on now."""
     rows = atlas.arrow(
         """
@@ -80,7 +80,7 @@ def stored_cluster_names(atlas: Atlas, clustering: int) -> pa.Table:
     return atlas.arrow(sql, {"clustering": clustering})
 
 
-def replace_names(atlas: Atlas, clustering: int, names: pa.Table) -> None:
+def replace_cluster_names(atlas: Atlas, clustering: int, names: pa.Table) -> None:
     """Store names in the place of those that are stored; to be called inside a transaction."""
     atlas.rows("DELETE FROM cluster_token WHERE clustering = ?", [clustering])
     atlas.append(tables.cluster_token, names)

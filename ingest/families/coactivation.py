@@ -4,20 +4,20 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import delete, insert
 
-from ingest.families.coactive_pairs import Pairs, Report, fires_with
+from ingest.families.coactive_pairs import Pairs, Report, features_firing_with
 from ingest.families.firing import Firing
 from schema import tables
 from schema.store import Atlas
 
 
-def counted_before(atlas: Atlas, sae: int, coverage: str) -> bool:
+def coactivation_counted_before(atlas: Atlas, sae: int, coverage: str) -> bool:
     """Whether the stored counts are of just these texts."""
     return bool(atlas.rows("SELECT 1 FROM sae_coactivation WHERE sae = ? AND coverage_hash = ?", [sae, coverage]))
 
 
 def nearest_by_overlap(firing: Firing, report: Report) -> Pairs:
     """The ten features with the largest overlap of each feature."""
-    return fires_with(firing.activation, firing.tokens, report=report)
+    return features_firing_with(firing.activation, firing.tokens, report=report)
 
 
 def store_coactivation(atlas: Atlas, sae: int, found: tuple[Firing, Pairs], coverage: str, run: int) -> None:

@@ -84,7 +84,7 @@ def counted_together(fires: csc_array, block_pairs: int = BLOCK_PAIRS) -> Iterat
         yield Pairs(feature, other, np.zeros(len(feature), np.int64), count, active[feature], active[other])
 
 
-def fires_with(
+def features_firing_with(
     fires: csc_array,
     tokens: int,
     most: int = NEAREST,

@@ -70,7 +70,7 @@ def compare_saes(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Compar
     return Comparison(one, other, matches[0], chance[0]), Comparison(other, one, matches[1], chance[1])
 
 
-def compared_before(atlas: Atlas, sae: int, other: int, inputs: str) -> bool:
+def saes_compared_before(atlas: Atlas, sae: int, other: int, inputs: str) -> bool:
     """Whether the stored matches of two SAEs are of just these inputs."""
     sql = "SELECT 1 FROM sae_match WHERE sae = ? AND other_sae = ? AND inputs_hash = ?"
     return bool(atlas.rows(sql, [sae, other, inputs]))

@@ -81,7 +81,9 @@ def best_cluster_number(choices: Sequence[Choice]) -> int:
     return max(choices, key=lambda choice: (choice.silhouette, -choice.clusters)).clusters
 
 
-def runs_of(unit: Float[np.ndarray, "row d"], clusters: int, seed: int, seeds: int = SEEDS) -> list[Clusters]:
+def cluster_from_seeds(
+    unit: Float[np.ndarray, "row d"], clusters: int, seed: int, seeds: int = SEEDS
+) -> list[Clusters]:
     """Runs from so many seeds, the best fit first."""
     runs = [cluster_directions(unit, clusters, seed + number) for number in range(seeds)]
     return sorted(runs, key=lambda run: -run.fit)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.circuits.effects.ablation_rows import Ablation, ablation_identity, store_ablation, stored_ablation
-from ingest.circuits.effects.controls import CONTROLS, control_features, read_matching
+from ingest.circuits.effects.controls import CONTROLS, control_features, read_features_to_match
 from ingest.circuits.effects.removal import losses_without_features
-from ingest.circuits.effects.two_sides import Sets, losses_by_document, read_texts
+from ingest.circuits.effects.two_sides import Sets, losses_by_document, read_texts_of_sides
 from ingest.circuits.tracer import Tracer
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
@@ -55,8 +55,8 @@ def ablate(request: AblateRequest, report: Report = silent_report) -> list[Ablat
 def ablate_into(atlas: Atlas, request: AblateRequest, loaded: Loaded, report: Report = silent_report) -> list[Ablated]:
     """Remove features in an open atlas, by a loaded model and SAE."""
     tracer = Tracer.of(atlas, *loaded)
-    texts = read_texts(atlas, request.sets, tracer.keys[0].tokenization, request.limit)
-    matching, found = read_matching(atlas, tracer.keys[0].sae), []
+    texts = read_texts_of_sides(atlas, request.sets, tracer.keys[0].tokenization, request.limit)
+    matching, found = read_features_to_match(atlas, tracer.keys[0].sae), []
     for feature in request.features:
         tracer.check_feature(feature)
     with RunRecord(atlas, "circuit ablate", _arguments(request, tracer), request.reader.runs_on) as record:

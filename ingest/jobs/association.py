@@ -10,13 +10,13 @@ from ingest.contrasts.associations.association_figures import compute_figures
 from ingest.contrasts.associations.question import (
     Borne,
     Question,
-    borne_labels,
     covered_documents,
     documents_hash,
-    read_asked,
+    documents_with_labels,
+    read_associated_documents,
 )
 from ingest.contrasts.associations.stored_associations import store_association, stored_shuffles
-from ingest.contrasts.scores import Unit, default_unit
+from ingest.contrasts.scores import Unit, default_score_unit
 from ingest.contrasts.stored_contrasts import drop_contrast, drop_stale, stale_definitions
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
@@ -64,8 +64,8 @@ def association_into(atlas: Atlas, request: AssociationRequest, report: Report =
     if request.shuffles < LEAST_SHUFFLES:
         raise SelectionError(f"p is by shuffles here, and needs {LEAST_SHUFFLES}; give --null {LEAST_SHUFFLES} or more")
     question = request.question
-    borne = borne_labels(atlas, question)
-    plan = request.unit or default_unit(atlas, list(borne.labels)), request.shuffles
+    borne = documents_with_labels(atlas, question)
+    plan = request.unit or default_score_unit(atlas, list(borne.labels)), request.shuffles
     saes = atlas.rows("SELECT sae, label, d_sae FROM sae ORDER BY sae")
     compared, computed = 0, []
     arguments = {"name": question.name, "field": question.field, "sets": list(question.sets)}
@@ -117,7 +117,7 @@ def _bring_up(
     known = stored_shuffles(atlas, question, unit, key, content)
     if known is not None and known >= shuffles:
         return False
-    asked = read_asked(atlas, key, labels, question, unit)
+    asked = read_associated_documents(atlas, key, labels, question, unit)
     figures = compute_figures(atlas, sae, asked, question.sets, plan)
     figures.summary["documents_without"] = borne.without
     with atlas.transaction():

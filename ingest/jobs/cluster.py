@@ -20,8 +20,8 @@ from ingest.families.clustering import (
     place_by_firing,
 )
 from ingest.families.clusters_stored import (
-    name_stored,
-    replace_names,
+    name_stored_clusters,
+    replace_cluster_names,
     store_clustering,
     stored_cluster_names,
     stored_clustering,
@@ -128,11 +128,11 @@ def _too_few(label: str, measure: Measure, features: int, wanted: Wanted) -> Clu
 def _describe(record: RunRecord, clustering: int) -> None:
     """Bring the names of clusters, and what contrasts say of them, up to date."""
     atlas = record.atlas
-    names = name_stored(atlas, clustering)
+    names = name_stored_clusters(atlas, clustering)
     if not names.equals(stored_cluster_names(atlas, clustering)):
         with atlas.transaction():
             record.start()
-            replace_names(atlas, clustering, names)
+            replace_cluster_names(atlas, clustering, names)
     for contrast, unit in contrasts_unsaid(atlas, clustering):
         rows = cluster_contrast_rows(atlas, clustering, contrast, unit)
         with atlas.transaction():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.contrast_figures import compute_figures
-from ingest.contrasts.scores import CHUNK_ROWS, Unit, covered_documents, default_unit, read_documents
+from ingest.contrasts.scores import CHUNK_ROWS, Unit, covered_documents, default_score_unit, read_documents
 from ingest.contrasts.selection import check_disjoint, normal_texts, select_documents
 from ingest.contrasts.stored_contrasts import (
     Definition,
@@ -62,7 +62,7 @@ def contrast_into(atlas: Atlas, request: ContrastRequest, report: Report = silen
     positives = normal_texts(atlas, select_documents(atlas, request.positive))
     controls = normal_texts(atlas, select_documents(atlas, request.control))
     check_disjoint(positives, controls)
-    unit = request.unit or default_unit(atlas, [*positives, *controls])
+    unit = request.unit or default_score_unit(atlas, [*positives, *controls])
     definition = Definition(request.name, tuple(request.positive), tuple(request.control), unit)
     saes = atlas.rows("SELECT sae, label, d_sae FROM sae ORDER BY sae")
     compared, computed = 0, []

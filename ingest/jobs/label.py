@@ -11,7 +11,7 @@ from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.firing_places import documents_sha256, gather_firing_places
 from ingest.labels.made.making import make_labels
-from ingest.labels.stored_labels import made_from, replace_made
+from ingest.labels.stored_labels import labels_made_from, replace_automatic_labels
 from schema.errors import SelectionError
 from schema.naming import sae_named
 from schema.store import Atlas, open_atlas
@@ -53,7 +53,7 @@ def label_into(atlas: Atlas, request: LabelRequest, report: Report = silent_repo
         for sae, name, d_sae in chosen_saes(atlas, request.saes):
             gather_firing_places(atlas, sae, d_sae)
             content = documents_sha256(atlas, sae)
-            known = made_from(atlas, sae, content)
+            known = labels_made_from(atlas, sae, content)
             if known is None:
                 made = list(
                     make_labels(
@@ -61,7 +61,7 @@ def label_into(atlas: Atlas, request: LabelRequest, report: Report = silent_repo
                     )
                 )
                 with atlas.transaction():
-                    replace_made(atlas, sae, made, record.start(), content)
+                    replace_automatic_labels(atlas, sae, made, record.start(), content)
             labels = len(made) if known is None else known
             found.append(Labelled(name, labels, d_sae - labels, known is None))
     return found

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from ingest.families.firing import Firing, read_shared, shared_hash
-from ingest.families.sae_matches import Side, compare_saes, compared_before, store_comparison
+from ingest.families.sae_matches import Side, compare_saes, saes_compared_before, store_comparison
 from ingest.families.stored_saes import load_stored, sae_label, stored_keys, stored_names
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
@@ -73,7 +73,7 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
     texts = shared_hash(atlas, one[1], other[1])
     inputs = hashlib.sha256(json.dumps([method_revision("matches"), weights, texts]).encode()).hexdigest()
     names = sae_label(atlas, one[1]), sae_label(atlas, other[1])
-    known = compared_before(atlas, one[1], other[1], inputs)
+    known = saes_compared_before(atlas, one[1], other[1], inputs)
     if not known:
         firing = read_shared(atlas, one[1], other[1])
         one_side, other_side = (_side(atlas, held, fires) for held, fires in zip((one, other), firing, strict=True))

@@ -7,7 +7,7 @@ when an SAE has encoded other texts than those that the stored counts are of.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.families.coactivation import counted_before, nearest_by_overlap, store_coactivation
+from ingest.families.coactivation import coactivation_counted_before, nearest_by_overlap, store_coactivation
 from ingest.families.firing import coverage_hash, read_firing
 from ingest.families.neighbours import nearest_rows, opposite_rows
 from ingest.families.stored_saes import load_stored, sae_label, stored_keys, stored_names
@@ -84,7 +84,7 @@ def _by_company(record: RunRecord, key: int, report: Report) -> int | None:
     """Count what fires together, where other texts are encoded than when it was counted: on how many tokens."""
     atlas = record.atlas
     coverage = coverage_hash(atlas, key)
-    if not coverage or counted_before(atlas, key, coverage):
+    if not coverage or coactivation_counted_before(atlas, key, coverage):
         return None
     firing = read_firing(atlas, key)
     pairs = nearest_by_overlap(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.circuits.patching.metrics import FeatureMetric, Metric
-from ingest.circuits.patching.patch_metrics import Asked, check_position, metrics_of
+from ingest.circuits.patching.patch_metrics import Asked, check_position, metrics_of_pair
 from ingest.circuits.patching.patch_rows import pair_identity, store_pair, stored_pairs
 from ingest.circuits.patching.patch_study import patch_pair
 from ingest.circuits.patching.prompt_pairs import Matched, PromptPair, pair_of_texts, pairs_of_sets, read_pairs
@@ -92,7 +92,7 @@ def patch_into(atlas: Atlas, request: PatchRequest, loaded: Loaded, report: Repo
         for done, pair in enumerate(matched.pairs, start=1):
             if pair.clean.document is not None and of_documents == request.limit:
                 break
-            metrics = metrics_of(tracer, request.asked, pair)
+            metrics = metrics_of_pair(tracer, request.asked, pair)
             if isinstance(metrics, str):
                 setattr(result, metrics, getattr(result, metrics) + 1)
                 metrics = []

@@ -19,7 +19,14 @@ from ingest.models.gpt2 import GPT2, departure_from_gpt2
 from ingest.models.language_model import load_language_model
 from ingest.reproduction.evidence import contrast_key, processing_difference
 from ingest.reproduction.filtered import Filtered, filter_prompt, store_filtered, stored_filtered, unfiltered_documents
-from ingest.reproduction.findings import Computed, Subject, asked_number, compute_findings, faults_of, inputs_hash
+from ingest.reproduction.findings import (
+    Computed,
+    Subject,
+    compute_findings,
+    faults_of,
+    inputs_hash,
+    printed_number_asked,
+)
 from ingest.reproduction.lists import Lists, Notebook
 from ingest.reproduction.means import STUDY_PROCESSING
 from ingest.reproduction.printed import LOADED, MEASURED, printed_candidates, read_candidates
@@ -104,7 +111,7 @@ def reproduce_into(
         known = stored_hash(atlas, subject.result) == inputs
         if not known:
             found = _compute(request, subject, report)
-            number = asked_number(subject, found.means, request.number)
+            number = printed_number_asked(subject, found.means, request.number)
             faults = faults_of(atlas, subject, found, number, filtered)
             header = {"other_sae": subject.other_key, "notebook": arguments["notebook"], "number": number}
             header |= {"matched_contrast": None if subject.matched is None else _matched_name(request)}

@@ -10,7 +10,7 @@ from ingest.labels.asked import wording
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import Worded
 from ingest.labels.firing_places import documents_sha256, gather_firing_places
-from ingest.labels.stored_labels import add_worded
+from ingest.labels.stored_labels import add_worded_labels
 from schema.naming import check_features
 from schema.store import Atlas, open_atlas
 
@@ -49,7 +49,7 @@ def word_labels_into(atlas: Atlas, request: WordLabelsRequest, report: Report = 
         for worded in wording.word_labels(atlas, sae, request.features, request.endpoint):
             with atlas.transaction():
                 shared = {"source_sha256": content, "ingest_run": record.start()}
-                add_worded(atlas, sae, worded, request.endpoint.model, shared)
+                add_worded_labels(atlas, sae, worded, request.endpoint.model, shared)
             found.append(worded)
             report(Progress("asking", len(found), len(request.features), "features"))
     return found

@@ -23,7 +23,7 @@ OWN = "atlas"
 """The source of labels that were made from the atlas itself."""
 
 
-def made_from(atlas: Atlas, sae: int, documents_sha256: str) -> int | None:
+def labels_made_from(atlas: Atlas, sae: int, documents_sha256: str) -> int | None:
     """How many automatic labels of an SAE are stored that were made from these documents; None where they were not."""
     rows = atlas.rows(
         "SELECT COUNT(*), COUNT(*) FILTER (source_sha256 = ?) FROM feature_label WHERE sae = ? AND method = ?",
@@ -33,7 +33,7 @@ def made_from(atlas: Atlas, sae: int, documents_sha256: str) -> int | None:
     return int(held) if held and held == same else None
 
 
-def replace_made(atlas: Atlas, sae: int, made: Sequence[Made], run: int, documents_sha256: str) -> None:
+def replace_automatic_labels(atlas: Atlas, sae: int, made: Sequence[Made], run: int, documents_sha256: str) -> None:
     """Store the automatic labels of an SAE in the place of older ones; to be called inside a transaction."""
     key = atlas.next_key(tables.feature_label)
     theirs = "feature_label IN (SELECT feature_label FROM feature_label WHERE sae = ? AND method = ?)"
@@ -56,7 +56,7 @@ def replace_made(atlas: Atlas, sae: int, made: Sequence[Made], run: int, documen
     append_labels(atlas, tables.feature_label, rows)
 
 
-def add_worded(atlas: Atlas, sae: int, worded: Worded, model: str, shared: Mapping[str, object]) -> None:
+def add_worded_labels(atlas: Atlas, sae: int, worded: Worded, model: str, shared: Mapping[str, object]) -> None:
     """Store a label that a language model worded, in the place of one that it worded before; inside a transaction.
 
     `shared` has source_sha256 and ingest_run.

@@ -31,7 +31,7 @@ GELU = frozenset({"gelu_new", "gelu_pytorch_tanh"})
 """Hugging Face's names of the one activation function of these MLPs: GELU by its approximation with tanh."""
 
 
-def unpatched(hook_name: str, value: torch.Tensor) -> torch.Tensor:
+def unpatched_value(hook_name: str, value: torch.Tensor) -> torch.Tensor:
     """Every value as it is."""
     return value
 
@@ -103,7 +103,7 @@ class GPT2:
         resid: Float[torch.Tensor, "*rows d_model"],
         attend: Attend,
         first: int = 0,
-        patched: Patched = unpatched,
+        patched: Patched = unpatched_value,
         qkv: Float[torch.Tensor, "*rows 3*d_model"] | None = None,
     ) -> Iterator[tuple[str, torch.Tensor]]:
         """Every hook point's name and patched value in order, from block `first` on; what is not asked for is not run.

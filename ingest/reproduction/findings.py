@@ -60,7 +60,7 @@ def compute_findings(studied: LanguageModel, subject: Subject, told: Callable[[i
     return Computed(means, (study_moments(studied, subject.sae), study_moments(studied, subject.other)))
 
 
-def asked_number(subject: Subject, means: PromptMeans, asked: int | None) -> int:
+def printed_number_asked(subject: Subject, means: PromptMeans, asked: int | None) -> int:
     """The printed number that is read in four ways: the one asked for, the study's own, or the first of the list."""
     if asked is not None or subject.names[0] == MEASURED:
         return asked or NUMBER

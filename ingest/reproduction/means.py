@@ -93,16 +93,16 @@ def prompt_means(
     run, bos = hooked_model(model, [sae.hook_name]), int(model.tokenizer.bos_token_id is not None)
 
     def encoded(text: str) -> torch.Tensor:
-        ids = study_tokens(model, text)
+        ids = reproduced_prompt_tokens(model, text)
         if not ids:
             return torch.zeros(0, sae.d_sae)
         tokens = torch.tensor([ids], device=sae.W_dec.device)
         return sae.encode(run.run(tokens, [sae.hook_name]).values[sae.hook_name][0])
 
-    return means_of(encoded, bos, sae.d_sae, lists, told)
+    return means_of_printed_lists(encoded, bos, sae.d_sae, lists, told)
 
 
-def means_of(
+def means_of_printed_lists(
     encoded: Callable[[str], Float[torch.Tensor, "position d_sae"]],
     bos: int,
     d_sae: int,
@@ -121,7 +121,7 @@ def means_of(
     return PromptMeans(with_bos, without_bos, np.arange(len(texts)) < len(lists[0]))
 
 
-def study_tokens(model: LanguageModel, text: str) -> list[int]:
+def reproduced_prompt_tokens(model: LanguageModel, text: str) -> list[int]:
     """The ids of a prompt as `model.to_tokens` gives them: BOS first, if there is one, and no more than fit."""
     bos: Any = model.tokenizer.bos_token_id
     ids = model.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from ingest.rows.document_identity import Bearer, Seen
-from ingest.rows.document_rows import differs_condition, rows_of
+from ingest.rows.document_rows import differs_condition, document_rows
 from ingest.rows.fields import changed_fields
 from ingest.rows.registration import Registered
 from ingest.rows.source_records import Record
@@ -85,7 +85,7 @@ class Planner:
 
 def plan_batch(atlas: Atlas, records: Sequence[Record], registered: Registered) -> Plan:
     """Ask the atlas what it knows of a batch that has been sifted."""
-    said = rows_of(records)
+    said = document_rows(records)
     with atlas.registered(said=said):
         documents: list[int | None] = [key for (key,) in atlas.rows(_KNOWN)]
     with atlas.registered(said=said.append_column("document", pa.array(documents, pa.int32()))):
@@ -108,7 +108,7 @@ def check_folders(atlas: Atlas, records: Sequence[Record], seen: Seen) -> None:
     """
     if not any(record.folder and record.external_id for record in records):
         return
-    with atlas.registered(said=rows_of(records)):
+    with atlas.registered(said=document_rows(records)):
         found = atlas.rows(_ELSEWHERE)
     for ordinal, content_hash, folder in found:
         seen.clashes(records[ordinal], Bearer(content_hash, folder))

@@ -28,7 +28,7 @@ OWN = tuple(column for column in tables.document.columns if column.name not in {
 """What a document's own record says of it."""
 
 
-def rows_of(records: Sequence[Record]) -> pa.Table:
+def document_rows(records: Sequence[Record]) -> pa.Table:
     """What records say, a row each: the name of the corpus, and every column of a document's own.
 
     Where a record leaves a column to the name of its file, the column `kept_COLUMN` is true.
@@ -100,7 +100,7 @@ def add_documents(atlas: Atlas, records: Sequence[Record], corpora: Sequence[int
     first = atlas.next_key(tables.document)
     keys = list(range(first, first + len(records)))
     if keys:
-        rows = rows_of(records).select([column.name for column in OWN])
+        rows = document_rows(records).select([column.name for column in OWN])
         rows = rows.append_column("document", pa.array(keys, pa.int32()))
         atlas.append(tables.document, rows.append_column("corpus", pa.array(corpora, pa.int16())))
         keep_fields(atlas, records, keys)
@@ -115,7 +115,7 @@ def bring_up_to_date(atlas: Atlas, records: Sequence[Record], keys: Sequence[int
     compared = differs_condition([name for name in FOLLOWING if name not in SHOWN])
     values = ", ".join(f"{name} = {value}" for name, value in FOLLOWING.items())
     same = "WHERE document.document = said.document"
-    with atlas.registered(said=rows_of(records).append_column("document", pa.array(keys, pa.int32()))):
+    with atlas.registered(said=document_rows(records).append_column("document", pa.array(keys, pa.int32()))):
         rows = atlas.rows(f"SELECT document.document FROM document, said {same} AND ({compared})")
         changed = [key for (key,) in rows]
         mark_stale(atlas, changed)

@@ -24,7 +24,7 @@ from ingest.models.sae import SAE
 from ingest.models.sae_activations import SparseActivations
 from ingest.models.spelling import spell_vocabulary
 from ingest.rows.features import MOST_AT_ONCE, add_features, lacks_logit_weights, renew_logit_weights
-from ingest.rows.sae_keys import check_pin, sae_keys_if_held, sae_name_with_hash
+from ingest.rows.sae_keys import check_sae_hash, sae_keys_if_held, sae_name_with_hash
 from schema import tables
 from schema.naming import name_saes
 from schema.store import Atlas
@@ -126,7 +126,7 @@ def _sae(atlas: Atlas, model: LanguageModel, sae: SAE, keys: tuple[int, int]) ->
     settings = canonical_settings(sae_config(sae, model))
     pins = (sae_name_with_hash(model, sae, digits) for digits in range(6, 65))
     pinned = next(pin for pin in pins if _first(atlas, tables.sae, {"pinned": pin}) is None)
-    check_pin(sae, pinned)
+    check_sae_hash(sae, pinned)
     row = {
         "release": sae.name.release,
         "sae_id": sae.name.sae_id,

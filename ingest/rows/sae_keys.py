@@ -95,7 +95,7 @@ def sae_keys_if_held(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | Non
     rows = _found(atlas, KNOWN, identity)
     keys = Keys(*rows[0]) if rows else _taken_up(atlas, model, sae, identity)
     if keys:
-        check_pin(sae, keys.pinned)
+        check_sae_hash(sae, keys.pinned)
     return keys
 
 
@@ -118,7 +118,7 @@ def required_sae_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
     return keys
 
 
-def check_pin(sae: SAE, pinned: str) -> None:
+def check_sae_hash(sae: SAE, pinned: str) -> None:
     """Raises ModelError where the SAE was asked for by a hash that is not its own."""
     if sae.name.pin and not pinned.endswith(f"@{sae.name.pin}"):
         raise ModelError(

@@ -131,7 +131,7 @@ class Pattern:
 
 
 @cache
-def read_line(line: str) -> Pattern:
+def read_cron_line(line: str) -> Pattern:
     """What a cron line asks for.
 
     Raises: ValueError where it is none.
@@ -159,7 +159,7 @@ class Cron:
     timezone: ZoneInfo
 
     def __post_init__(self) -> None:
-        if read_line(self.line).after(datetime(2000, 1, 1)) is None:
+        if read_cron_line(self.line).after(datetime(2000, 1, 1)) is None:
             raise ValueError("there is no such day")
 
     def first(self, started: datetime) -> datetime | None:
@@ -168,7 +168,7 @@ class Cron:
 
     def after(self, moment: datetime) -> datetime | None:
         """The first due time later than a moment; None if there is none."""
-        pattern = read_line(self.line)
+        pattern = read_cron_line(self.line)
         since = moment.replace(microsecond=0) - LONGEST_CHANGE  # a clock set then may be read on until now
         read_from, found = moment, None
         while found is None or since < found:

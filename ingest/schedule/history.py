@@ -39,7 +39,7 @@ class Run:
     key: int | None = None
 
 
-def read_pasts(atlas: Atlas, jobs: Iterable[str], now: datetime) -> dict[str, Past]:
+def read_job_histories(atlas: Atlas, jobs: Iterable[str], now: datetime) -> dict[str, Past]:
     """What the atlas knows of each job; a run that is still open, or publishing, was killed, and counts as failed."""
     return {job: _past(atlas, job, now) for job in jobs}
 

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast
 
 from ingest.jobs.progress import Progress, Report
 from ingest.schedule.config import Job, Schedule
-from ingest.schedule.history import PUBLISHING, Run, close_killed, notify_of_failure, read_pasts, store_runs
+from ingest.schedule.history import PUBLISHING, Run, close_killed, notify_of_failure, read_job_histories, store_runs
 from ingest.schedule.plan import Attempt, Due, Past, Status, overlapped_due_time, retry_at
 from ingest.schedule.upkeep import Fill
 from schema.errors import AtlasError, AtlasLockedError
@@ -76,7 +76,7 @@ class Runner:
             if self.schedule.atlas.exists():
                 with self._open() as atlas:
                     close_killed(atlas, names, self.clock.now())
-                    self.pasts = read_pasts(atlas, names, self.clock.now())
+                    self.pasts = read_job_histories(atlas, names, self.clock.now())
         except StoppedError:
             return False
         return True

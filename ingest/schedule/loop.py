@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest.schedule.config import Schedule
 from ingest.schedule.job_runner import Runner
-from ingest.schedule.plan import Due, Situation, due_now, next_due, run_at_once
+from ingest.schedule.plan import Due, Situation, due_at_once, due_now, next_due
 from schema.errors import ScheduleError
 from schema.locking import take_lock
 
@@ -143,7 +143,7 @@ def run_once(runner: Runner, names: Sequence[str] = ()) -> tuple[int, int]:
         situation = Situation(runner.clock.now(), runner.clock.now())
         due = due_now(job, runner.pasts[job.name], situation)
         if names:
-            due = replace(due, too_late=None) if due else run_at_once(job, situation.now)
+            due = replace(due, too_late=None) if due else due_at_once(job, situation.now)
         if due is None or runner.clock.stopped:
             continue
         ran += due.too_late is None

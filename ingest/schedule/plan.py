@@ -74,7 +74,7 @@ def next_due(job: Job, past: Past, situation: Situation) -> Due | None:
 
 def due_now(job: Job, past: Past, situation: Situation) -> Due | None:
     """The run of a job that is due now, jitter left out; a job that never ran, or has no times, is due."""
-    at_once = run_at_once(job, situation.now)
+    at_once = due_at_once(job, situation.now)
     if past.until is None:
         return at_once
     regular, again = _regular(job, past, situation), _again(job, past)
@@ -85,7 +85,7 @@ def due_now(job: Job, past: Past, situation: Situation) -> Due | None:
     return at_once if job.when.timing is None else None
 
 
-def run_at_once(job: Job, now: datetime) -> Due:
+def due_at_once(job: Job, now: datetime) -> Due:
     """A run that is due this second, whatever the job's times."""
     return Due(job.name, now.replace(microsecond=0), now)
 

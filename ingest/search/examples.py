@@ -31,7 +31,7 @@ class Maxima:
     activation: Float[np.ndarray, " row"]
 
 
-def maxima_of(activations: pa.Table, owner: Int[np.ndarray, " window"]) -> Maxima:
+def example_maxima(activations: pa.Table, owner: Int[np.ndarray, " window"]) -> Maxima:
     """The largest activation of each feature in each sentence; `owner` says which sentence a window is of."""
     feature = activations["feature"].to_numpy().astype(np.int64)
     sentence = owner[activations["window"].to_numpy()]

@@ -10,8 +10,8 @@ from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed_text import UNHASHED, encode_typed
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.search.examples import features_told_apart, maxima_of, rank_features_of_saes
-from ingest.search.sentence import features_of
+from ingest.search.examples import example_maxima, features_told_apart, rank_features_of_saes
+from ingest.search.sentence import features_of_sentence
 from schema.errors import SelectionError
 from schema.store import Atlas
 
@@ -65,7 +65,7 @@ def by_sentence(atlas: Atlas, loaded: Loaded, text: str, max_density: float) -> 
     for sae in saes:
         key = newest_sae_key(atlas, sae)
         typed = encode_typed(BatchEncoder.of(model, [sae]), text)
-        found.append(_named(sae, _labelled(atlas, key, features_of(atlas, key, text, typed, max_density))))
+        found.append(_named(sae, _labelled(atlas, key, features_of_sentence(atlas, key, text, typed, max_density))))
     return pa.concat_tables(found)
 
 
@@ -79,7 +79,7 @@ def by_examples(
     """
     model, saes = loaded
     keys = [newest_sae_key(atlas, sae) for sae in saes]
-    rows = rank_features_of_saes(told_apart_by(BatchEncoder.of(model, list(saes)), boxes))
+    rows = rank_features_of_saes(features_told_apart_by_examples(BatchEncoder.of(model, list(saes)), boxes))
     rows = rows.append_column("place", pa.array(np.arange(len(rows))))
     found = []
     for number, (key, sae) in enumerate(zip(keys, saes, strict=True)):
@@ -90,7 +90,9 @@ def by_examples(
     return pa.concat_tables(found).sort_by("place").drop_columns("place")
 
 
-def told_apart_by(encoder: BatchEncoder, boxes: tuple[Sequence[str], Sequence[str]]) -> list[pa.Table]:
+def features_told_apart_by_examples(
+    encoder: BatchEncoder, boxes: tuple[Sequence[str], Sequence[str]]
+) -> list[pa.Table]:
     """For each SAE of an encoder, the features that fire in sentences of two boxes, as `told_apart` has them.
 
     Raises:
@@ -103,7 +105,7 @@ def told_apart_by(encoder: BatchEncoder, boxes: tuple[Sequence[str], Sequence[st
     encoded = encoder.encode(sentences, [UNHASHED] * len(sentences), wanted)
     owner = np.repeat(np.arange(len(sentences)), [len(windows) for windows in encoded.windows])
     positive = np.arange(len(sentences)) < len(boxes[0])
-    return [features_told_apart(maxima_of(activations, owner), positive) for activations in encoded.activations]
+    return [features_told_apart(example_maxima(activations, owner), positive) for activations in encoded.activations]
 
 
 def newest_sae_key(atlas: Atlas, sae: SAE) -> int:

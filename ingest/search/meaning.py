@@ -50,8 +50,8 @@ def by_meaning(atlas: Atlas, embedder: Embedder, text: str, saes: Sequence[int] 
         raise SelectionError("the text is empty; give some words")
     sql = "SELECT DISTINCT label FROM feature_label WHERE len($saes) = 0 OR list_contains($saes, sae) ORDER BY label"
     labels = [label for (label,) in atlas.rows(sql, {"saes": list(saes)})]
-    with closing(VectorFile(cache_of(atlas.path), embedder.sha256)) as kept:
-        near = nearest_labels(embedder, text, labels, vectors_of(kept, embedder, labels), limit)
+    with closing(VectorFile(label_vector_cache(atlas.path), embedder.sha256)) as kept:
+        near = nearest_labels(embedder, text, labels, label_vectors(kept, embedder, labels), limit)
     table = pa.table({"label": [label for label, _ in near], "similarity": [float(cosine) for _, cosine in near]}, NEAR)
     with atlas.registered(near=table):
         return atlas.arrow(FOUND, {"saes": list(saes), "limit": limit})
@@ -70,7 +70,7 @@ def nearest_labels(
     return [(labels[n], float(cosine[n])) for n in np.argsort(-cosine, kind="stable")[:limit]]
 
 
-def cache_of(atlas: Path) -> Path:
+def label_vector_cache(atlas: Path) -> Path:
     """Where the vectors of an atlas' labels lie."""
     return atlas.with_name(f"{atlas.name}.meaning.db")
 
@@ -125,7 +125,7 @@ class VectorFile:
         self.close()
 
 
-def vectors_of(
+def label_vectors(
     kept: VectorFile, embedder: Embedder, labels: Sequence[str], at_once: int = AT_ONCE
 ) -> Iterator[Vectors]:
     """The vectors of labels in their order, so many at a time; those that are not known yet are computed and kept."""

@@ -14,7 +14,7 @@ from schema.store import Atlas
 BINS_TO_OCTAVE = 8
 
 
-def features_of(atlas: Atlas, sae: int, text: str, typed: Typed, max_density: float) -> pa.Table:
+def features_of_sentence(atlas: Atlas, sae: int, text: str, typed: Typed, max_density: float) -> pa.Table:
     """A row a feature: its strongest token in the text, tokens of the atlas that reach as much, its density.
 
     Features that fire on more than a share of `max_density` of the atlas' tokens are left out.

@@ -78,7 +78,7 @@ def permuted_aurocs(
     return found
 
 
-def chance_of(tails: Tails, n_tested: int, shuffles: int) -> Chance:
+def smallest_p_by_shuffle(tails: Tails, n_tested: int, shuffles: int) -> Chance:
     """The smallest p and q of each shuffle, and how many tests are called in it."""
     order = np.lexsort((tails.p, tails.shuffle))
     p, shuffle = tails.p[order], tails.shuffle[order]

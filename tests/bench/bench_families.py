@@ -22,7 +22,7 @@ from scipy.sparse import csc_array
 from sklearn.neighbors import NearestNeighbors
 
 from ingest.families.clustering import Wanted, cluster_features, place_by_decoder
-from ingest.families.coactive_pairs import fires_with
+from ingest.families.coactive_pairs import features_firing_with
 from ingest.families.neighbours import nearest_rows
 
 L0 = 60
@@ -95,7 +95,7 @@ def together(features: int, tokens: int) -> None:
     feature = np.minimum((features * rng.random(tokens * L0) ** 3).astype(np.int32), features - 1)
     token = np.repeat(np.arange(tokens, dtype=np.int32), L0)
     fires = csc_array((np.ones(len(token), np.float32), (token, feature)), shape=(tokens, features))
-    timed(f"fires together, {tokens:,} tokens", lambda: fires_with(fires, tokens))
+    timed(f"fires together, {tokens:,} tokens", lambda: features_firing_with(fires, tokens))
     began = time.perf_counter()
     dense = fires[:, :SAMPLE].toarray()
     np.argsort(-(dense.T @ dense), axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binom
 
 from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
-from ingest.statistics.permutation import LEVEL, chance_of, not_below_chance, shuffled_tails
+from ingest.statistics.permutation import LEVEL, not_below_chance, shuffled_tails, smallest_p_by_shuffle
 from ingest.statistics.rank_sum import benjamini_hochberg
 from ingest.statistics.shuffles import Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 
@@ -70,7 +70,7 @@ def rank_sums(scores: np.ndarray, units: Units, relabellings: int, seed: int = 1
     tested = (scores > 0).sum(axis=1) >= LEAST
     number = SHUFFLES + relabellings
     labels = np.stack([shuffle_labels(units, seed, shuffle) for shuffle in range(number)], axis=1)
-    chance = chance_of(shuffled_tails(lifts, units, labels, tested), int(tested.sum()), number)
+    chance = smallest_p_by_shuffle(shuffled_tails(lifts, units, labels, tested), int(tested.sum()), number)
     stored = not_below_chance(chance.min_q[SHUFFLES:], chance.min_q[:SHUFFLES])
     return Found(relabellings, float((stored <= LEVEL).mean()), float((chance.min_q[SHUFFLES:] <= LEVEL).mean()))
 

@@ -1,7 +1,13 @@
 """The associations of the small atlas: a number of its documents, and its three domains, computed as in any atlas."""
 
 from ingest.contrasts.associations.association_figures import compute_figures
-from ingest.contrasts.associations.question import Question, borne_labels, covered_documents, documents_hash, read_asked
+from ingest.contrasts.associations.question import (
+    Question,
+    covered_documents,
+    documents_hash,
+    documents_with_labels,
+    read_associated_documents,
+)
 from ingest.contrasts.associations.stored_associations import store_association
 from schema import Atlas
 
@@ -20,10 +26,10 @@ def fill_associations(atlas: Atlas) -> None:
     for document, year in enumerate(YEARS):
         atlas.rows("INSERT INTO document_field VALUES (?, 'year', ?)", [document, year])
     for question in QUESTIONS:
-        borne = borne_labels(atlas, question)
+        borne = documents_with_labels(atlas, question)
         for sae, d_sae in atlas.rows("SELECT sae, d_sae FROM sae ORDER BY sae"):
             labels = covered_documents(atlas, sae, borne)
-            asked = read_asked(atlas, sae, labels, question, "document")
+            asked = read_associated_documents(atlas, sae, labels, question, "document")
             found = compute_figures(atlas, (sae, d_sae), asked, question.sets, ("document", SHUFFLES))
             found.summary["documents_without"] = borne.without
             store_association(atlas, question, "document", sae, found, documents_hash(atlas, sae, labels))

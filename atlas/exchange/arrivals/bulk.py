@@ -10,8 +10,8 @@ from atlas.exchange.arrivals.said import (
     SaidSource,
     SaidWindow,
     check_source_name,
-    index_of,
     said_feature,
+    said_feature_index,
     said_window,
 )
 from ingest.labels.imported.explanation import text_or_none, whole_number
@@ -63,7 +63,7 @@ def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
         if path.parent.name == "features":
             yield said_feature(where, fields, "index")
         else:
-            yield said_window(where, index_of(where, fields, "index"), fields, BINS)
+            yield said_window(where, said_feature_index(where, fields, "index"), fields, BINS)
 
 
 def _names(where: str, fields: Mapping[str, Any]) -> tuple[str, str]:

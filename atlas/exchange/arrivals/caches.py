@@ -41,13 +41,15 @@ class Activations:
     activation: Float[np.ndarray, " row"]
 
 
-def files_of(folder: Path) -> list[Path]:
+def cache_files(folder: Path) -> list[Path]:
     """The files of a cache, in the order of their features.
 
     Raises:
         SourceError: a range of features is missing, or stands in two of them.
     """
-    ranges = sorted((*range_of(path), path) for path in folder.glob("*_*.safetensors") if RANGE.fullmatch(path.name))
+    ranges = sorted(
+        (*features_of_cache_file(path), path) for path in folder.glob("*_*.safetensors") if RANGE.fullmatch(path.name)
+    )
     expected = 0
     for start, end, path in ranges:
         if start != expected or end < start:
@@ -87,7 +89,7 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
 
 def features(path: Path, _: SaidSource) -> Iterator[SaidFeature]:
     """The features of a file, of which it says no more than what they give."""
-    start, end = range_of(path)
+    start, end = features_of_cache_file(path)
     for feature in range(start, end + 1):
         yield SaidFeature(f"{path}: feature {feature}", feature, [], [], None, None, None, {})
 
@@ -106,7 +108,7 @@ def read_activations(path: Path) -> Iterator[Activations]:
     Raises:
         SourceError: one is of no token, of no feature of the file, or no activation.
     """
-    start, end = range_of(path)
+    start, end = features_of_cache_file(path)
     with _opened(path) as file:
         places, values = file.get_slice("locations"), file.get_slice("activations")
         bounds = np.array([*file.get_slice("tokens").get_shape(), end - start + 1])
@@ -122,7 +124,7 @@ def read_activations(path: Path) -> Iterator[Activations]:
             yield Activations(sequence, position, feature + start, value[kept])
 
 
-def range_of(path: Path) -> tuple[int, int]:
+def features_of_cache_file(path: Path) -> tuple[int, int]:
     """The first and the last feature of a file, which its name says."""
     start, end = map(int, path.stem.split("_"))
     return start, end

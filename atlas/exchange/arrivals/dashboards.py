@@ -11,8 +11,8 @@ from atlas.exchange.arrivals.said import (
     SaidSource,
     SaidWindow,
     check_source_name,
-    index_of,
     said_feature,
+    said_feature_index,
     said_window,
 )
 from ingest.labels.imported.explanation import text_or_none, whole_number
@@ -52,7 +52,7 @@ def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
         _check(path, head, own)
         if not isinstance(value, dict):
             raise SourceError(f"{path}: {reprlib.repr(value)} is no feature")
-        where = f"{path}: feature {index_of(str(path), value, 'feature_index')}"
+        where = f"{path}: feature {said_feature_index(str(path), value, 'feature_index')}"
         found = said_feature(where, value, "feature_index")
         yield found
         windows = value.get("activations", [])

@@ -81,7 +81,7 @@ def _places(folder: Path) -> Iterator[Path]:
 def _in(place: Path) -> Iterator[Export]:
     if batches := _numbered(place, "batch-*.json"):
         yield Export("saedashboard", place, batches, (), dashboards.source(place, batches))
-    if files := caches.files_of(place):
+    if files := caches.cache_files(place):
         yield Export("delphi", place, files, (), caches.source(place, files))
     parts = {part: _numbered(place / part, "batch-*.jsonl*") for part in ("features", "activations", "explanations")}
     if parts["features"]:

@@ -100,7 +100,7 @@ def said_feature(where: str, fields: Mapping[str, Any], index: str) -> SaidFeatu
     """
     return SaidFeature(
         where,
-        index_of(where, fields, index),
+        said_feature_index(where, fields, index),
         _weights(where, fields, "pos"),
         _weights(where, fields, "neg"),
         number_or_none(where, "frac_nonzero", fields.get("frac_nonzero")),
@@ -130,7 +130,7 @@ def said_window(where: str, feature: int, fields: Mapping[str, Any], names: Sequ
     return SaidWindow(where, feature, texts, acts, low, high, share, peak)
 
 
-def index_of(where: str, fields: Mapping[str, Any], name: str) -> int:
+def said_feature_index(where: str, fields: Mapping[str, Any], name: str) -> int:
     """The zero-based index of a feature.
 
     Raises:

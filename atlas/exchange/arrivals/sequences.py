@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from atlas.exchange.arrivals.caches import Activations, Tokens, range_of, read_activations, read_token_ids
+from atlas.exchange.arrivals.caches import Activations, Tokens, features_of_cache_file, read_activations, read_token_ids
 from atlas.exchange.arrivals.files import Export
 from schema.errors import SourceError
 
@@ -105,7 +105,7 @@ def _on_text(path: Path, part: Activations, first: int, end: Int[np.ndarray, " s
 
 def _check_once(path: Path, count: int, width: int) -> None:
     """Hold the places of a file's activations against each other, some at a time, and equal ones at the same time."""
-    start, last = range_of(path)
+    start, last = features_of_cache_file(path)
     features = last - start + 1
     times = -(-count // HELD)
     for time in range(times):

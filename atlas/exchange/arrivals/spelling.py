@@ -44,7 +44,7 @@ def window_as_text(tokens: Sequence[str]) -> Spelled:
 
 def window_as_bytes(tokens: Sequence[str]) -> Spelled:
     """A window whose tokens are spelled in the alphabet of bytes."""
-    read = list(map(bytes_of, tokens))
+    read = list(map(token_bytes, tokens))
     characters = b"".join(read).decode("utf-8", "surrogateescape")  # a stray byte is one, from U+DC80 on
     place = [n for n, character in enumerate(characters) for _ in character.encode("utf-8", "surrogateescape")]
     place.append(len(characters))
@@ -56,10 +56,10 @@ def window_as_bytes(tokens: Sequence[str]) -> Spelled:
 
 def byte_token_text(token: str) -> str:
     """The text of one token in the alphabet of bytes."""
-    return bytes_of(token).decode("utf-8", "replace")
+    return token_bytes(token).decode("utf-8", "replace")
 
 
-def bytes_of(token: str) -> bytes:
+def token_bytes(token: str) -> bytes:
     """The bytes of a token."""
     if token.isascii():
         return token.encode()
@@ -90,7 +90,7 @@ class Evidence:
             return
         self.take_tokens(tokens)
         try:
-            b"".join(map(bytes_of, tokens)).lstrip(FURTHER).decode("utf-8")
+            b"".join(map(token_bytes, tokens)).lstrip(FURTHER).decode("utf-8")
         except UnicodeDecodeError as error:
             self._against = error.reason != "unexpected end of data"
         self._for = self._for or any(map(_is_whole, _HIGH.findall("".join(tokens))))
@@ -103,7 +103,7 @@ class Evidence:
 def _is_whole(letters: str) -> bool:
     """Whether letters are the bytes of whole characters."""
     try:
-        bytes_of(letters).decode("utf-8")
+        token_bytes(letters).decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

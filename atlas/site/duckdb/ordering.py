@@ -23,7 +23,7 @@ _NO_TABLES_PAGE = re.compile(r"\b(?:select|union|intersect|except|group|having)\
 
 def order_table_page(sql: str, tables: Mapping[str, TableDescription]) -> str:
     """A table page's SELECT in an order that pages can follow; any other statement as it is."""
-    return as_stored(break_ties(sql, tables), tables)
+    return page_in_key_order(break_ties(sql, tables), tables)
 
 
 def break_ties(sql: str, tables: Mapping[str, TableDescription]) -> str:
@@ -40,7 +40,7 @@ def break_ties(sql: str, tables: Mapping[str, TableDescription]) -> str:
     return sql[: page.end()] + ties + sql[page.end() :]
 
 
-def as_stored(sql: str, tables: Mapping[str, TableDescription]) -> str:
+def page_in_key_order(sql: str, tables: Mapping[str, TableDescription]) -> str:
     """A table page's SELECT without ORDER BY where that is the key, by which every published table is sorted.
 
     DuckDB keeps the order of a table's rows through conditions and LIMIT, and stops at the last row wanted.

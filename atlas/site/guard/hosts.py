@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from atlas.site.lists.kept_lists import origin_of
+from atlas.site.lists.kept_lists import browser_origin
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -47,11 +47,11 @@ def known_hosts(host: str, origins: Iterable[str]) -> KnownHosts | None:
     Raises:
         AtlasError: an origin is no https://NAME or http://NAME:PORT.
     """
-    names = frozenset(str(urlsplit(origin_of(origin)).hostname) for origin in origins)
+    names = frozenset(str(urlsplit(browser_origin(origin)).hostname) for origin in origins)
     return KnownHosts(names | {host.lower()}) if _is_loopback(host) else None
 
 
-def switch_on(datasette: "Datasette", hosts: KnownHosts) -> None:
+def switch_on_hosts(datasette: "Datasette", hosts: KnownHosts) -> None:
     """Answer by these names alone."""
     setattr(datasette, ATTRIBUTE, hosts)
 

@@ -16,7 +16,7 @@ from atlas.site.guard.hosts import hosts_of
 from atlas.site.guard.path_prefix import Mounted, mount_prefix, prefix_absolute_addresses
 from atlas.site.guard.requests import Application, guarded_application
 from atlas.site.guard.sql import guard_connection
-from atlas.site.lists.kept_lists import lists_of
+from atlas.site.lists.kept_lists import lists_of_server
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -104,7 +104,7 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
         def _draws(name: str) -> bool:
             return name in datasette.databases and name != OWN_DATABASE
 
-        told = (lambda: mount_prefix(datasette)), (lambda: lists_of(datasette)), (lambda: hosts_of(datasette))
+        told = (lambda: mount_prefix(datasette)), (lambda: lists_of_server(datasette)), (lambda: hosts_of(datasette))
         return guarded_application(application, _draws, *told)
 
     return _wrap

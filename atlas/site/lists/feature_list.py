@@ -45,7 +45,7 @@ class Listed:
     added_at: str = ""
 
 
-def name_of(text: str) -> str:
+def list_name(text: str) -> str:
     """A list's name as it is kept.
 
     Raises:
@@ -61,7 +61,7 @@ def name_of(text: str) -> str:
     return name
 
 
-def note_of(text: str) -> str:
+def list_note(text: str) -> str:
     """A note or description as it is kept: lines, and nothing that cannot be seen.
 
     Raises:

@@ -48,10 +48,10 @@ def kept_lists(lists: FeatureLists, host: str, origins: Iterable[str]) -> KeptLi
         AtlasError: an origin is spelled otherwise.
     """
     own = LOOPBACK if host in EVERYWHERE else LOOPBACK | {host.lower()}
-    return KeptLists(lists, own, frozenset(map(origin_of, origins)))
+    return KeptLists(lists, own, frozenset(map(browser_origin, origins)))
 
 
-def origin_of(text: str) -> str:
+def browser_origin(text: str) -> str:
     """An origin as browsers spell it.
 
     Raises:
@@ -69,12 +69,12 @@ def origin_of(text: str) -> str:
     return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{port}"
 
 
-def switch_on(datasette: "Datasette", kept: KeptLists) -> None:
+def switch_on_lists(datasette: "Datasette", kept: KeptLists) -> None:
     """Keep lists; before the application is made."""
     setattr(datasette, ATTRIBUTE, kept)
 
 
-def lists_of(datasette: "Datasette") -> KeptLists | None:
+def lists_of_server(datasette: "Datasette") -> KeptLists | None:
     """The lists that a server keeps, if it keeps any."""
     found: KeptLists | None = getattr(datasette, ATTRIBUTE, None)
     return found

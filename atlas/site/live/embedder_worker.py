@@ -98,13 +98,13 @@ class _Labels:
     """The labels of one snapshot; `failure` is why the rest of them cannot be read."""
 
     def __init__(self, embedder: "Embedder", kept: "VectorFile", labels: list[str]) -> None:
-        from ingest.search.meaning import vectors_of
+        from ingest.search.meaning import label_vectors
 
         self.labels = labels
         self.read = 0
         self.failure: str | None = None
         self._vectors: list[Vectors] = []
-        self._coming = vectors_of(kept, embedder, labels, AT_ONCE)
+        self._coming = label_vectors(kept, embedder, labels, AT_ONCE)
 
     def read_on(self, seconds: float) -> None:
         """Read labels until so many seconds have passed, all are read, or one cannot be read (`failure`)."""

@@ -23,7 +23,7 @@ ATTRIBUTE = "_feature_atlas_live"
 BY_MEANING = "_feature_atlas_embedder"
 
 
-def switch_on(datasette: "Datasette", model: "LiveModel") -> None:
+def switch_on_live_model(datasette: "Datasette", model: "LiveModel") -> None:
     """Answer typed texts with a model; before the application's routes are made."""
     setattr(datasette, ATTRIBUTE, model)
 
@@ -34,7 +34,7 @@ def live_model(datasette: "Datasette") -> "LiveModel | None":
     return found
 
 
-def switch_on_meaning(datasette: "Datasette", embedder: "LiveEmbedder") -> None:
+def switch_on_live_embedder(datasette: "Datasette", embedder: "LiveEmbedder") -> None:
     """Search labels by their meaning with an embedding model."""
     setattr(datasette, BY_MEANING, embedder)
 

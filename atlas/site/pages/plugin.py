@@ -12,7 +12,7 @@ from datasette import hookimpl
 from datasette.utils.asgi import Response
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
-from atlas.site.lists.kept_lists import WRITTEN_AT, lists_of
+from atlas.site.lists.kept_lists import WRITTEN_AT, lists_of_server
 from atlas.site.pages import (
     api,
     association,
@@ -90,7 +90,7 @@ def register_routes(datasette: "Datasette") -> list[tuple[str, Any]]:
 @hookimpl
 def menu_links(datasette: "Datasette") -> list[dict[str, str]]:
     """A line in the menu, where lists are kept."""
-    if lists_of(datasette) is None:
+    if lists_of_server(datasette) is None:
         return []
     return [{"href": str(datasette.urls.path("lists")), "label": "Lists of features"}]
 
@@ -98,7 +98,7 @@ def menu_links(datasette: "Datasette") -> list[dict[str, str]]:
 @hookimpl
 def skip_csrf(datasette: "Datasette", scope: dict[str, Any]) -> bool:
     """Datasette's own look at tokens lets forms without any cookie pass; the forms of lists are looked at by theirs."""
-    return lists_of(datasette) is not None and scope["path"] == WRITTEN_AT
+    return lists_of_server(datasette) is not None and scope["path"] == WRITTEN_AT
 
 
 @hookimpl

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from ingest.contrasts.feature_columns import q_values
 from ingest.contrasts.null import SEED
 from ingest.contrasts.scores import Documents
-from ingest.statistics.permutation import Tails, chance_of, not_below_chance, observed_p, shuffled_tails
+from ingest.statistics.permutation import Tails, not_below_chance, observed_p, shuffled_tails, smallest_p_by_shuffle
 from ingest.statistics.rank_sum import rank_sum
 from ingest.statistics.shuffles import Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 from ingest.statistics.stratified import length_classes, stratified_rank_sum
@@ -63,7 +63,7 @@ def compare_sides(measures: dict[str, Values], documents: Documents, shuffles: i
     joined = Tails(*(np.concatenate(parts) for parts in zip(*tails, strict=True)))
     q = q_values(p, np.ones(tests, dtype=bool))
     if shuffles:
-        q = not_below_chance(q, chance_of(joined, tests, shuffles).min_q)
+        q = not_below_chance(q, smallest_p_by_shuffle(joined, tests, shuffles).min_q)
     q = np.maximum(np.minimum(q, 1), p)
     for columns, own_q in zip(found.values(), np.split(q, len(found)), strict=True):
         columns["q"] = own_q

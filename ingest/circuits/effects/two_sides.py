@@ -34,7 +34,7 @@ class Texts:
     sha256: str
 
 
-def read_texts(atlas: Atlas, sets: Sets, tokenization: int, limit: int | None) -> Texts:
+def read_texts_of_sides(atlas: Atlas, sets: Sets, tokenization: int, limit: int | None) -> Texts:
     """The windows of the documents of both sides, at most so many of each.
 
     Raises:

@@ -108,7 +108,7 @@ class LogitReadout:
         return LogitReadout(self.at, self.token_ids[nodes])
 
 
-def likeliest_tokens(
+def tokens_to_trace(
     logits: Float[torch.Tensor, " d_vocab"], most: int, share: float
 ) -> tuple[Int[np.ndarray, " token"], Float[np.ndarray, " token"]]:
     """The likeliest tokens, at most so many, until they have that share of the probability; their probabilities.

@@ -20,7 +20,7 @@ from ingest.circuits.graphs.graph_edges import (
 )
 from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, node_levels, saes_on_the_way, strongest_graph_nodes
 from ingest.circuits.graphs.graph_pruning import Edges, Pruned, Roles, prune_graph
-from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, Readout, likeliest_tokens
+from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, Readout, tokens_to_trace
 from ingest.circuits.patching.gradients import rank_correlation
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_layer
@@ -168,7 +168,7 @@ def _target(
         return FeatureReadout(tracer.sae, *place), np.ones(1), None
     with torch.no_grad():
         logits = tracer.hooked.run(traced.tokens, logits=True).next_logits[0]
-    token_ids, chance = likeliest_tokens(logits, MOST_LOGITS, LOGIT_SHARE)
+    token_ids, chance = tokens_to_trace(logits, MOST_LOGITS, LOGIT_SHARE)
     if target.token_id is not None:
         token_ids, chance = np.array([target.token_id]), logits.double().softmax(0)[[target.token_id]].cpu().numpy()
     return LogitReadout(target.position, token_ids), chance / chance.sum(), chance

@@ -42,7 +42,7 @@ def check_position(tracer: Tracer, asked: Asked, pairs: Iterable[PromptPair]) ->
             raise SelectionError(f"position {position} of {text} is before the first that differs: {first}; read later")
 
 
-def metrics_of(tracer: Tracer, asked: Asked, pair: PromptPair) -> list[Metric] | PassedOver:
+def metrics_of_pair(tracer: Tracer, asked: Asked, pair: PromptPair) -> list[Metric] | PassedOver:
     """What is read of a pair, or why nothing is."""
     positions, position = _positions(tracer, pair), asked.position
     first = positions[pair.first_difference]

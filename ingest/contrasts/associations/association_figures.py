@@ -16,7 +16,7 @@ from ingest.contrasts.associations.effect_columns import (
 from ingest.contrasts.associations.question import Asked
 from ingest.contrasts.associations.shuffled_p import Exchange, correct_associations
 from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, features_tested, q_values
-from ingest.contrasts.scores import Scores, Unit, read_chunks
+from ingest.contrasts.scores import Scores, Unit, read_score_chunks
 from ingest.statistics.association import kruskal_wallis, rank_correlation, ranks_of
 from ingest.statistics.bootstrap import RESAMPLES
 from ingest.statistics.groups import MIN_GROUPS
@@ -94,7 +94,7 @@ def compute_figures(
     """Every figure of an association for an SAE, given with its number of features; `plan` is unit and shuffles."""
     (key, d_sae), (unit, shuffles), documents = sae, plan, asked.documents
     ranges = Ranges(asked, names, shuffles, _tests(atlas, key, asked, unit))
-    for scores in read_chunks(atlas, key, d_sae, documents, unit):
+    for scores in read_score_chunks(atlas, key, d_sae, documents, unit):
         ranges.add(scores)
     tables = ranges.tables(shuffles)
     tables["association_document"] = _documents(asked)

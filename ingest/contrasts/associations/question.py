@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from ingest.contrasts.scores import Documents, Unit, read_documents, read_whole
+from ingest.contrasts.scores import Documents, Unit, read_documents, read_scored_documents
 from ingest.contrasts.selection import normal_texts, select_documents
 from schema.errors import SelectionError
 from schema.methods import method_revision
@@ -69,7 +69,7 @@ class Asked:
         return min(len(np.unique(group[self.label == number])) for number in range(self.n_classes))
 
 
-def borne_labels(atlas: Atlas, question: Question) -> Borne:
+def documents_with_labels(atlas: Atlas, question: Question) -> Borne:
     """The documents that a question is about, with what they bear.
 
     Raises:
@@ -113,7 +113,7 @@ def _classes(atlas: Atlas, question: Question) -> Borne:
 
 def covered_documents(atlas: Atlas, sae: int, borne: Borne) -> dict[int, float]:
     """What documents bear that the SAE has encoded and summed; a text counts once, that of the first corpus."""
-    held = read_whole(atlas, sae)
+    held = read_scored_documents(atlas, sae)
     first: dict[str, int] = {}
     for document, text in borne.texts.items():
         if document in held:
@@ -121,7 +121,9 @@ def covered_documents(atlas: Atlas, sae: int, borne: Borne) -> dict[int, float]:
     return {first[text]: borne.labels[first[text]] for text in sorted(first)}
 
 
-def read_asked(atlas: Atlas, sae: int, labels: dict[int, float], question: Question, unit: Unit) -> Asked:
+def read_associated_documents(
+    atlas: Atlas, sae: int, labels: dict[int, float], question: Question, unit: Unit
+) -> Asked:
     """What is known of the documents; those of each class are halved evenly."""
     n_classes = len(question.sets) if question.kind == "classes" else 0
     label = np.fromiter(labels.values(), dtype=np.int64 if n_classes else float)

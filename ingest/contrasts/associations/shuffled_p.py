@@ -9,7 +9,7 @@ from ingest.contrasts.associations.question import Asked
 from ingest.contrasts.feature_columns import Columns, q_values
 from ingest.contrasts.scores import Scores
 from ingest.statistics.association import Spread, Trend, ranks_of
-from ingest.statistics.permutation import Tails, chance_of, family_wise, not_below_chance
+from ingest.statistics.permutation import Tails, family_wise, not_below_chance, smallest_p_by_shuffle
 from ingest.statistics.pooled import Pooled, Shuffles, Statistic, pooled_p
 from ingest.statistics.shuffles import Rows, labelled_units, unit_mean_scores
 
@@ -53,7 +53,7 @@ def correct_associations(
     held = np.isin(tails.feature, feature[chosen])
     number = np.searchsorted(feature[chosen], tails.feature[held])
     mine = Tails(number, tails.shuffle[held], tails.p[held])
-    found = chance_of(mine, int(chosen.sum()), shuffles)
+    found = smallest_p_by_shuffle(mine, int(chosen.sum()), shuffles)
     family, q = np.full(len(p), np.nan), q_values(p, chosen)
     family[chosen] = family_wise(p[chosen], mine, shuffles)
     q[chosen] = not_below_chance(q[chosen], found.min_q)

@@ -12,7 +12,7 @@ from schema import tables
 from schema.store import Atlas
 
 
-def stored_unit(atlas: Atlas, question: Question) -> Unit | None:
+def unit_of_stored_association(atlas: Atlas, question: Question) -> Unit | None:
     """The unit of the association that is stored under a name and asks the same."""
     rows = atlas.rows("SELECT field, sets, unit FROM association WHERE name = ?", [question.name])
     same = [unit for field, sets, unit in rows if (field, tuple(json.loads(sets))) == (question.field, question.sets)]
@@ -21,7 +21,7 @@ def stored_unit(atlas: Atlas, question: Question) -> Unit | None:
 
 def stored_shuffles(atlas: Atlas, question: Question, unit: Unit, sae: int, content: str) -> int | None:
     """How many shuffles are stored of it for the SAE; None if it is not stored over these documents."""
-    if stored_unit(atlas, question) != unit:
+    if unit_of_stored_association(atlas, question) != unit:
         return None
     rows = atlas.rows(
         """
@@ -47,7 +47,7 @@ def store_association(atlas: Atlas, question: Question, unit: Unit, sae: int, fo
 
 def _key(atlas: Atlas, question: Question, unit: Unit) -> int:
     """The key of the association; another definition under the same name replaces all of the old one."""
-    if stored_unit(atlas, question) != unit:
+    if unit_of_stored_association(atlas, question) != unit:
         drop_contrast(atlas, "association", question.name)
         asked = {"name": question.name, "kind": question.kind, "field": question.field, "sets": list(question.sets)}
         row = {"association": atlas.next_key(tables.association), "unit": unit, **asked}

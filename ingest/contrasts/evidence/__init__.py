@@ -8,7 +8,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 from scipy.stats import t as student
 
-from ingest.contrasts.confirmation import called_rows
+from ingest.contrasts.confirmation import rows_called_positive
 from ingest.contrasts.feature_columns import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import CONFIDENCE
@@ -105,7 +105,7 @@ def domain_columns(
     judged = np.bincount(documents.domain[~documents.positive & documents.confirmation], minlength=n_domains)
     sizes = (documents.sizes[0], len(scores))
     found = contrast_domains(firing.feature, firing.score, documents.domain[firing.document], members, sizes)
-    rows = called_rows(scores, threshold)
+    rows = rows_called_positive(scores, threshold)
     rows = rows.where(~rows.positive)
     cells = rows.feature.astype(np.int64) * n_domains + documents.domain[rows.document]
     called = np.bincount(cells, minlength=len(scores) * n_domains).reshape(len(scores), n_domains).astype(float)

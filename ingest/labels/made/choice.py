@@ -175,9 +175,9 @@ OPENINGS: dict[Kind, str] = {"on": "", "before": "before ", "after": "after ", "
 
 def label_text(kind: Kind, words: Sequence[str]) -> str:
     """What a label says of where the words stand."""
-    return OPENINGS[kind] + ", ".join(CLASSES.get(word) or spelled(word) for word in words)
+    return OPENINGS[kind] + ", ".join(CLASSES.get(word) or label_word(word) for word in words)
 
 
-def spelled(word: str) -> str:
+def label_word(word: str) -> str:
     """A word as it is shown: marks in quotation marks, so that they are seen among commas."""
     return word if any(letter.isalnum() for letter in word) else f"'{word}'"

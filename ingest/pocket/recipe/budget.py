@@ -50,7 +50,7 @@ def warmdown(progress: float, share: float) -> float:
     return min(1.0, (1.0 - progress) / share)
 
 
-def depth_at(progress: float, stages: tuple[tuple[float, int], ...]) -> int:
+def blocks_trained_at(progress: float, stages: tuple[tuple[float, int], ...]) -> int:
     """How many blocks are trained at this point: that of the last of the `(progress, blocks)` stages begun.
 
     A shallow model learns the common words for a fraction of the arithmetic, and a block whose output

@@ -45,7 +45,7 @@ class TrainingDocument:
         return f"{self.source}/{self.doc_id.partition('#')[0]}"
 
 
-def is_share_alike(document: TrainingDocument) -> bool:
+def is_source_share_alike(document: TrainingDocument) -> bool:
     """Whether a document lies under a share-alike licence, by its source and the prefix of its doc_id."""
     return document.doc_id.startswith(SHARE_ALIKE.get(document.source, ()))
 

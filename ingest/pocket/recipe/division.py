@@ -15,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from jaxtyping import Bool, UInt64
 
-from ingest.pocket.recipe.corpus import TrainingDocument, is_share_alike
+from ingest.pocket.recipe.corpus import TrainingDocument, is_source_share_alike
 
 LARGEST_SHARE = 0.2
 """Most of a domain's training works that are held out: a domain of few works stays with the training text."""
@@ -43,7 +43,7 @@ def divide(train: Iterable[TrainingDocument], valid: Sequence[TrainingDocument],
 
     Share-alike documents of the training files are in neither part. A work that lies in both files is held out.
     """
-    documents = [document for document in train if not is_share_alike(document)]
+    documents = [document for document in train if not is_source_share_alike(document)]
     known = {document.parent for document in valid}
     taken = _taken(documents, known, valid, works)
     training = [document for document in documents if document.parent not in known | taken]

@@ -15,7 +15,7 @@ from jaxtyping import UInt16
 from torch import nn
 from transformers import GPT2LMHeadModel
 
-from ingest.pocket.recipe.budget import Budget, Workers, depth_at, mixed_precision, share_shown, warmdown
+from ingest.pocket.recipe.budget import Budget, Workers, blocks_trained_at, mixed_precision, share_shown, warmdown
 from ingest.pocket.recipe.language_model import cross_entropy, new_model, parameter_groups
 from ingest.pocket.recipe.muon import Muon
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
@@ -74,7 +74,7 @@ class Trainer:
         factor = warmdown(progress, self.config.warmdown)
         self.adam.param_groups[0]["lr"] = self.config.adam_lr * factor
         self.model.zero_grad()
-        depth, batch = depth_at(progress, self.config.stages), windows.to(self.device)
+        depth, batch = blocks_trained_at(progress, self.config.stages), windows.to(self.device)
         counted = (batch[:, 1:] != IGNORED).sum()
 
         def _share(rows: torch.Tensor) -> torch.Tensor:
@@ -147,7 +147,7 @@ def _run(
             show(progress)
             losses.append(loss)
             if step % CURVE_STEPS == 0:
-                depth, mean = depth_at(progress, trainer.config.stages), sum(losses) / len(losses)
+                depth, mean = blocks_trained_at(progress, trainer.config.stages), sum(losses) / len(losses)
                 point = vars(trainer.position) | {"progress": round(progress, 5), "depth": depth, "loss": mean}
                 losses.clear()
                 curve.write(json.dumps(point) + "\n")

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from atlas.cli.exchange import export_ as command
 from atlas.cli.exchange import quick_list
 from atlas.exchange import FORMATS, Wanted, export
-from atlas.exchange.published import published_as, quick_lists
+from atlas.exchange.published import neuronpedia_quick_lists, published_as
 from queries import run_query
 from schema import AtlasError, SelectionError, open_atlas
 from tests.made.tiny_atlas import FEATURES, SAES
@@ -203,7 +203,7 @@ def test_a_quick_list_has_at_most_150_features(tiny: Path) -> None:
         | {"hook_layer": 8, "neuronpedia_id": "gpt2-small/8-res-jb", "model": "gpt2", "pinned": "r/i@0"}
     )
     features = list(range(301))
-    asked = [parse_qs(urlsplit(address).query) for address in quick_lists("body & soul", own, features)]
+    asked = [parse_qs(urlsplit(address).query) for address in neuronpedia_quick_lists("body & soul", own, features)]
     assert [each["name"] for each in asked] == [[f"body & soul {number} of 3"] for number in (1, 2, 3)]
     listed = [json.loads(each["features"][0]) for each in asked]
     assert [len(each) for each in listed] == [150, 150, 1]

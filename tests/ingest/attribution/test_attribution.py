@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.attribution.feature_game import FeatureGame, activation_gradient, integrated_gradients, take_apart
+from ingest.attribution.feature_game import (
+    FeatureGame,
+    activation_gradient,
+    features_and_remainder,
+    integrated_gradients,
+)
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
 from ingest.attribution.shap_library import load_shap, partition_values, run_sequences, text_measure
 from ingest.attribution.shapley import every_coalition, exact_values, permutation_values
@@ -113,7 +118,7 @@ def feature_game(subject: Subject, *, every_position: bool, baseline: np.ndarray
     tokens = torch.from_numpy(np.concatenate([[BOS], TOKENS]))
     with torch.no_grad():
         resid = gpt2.value_at(sae.hook_name, gpt2.embed(tokens[None]), causal_attention)[0]
-    parts = take_apart(sae, resid, baseline)
+    parts = features_and_remainder(sae, resid, baseline)
     return FeatureGame(gpt2, token_readout(gpt2, [5], "logit"), parts, sae.hook_layer, every_position=every_position)
 
 
@@ -144,7 +149,7 @@ def test_features_of_the_last_stream_are_read_by_the_final_norm_alone(subject: S
     tokens = torch.from_numpy(np.concatenate([[BOS], TOKENS]))
     with torch.no_grad():
         resid = gpt2.value_at(gpt2.last_hook, gpt2.embed(tokens[None]), causal_attention)[0]
-    parts, readout = take_apart(sae, resid, None), token_readout(gpt2, [5], "logit")
+    parts, readout = features_and_remainder(sae, resid, None), token_readout(gpt2, [5], "logit")
     coalitions = np.array([[True] * 6, [True, False] * 3])
     for every_position in (False, True):
         game = FeatureGame(gpt2, readout, parts, len(gpt2.blocks), every_position=every_position)

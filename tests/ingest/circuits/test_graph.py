@@ -20,7 +20,7 @@ from ingest.circuits.graphs.graph_pruning import (
     prune_graph,
     smallest_set,
 )
-from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, likeliest_tokens
+from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, tokens_to_trace
 from ingest.circuits.graphs.graph_study import Graph, Pruning, Target, trace_graphs
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
@@ -207,10 +207,10 @@ def test_fewer_features_are_those_that_move_the_target_most(tracer: Tracer, prom
 def test_targets_are_the_likeliest_tokens(to_logits: Graph) -> None:
     assert to_logits.nodes.chance is not None
     assert len(to_logits.nodes.chance) <= 10
-    token_ids, chances = likeliest_tokens(torch.tensor([0.0, 5.0, 4.0, -9.0]), 10, 0.95)
+    token_ids, chances = tokens_to_trace(torch.tensor([0.0, 5.0, 4.0, -9.0]), 10, 0.95)
     assert token_ids.tolist() == [1, 2]
     assert chances == pytest.approx([0.7275, 0.2676], abs=1e-3)
-    assert len(likeliest_tokens(torch.zeros(50), 10, 0.95)[0]) == 10
+    assert len(tokens_to_trace(torch.zeros(50), 10, 0.95)[0]) == 10
 
 
 def test_saes_that_make_no_graph_are_refused(tracer: Tracer, prompt: Prompt, pocket: Pocket) -> None:

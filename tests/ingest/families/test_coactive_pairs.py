@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csc_array
 
-from ingest.families.coactive_pairs import MIN_BOTH, counted_together, fires_with
+from ingest.families.coactive_pairs import MIN_BOTH, counted_together, features_firing_with
 
 FIRES = arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 9)), elements=st.sampled_from([0.0, 0.0, 2.5]))
 
@@ -47,7 +47,7 @@ def test_company_is_that_of_a_search(fires: np.ndarray, most: int, by_lift: bool
     def lift(one: int, other: int) -> float:
         return (both[one, other] / tokens) / ((active[one] / tokens) * (active[other] / tokens))
 
-    found = fires_with(csc_array(fires), tokens, most, by_lift=by_lift)
+    found = features_firing_with(csc_array(fires), tokens, most, by_lift=by_lift)
     value = lift if by_lift else overlap
     for one in range(fires.shape[1]):
         expected = sorted((other for here, other in both if here == one), key=lambda o: (-round(value(one, o), 9), o))
@@ -62,9 +62,9 @@ def test_company_is_that_of_a_search(fires: np.ndarray, most: int, by_lift: bool
 def test_blocks_do_not_matter(pairs: int) -> None:
     rng = np.random.default_rng(0)
     fires = csc_array((rng.random((400, 40)) < 0.1).astype(np.float32))
-    whole = fires_with(fires, 400)
+    whole = features_firing_with(fires, 400)
     told: list[int] = []
-    parts = fires_with(fires, 400, report=lambda done, features: told.append(done), block_pairs=pairs)
+    parts = features_firing_with(fires, 400, report=lambda done, features: told.append(done), block_pairs=pairs)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, other)
     assert told[-1] == 40
@@ -74,6 +74,6 @@ def test_of_features_that_fire_by_themselves_the_lift_is_one() -> None:
     """Nothing is to be found: the mean lift over all pairs is 1, whatever the densities."""
     rng = np.random.default_rng(3)
     fires = csc_array((rng.random((20_000, 30)) < np.linspace(0.05, 0.4, 30)).astype(np.float32))
-    found = fires_with(fires, 20_000, most=30)
+    found = features_firing_with(fires, 20_000, most=30)
     assert len(found.feature) == 30 * 29
     assert found.lift(20_000).mean() == pytest.approx(1, abs=0.02)

@@ -11,8 +11,8 @@ from ingest.families.kmeans import cluster_directions
 from ingest.families.silhouette import (
     best_cluster_number,
     choose_number,
+    cluster_from_seeds,
     cluster_stability,
-    runs_of,
     seed_stability,
     silhouette,
 )
@@ -28,7 +28,7 @@ def directions(seed: int, rows: int, clusters: int, spread: float, d: int = 12) 
 @pytest.mark.parametrize("seed", range(4))
 def test_planted_clusters_are_found(seed: int) -> None:
     unit, planted = directions(seed, 240, 6, 0.15)
-    found = runs_of(unit, 6, seed)[0]
+    found = cluster_from_seeds(unit, 6, seed)[0]
     assert adjusted_rand_score(planted, found.cluster) == 1
     assert best_cluster_number(choose_number(unit, seed)) == 6
 
@@ -54,7 +54,7 @@ def test_it_fits_as_well_as_that_of_scikit_learn(seed: int) -> None:
     other = KMeans(8, n_init=5, random_state=seed).fit(unit).labels_
     means = np.stack([unit[other == number].mean(axis=0) for number in range(8)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    assert runs_of(unit, 8, seed)[0].fit >= (unit * means[other]).sum(axis=1).mean() - 0.01
+    assert cluster_from_seeds(unit, 8, seed)[0].fit >= (unit * means[other]).sum(axis=1).mean() - 0.01
 
 
 def test_a_seed_gives_the_same_and_more_rows_than_there_are_cannot_be_asked_for() -> None:
@@ -83,18 +83,18 @@ def test_silhouettes_are_those_of_scikit_learn(seed: int, clusters: int) -> None
 
 def test_where_there_are_clusters_seeds_agree_and_where_there_are_none_they_do_not() -> None:
     unit, _ = directions(1, 400, 5, 0.1)
-    planted = runs_of(unit, 5, 0)
+    planted = cluster_from_seeds(unit, 5, 0)
     assert seed_stability(planted) == (1, 1)
     np.testing.assert_allclose(cluster_stability(planted), 1)
     noise = np.random.default_rng(2).normal(size=(400, 40))
-    found = runs_of(noise / np.linalg.norm(noise, axis=1, keepdims=True), 12, 0)
+    found = cluster_from_seeds(noise / np.linalg.norm(noise, axis=1, keepdims=True), 12, 0)
     assert seed_stability(found).mean < 0.3
     assert cluster_stability(found).max() < 0.7
 
 
 def test_labels_that_mean_nothing_agree_as_by_chance() -> None:
     unit, _ = directions(4, 300, 5, 0.1)
-    runs = runs_of(unit, 5, 0, seeds=2)
+    runs = cluster_from_seeds(unit, 5, 0, seeds=2)
     rng = np.random.default_rng(0)
     shuffled = [run._replace(cluster=rng.permutation(run.cluster)) for run in runs]
     assert abs(seed_stability(shuffled).mean) < 0.05
@@ -102,6 +102,6 @@ def test_labels_that_mean_nothing_agree_as_by_chance() -> None:
 
 def test_stability_of_a_cluster_is_its_overlap_by_hand() -> None:
     unit, _ = directions(0, 6, 2, 0.1)
-    first, other = runs_of(unit, 2, 0, seeds=2)
+    first, other = cluster_from_seeds(unit, 2, 0, seeds=2)
     runs = [first._replace(cluster=np.array([0, 0, 0, 1, 1, 1])), other._replace(cluster=np.array([0, 0, 1, 1, 1, 1]))]
     np.testing.assert_allclose(cluster_stability(runs), [2 / 3, 3 / 4])

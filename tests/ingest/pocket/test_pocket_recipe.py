@@ -29,9 +29,9 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 import ingest.pocket
 from ingest.pocket.recipe import downstream
 from ingest.pocket.recipe.__main__ import main
-from ingest.pocket.recipe.budget import Budget, Workers, depth_at, warmdown
+from ingest.pocket.recipe.budget import Budget, Workers, blocks_trained_at, warmdown
 from ingest.pocket.recipe.card import sources_table
-from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand_globs, is_share_alike
+from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand_globs, is_source_share_alike
 from ingest.pocket.recipe.division import copied_shares, divide, two_parts
 from ingest.pocket.recipe.evaluate import Bigram
 from ingest.pocket.recipe.fidelity import HookSums
@@ -573,7 +573,7 @@ def test_the_schedule_follows_the_resource_that_is_nearer_to_its_end() -> None:
     assert budget.progress(20, 5.0) == 0.5
     assert budget.progress(90, 5.0) == 0.9
     assert [warmdown(progress, 0.5) for progress in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.5, 0.0]
-    assert [depth_at(progress, ((0.0, 2), (0.5, 6))) for progress in (0.0, 0.49, 0.5)] == [2, 2, 6]
+    assert [blocks_trained_at(progress, ((0.0, 2), (0.5, 6))) for progress in (0.0, 0.49, 0.5)] == [2, 2, 6]
     with pytest.raises(ValueError, match="tokens or seconds"):
         Budget()
 
@@ -609,8 +609,8 @@ def test_no_share_alike_text_is_trained_on() -> None:
         "python/peps": ("peps:pep-0001#0",),
     }.items():
         dropped = [f"{prefix}x#0" for prefix in SHARE_ALIKE.get(source, ())]
-        assert all(is_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in dropped)
-        assert not any(is_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in kept)
+        assert all(is_source_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in dropped)
+        assert not any(is_source_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in kept)
     assert not {row["source"] for row in sources_table() if "BY-SA" in row["licence"]}
 
 

@@ -21,7 +21,7 @@ from ingest.jobs.progress import Progress, Report
 from ingest.jobs.reader import KeptReader, Reader
 from ingest.rows.batches import BATCH_DOCUMENTS
 from ingest.schedule.config import Schedule
-from ingest.schedule.history import read_pasts
+from ingest.schedule.history import read_job_histories
 from ingest.schedule.job_runner import Runner
 from ingest.schedule.loop import SystemClock, only_one, run_forever, run_once
 from queries import run_query
@@ -510,7 +510,7 @@ def test_a_run_that_is_killed_while_it_publishes_is_tried_again(
         run_once(runner_of(schedule, reader, clock, killed))
     assert published == [[("news", "done", 1, "its publishing is under way")]]
     with open_atlas(schedule.atlas, read_only=True) as atlas:
-        last = read_pasts(atlas, ["news"], clock.now())["news"].last
+        last = read_job_histories(atlas, ["news"], clock.now())["news"].last
     assert last is not None
     assert last.status == "failed"
     clock.end = NOON + timedelta(hours=1)

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from scipy.stats import false_discovery_control, fisher_exact
 from sklearn.metrics import roc_auc_score
 
-from ingest.search.examples import Maxima, features_told_apart, few_sentences_warning, maxima_of, rank_features_of_saes
+from ingest.search.examples import (
+    Maxima,
+    example_maxima,
+    features_told_apart,
+    few_sentences_warning,
+    rank_features_of_saes,
+)
 from tests.made.sparse_cases import Case, cases
 
 
@@ -53,7 +59,7 @@ def test_a_sentence_of_several_windows_counts_once_by_its_maximum() -> None:
         "feature": [7, 7, 7, 9],
         "activation": [1.0, 3.0, 2.0, 5.0],
     }
-    maxima = maxima_of(pa.table(rows), np.array([0, 0, 1]))
+    maxima = example_maxima(pa.table(rows), np.array([0, 0, 1]))
     assert (maxima.feature.tolist(), maxima.sentence.tolist(), maxima.activation.tolist()) == (
         [7, 9],
         [0, 1],

@@ -23,7 +23,7 @@ from transformers import (
 
 from atlas.cli.main import cli
 from ingest.search.embedder import Embedder, embedder_name
-from ingest.search.meaning import VectorFile, by_meaning, cache_of, vectors_of
+from ingest.search.meaning import VectorFile, by_meaning, label_vector_cache, label_vectors
 from schema import ModelError, SelectionError, open_atlas
 
 TEXTS = ["names of diseases", "asthma", "a", "cancer, measles and asthma of the lungs", "lungs " * 60]
@@ -121,14 +121,14 @@ def test_labels_are_ranked_by_their_cosine_and_computed_once(
         (key,) = {sae for (sae,) in atlas.rows("SELECT sae FROM sae WHERE label LIKE '%blocks.2%'")}
         second = by_meaning(atlas, embedder, "asthma", [key], limit=2).to_pylist()
         assert second == [row for row in rows if "blocks.2" in row["sae"]][:2]
-    with closing(sqlite3.connect(cache_of(tiny_copy))) as file:
+    with closing(sqlite3.connect(label_vector_cache(tiny_copy))) as file:
         assert file.execute("SELECT COUNT(*), COUNT(DISTINCT model) FROM vector").fetchone() == (len(expected), 1)
         file.execute("UPDATE vector SET vector = ?", [np.ones(16, "<f4").tobytes()])
         file.commit()
     with open_atlas(tiny_copy, read_only=True) as atlas:
         kept = by_meaning(atlas, embedder, "asthma").to_pylist()
         assert len({round(row["similarity"], 5) for row in kept}) == 1  # what is kept is not computed again
-        cache_of(tiny_copy).write_bytes(b"no database" * 100)
+        label_vector_cache(tiny_copy).write_bytes(b"no database" * 100)
         assert by_meaning(atlas, embedder, "asthma", limit=50).to_pylist() == rows
         with pytest.raises(SelectionError, match="the text is empty"):
             by_meaning(atlas, embedder, " ")
@@ -137,13 +137,13 @@ def test_labels_are_ranked_by_their_cosine_and_computed_once(
 def test_a_cache_closed_to_writing_is_said_once_and_what_it_holds_is_used(
     folder: Path, tiny_copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    embedder, place = Embedder.load(folder), cache_of(tiny_copy)
+    embedder, place = Embedder.load(folder), label_vector_cache(tiny_copy)
     with closing(VectorFile(place, embedder.sha256)) as kept:
-        first = list(vectors_of(kept, embedder, ["asthma"]))
+        first = list(label_vectors(kept, embedder, ["asthma"]))
     with closing(VectorFile(place, embedder.sha256)) as kept:
         assert kept._file is not None
         kept._file.execute("PRAGMA query_only = on")  # as a file of somebody else's
-        again = np.concatenate(list(vectors_of(kept, embedder, TEXTS_OF_FOUR, at_once=1)))
+        again = np.concatenate(list(label_vectors(kept, embedder, TEXTS_OF_FOUR, at_once=1)))
         np.testing.assert_array_equal(again[:1], first[0])
         np.testing.assert_allclose(again, np.stack([plain(folder, text, "mean") for text in TEXTS_OF_FOUR]), atol=2e-6)
         assert list(kept.known(["asthma", "lungs"])) == ["asthma"]

@@ -10,12 +10,12 @@ from sklearn.metrics import roc_auc_score
 from ingest.statistics.permutation import (
     LEVEL,
     Tails,
-    chance_of,
     family_wise,
     not_below_chance,
     observed_p,
     permuted_aurocs,
     shuffled_tails,
+    smallest_p_by_shuffle,
 )
 from ingest.statistics.shuffles import Lifts, Rows, Units, rank_lifts, shuffle_labels, shuffled_units
 from tests.made.sparse_cases import Case, cases
@@ -67,7 +67,7 @@ def tails_of(p: np.ndarray) -> Tails:
 @given(drawn=shuffled_p())
 def test_chance_is_benjamini_and_hochberg_in_each_shuffle(drawn: tuple[np.ndarray, np.ndarray]) -> None:
     p, _ = drawn
-    found = chance_of(tails_of(p), p.shape[1], len(p))
+    found = smallest_p_by_shuffle(tails_of(p), p.shape[1], len(p))
     for shuffle, row in enumerate(p):
         q = false_discovery_control(row)
         assert found.min_p[shuffle] == row.min()
@@ -98,6 +98,6 @@ def test_q_is_not_below_what_shuffles_give() -> None:
 
 def test_without_anything_tested_there_is_no_chance() -> None:
     nothing = Tails(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0))
-    found = chance_of(nothing, 0, 3)
+    found = smallest_p_by_shuffle(nothing, 0, 3)
     assert found.min_p.tolist() == found.min_q.tolist() == [1, 1, 1]
     assert found.discoveries.tolist() == [0, 0, 0]

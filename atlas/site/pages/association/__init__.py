@@ -13,7 +13,13 @@ from atlas.site.pages.addresses import (
     table_address,
 )
 from atlas.site.pages.association import scores
-from atlas.site.pages.association.chosen import Association, asks_of, best_features, chosen, documents_by_class
+from atlas.site.pages.association.chosen import (
+    Association,
+    association_in_words,
+    best_features,
+    chosen_association,
+    documents_by_class,
+)
 from atlas.site.pages.association.evidence import FIGURES, Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.chart import chart_picture, chart_view
@@ -55,7 +61,7 @@ CONTENT: Cache[dict[str, Any]] = Cache(64)
 
 async def view(asked: Asked) -> Page:
     """The association that the address names."""
-    association = await chosen(asked)
+    association = await chosen_association(asked)
     content = await cached(CONTENT, asked.datasette, association.identity, lambda: _read(asked.datasette, association))
     return Page("association/page.html", f"Contrast {association.row['contrast']}", content)
 
@@ -87,7 +93,7 @@ def _what(datasette: "Datasette", association: Association) -> dict[str, Any]:
         "kind": row["kind"],
         "field": row["field"],
         "sets": association.sets,
-        "question": asks_of(row["kind"], row["field"], association.sets),
+        "question": association_in_words(row["kind"], row["field"], association.sets),
         "unit": row["unit"],
         "unit_meaning": UNITS[row["unit"]],
         "sae": row["sae"],

@@ -41,7 +41,7 @@ class Association:
         return tuple(self.keys.values())
 
 
-def asks_of(kind: str, field: str | None, sets: Iterable[str]) -> str:
+def association_in_words(kind: str, field: str | None, sets: Iterable[str]) -> str:
     """What is asked of the documents, in a few words."""
     named = ", ".join(sets)
     return named if kind == "classes" else f"{field} of {named or 'all documents'}"
@@ -52,7 +52,7 @@ async def associations_of(datasette: "Datasette", name: str | None = None) -> li
     return await rows_if_published(datasette, "association", "association/asked", name=name)
 
 
-async def chosen(asked: Asked) -> Association:
+async def chosen_association(asked: Asked) -> Association:
     """The association that an address names, on the SAE that its query names, or else the first.
 
     Raises:
@@ -89,7 +89,9 @@ async def listed_associations(datasette: "Datasette", sae: int | None = None) ->
             "address": association_address(datasette, asked["name"], asked["sae"]),
             "best_address": None if best is None else feature_address(datasette, asked["sae"], best),
         }
-        found.append(asked | {"sets": sets, "question": asks_of(asked["kind"], asked["field"], sets), **addresses})
+        found.append(
+            asked | {"sets": sets, "question": association_in_words(asked["kind"], asked["field"], sets), **addresses}
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atlas.site.pages.association.chosen import Association, chosen
+from atlas.site.pages.association.chosen import Association, chosen_association
 from atlas.site.pages.charts.canvas import SMALL, Style, name_axes, new_axes, shorten_text, svg_file
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.page import Asked, PageError
@@ -138,7 +138,7 @@ async def _asked(asked: Asked) -> Scores:
     feature = asked.query.get("feature", "")
     found = None
     if feature.isascii() and feature.isdigit() and len(feature) < 10:
-        found = await read(asked.datasette, await chosen(asked), int(feature))
+        found = await read(asked.datasette, await chosen_association(asked), int(feature))
     if found is None:
         raise PageError("this chart is of a feature, as in ?feature=7, and of a site that has every activation")
     return found

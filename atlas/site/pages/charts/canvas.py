@@ -87,11 +87,11 @@ def new_axes(style: Style, margins: Margins = (58, 16, 48, 16)) -> Any:
     left, right, bottom, top = margins
     box = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
     axes = figure.add_axes(box, facecolor="none")
-    dress(axes, style)
+    dress_axes(axes, style)
     return axes
 
 
-def dress(axes: Any, style: Style) -> None:
+def dress_axes(axes: Any, style: Style) -> None:
     """Axes in the theme: two spines, faint grid, quiet ticks."""
     theme = style.theme
     for side, spine in axes.spines.items():

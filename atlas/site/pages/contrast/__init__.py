@@ -18,7 +18,7 @@ from atlas.site.pages.addresses import (
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast import looks, means, null
-from atlas.site.pages.contrast.chosen import SHOWN, Contrast, chosen, first_candidates
+from atlas.site.pages.contrast.chosen import SHOWN, Contrast, chosen_contrast, first_candidates
 from atlas.site.pages.contrast.evidence import Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.contrast.null import Null
 from atlas.site.pages.page import Asked, Page
@@ -65,7 +65,7 @@ async def view(asked: Asked) -> Page | Response:
     elsewhere = await rows_if_published(asked.datasette, "association", "association/asked", name=asked.parts["path"])
     if elsewhere:
         return _moved(asked)
-    contrast = await chosen(asked)
+    contrast = await chosen_contrast(asked)
     key = tuple(contrast.keys.values())
     content = await cached(CONTENT, asked.datasette, key, lambda: _read(asked.datasette, contrast))
     return Page("contrast/page.html", f"Contrast {contrast.row['name']}", content)

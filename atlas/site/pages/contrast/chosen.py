@@ -40,7 +40,7 @@ def named_sets(stored: str) -> str:
     return " or ".join(sets) if len(sets) <= 3 else f"{sets[0]} or {len(sets) - 1} others"
 
 
-async def chosen(asked: Asked) -> Contrast:
+async def chosen_contrast(asked: Asked) -> Contrast:
     """The contrast that an address names, on the SAE that its query names, or else the first.
 
     Raises:

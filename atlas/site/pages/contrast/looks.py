@@ -34,10 +34,10 @@ async def read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any] | N
         return None
     names = {"contrast": contrast.row["name"], "sae": contrast.row["sae_name"]}
     found = await saved_rows(datasette, "attention_differences", **names, limit=MOST)
-    return of_rows(found) if found else None
+    return looks_of_rows(found) if found else None
 
 
-def of_rows(found: Sequence[Row]) -> dict[str, Any]:
+def looks_of_rows(found: Sequence[Row]) -> dict[str, Any]:
     """The same of the rows of the saved query, the least likely by chance first."""
     return {
         "compared": len(found),

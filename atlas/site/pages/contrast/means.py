@@ -21,7 +21,7 @@ from atlas.site.pages.charts.canvas import (
 )
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.charts.labels import place_labels
-from atlas.site.pages.contrast.chosen import PRINTED, Contrast, chosen, first_candidates
+from atlas.site.pages.contrast.chosen import PRINTED, Contrast, chosen_contrast, first_candidates
 from atlas.site.pages.page import Asked
 from atlas.site.pages.rows import Row, rows
 
@@ -208,7 +208,7 @@ def _name(feature: Row) -> str:
 
 
 async def _asked(asked: Asked) -> Means:
-    return await read(asked.datasette, await chosen(asked))
+    return await read(asked.datasette, await chosen_contrast(asked))
 
 
 READ: Cache[Means] = Cache(16)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from atlas.site.pages.charts.canvas import SMALL, Style, name_axes, new_axes, svg_file, write_text
 from atlas.site.pages.charts.chart import Chart
-from atlas.site.pages.contrast.chosen import Contrast, chosen
+from atlas.site.pages.contrast.chosen import Contrast, chosen_contrast
 from atlas.site.pages.page import Asked, PageError
 from atlas.site.pages.rows import row, rows
 
@@ -77,7 +77,7 @@ async def read(datasette: "Datasette", contrast: Contrast) -> Null | None:
 
 
 async def _asked(asked: Asked) -> Null:
-    found = await read(asked.datasette, await chosen(asked))
+    found = await read(asked.datasette, await chosen_contrast(asked))
     if found is None:
         raise PageError("this contrast has no shuffles; compute them with: atlas contrast ATLAS NAME ... --null 200")
     return found

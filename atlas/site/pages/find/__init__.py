@@ -9,7 +9,13 @@ from datasette.utils.asgi import Response
 from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import live_embedder, live_model
 from atlas.site.pages.addresses import DATABASE, contrast_address, feature_address, sae_address, table_address
-from atlas.site.pages.find.found import features_labelled, features_meant, features_on, features_spelled, sentences
+from atlas.site.pages.find.found import (
+    features_labelled,
+    features_meant,
+    features_on,
+    features_spelled,
+    sentences_found,
+)
 from atlas.site.pages.find.typed import Named, typed_feature, typed_text, typed_words
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows
@@ -126,8 +132,8 @@ async def _worded(datasette: "Datasette", words: tuple[str, ...]) -> dict[str, A
         return {name: [] for name in SHOWN}
     most = ONE_WORD if len(words) == 1 else OF_SEVERAL
     by_word = [{"word": word, "features": await features_on(datasette, word, most)} for word in words[:MOST_ASKED]]
-    every = await sentences(datasette, words, "AND")
-    some = await sentences(datasette, words, "OR") if len(words) > 1 and len(every) < ENOUGH else []
+    every = await sentences_found(datasette, words, "AND")
+    some = await sentences_found(datasette, words, "OR") if len(words) > 1 and len(every) < ENOUGH else []
     known = {document["document"] for document in every}
     return {
         "labelled": await features_labelled(datasette, words),

@@ -46,7 +46,7 @@ def _addressed(datasette: "Datasette", found: list[Row]) -> list[Row]:
     return [feature | {"address": feature_address(datasette, feature["sae"], feature["feature"])} for feature in found]
 
 
-async def sentences(datasette: "Datasette", words: tuple[str, ...], joined_by: str) -> list[dict[str, Any]]:
+async def sentences_found(datasette: "Datasette", words: tuple[str, ...], joined_by: str) -> list[dict[str, Any]]:
     """Documents with all (AND) or some (OR) of the words, best first, each with the part that has them."""
     found = await rows(datasette, "find/sentences", match=match_expression(words, joined_by), limit=SENTENCES)
     return [

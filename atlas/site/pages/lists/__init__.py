@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from datasette.utils.asgi import Response
 
-from atlas.exchange.published import published_as, quick_lists
+from atlas.exchange.published import neuronpedia_quick_lists, published_as
 from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, Listed, ListError
-from atlas.site.lists.kept_lists import KeptLists, lists_of
+from atlas.site.lists.kept_lists import KeptLists, lists_of_server
 from atlas.site.pages.addresses import feature_address, list_address, neuronpedia_address
 from atlas.site.pages.labels import best_labels
 from atlas.site.pages.lists.forms import page_number, take_form
@@ -34,7 +34,7 @@ COLUMNS = ("release", "sae_id", "feature", "note", "label", "neuronpedia", "weig
 
 async def lists_page(asked: Asked) -> Page | Response:
     """All lists; a form that is sent here is taken."""
-    kept = server_lists(asked.datasette)
+    kept = lists_on_page(asked.datasette)
     if asked.request.method == "POST":
         return await take_form(asked, kept)
     summaries = kept.lists.summaries()
@@ -45,7 +45,7 @@ async def lists_page(asked: Asked) -> Page | Response:
 
 async def list_page(asked: Asked) -> Page | Response:
     """A list: `/list/NAME`, `.json` and `.csv`."""
-    kept = server_lists(asked.datasette)
+    kept = lists_on_page(asked.datasette)
     try:
         summary, listed = kept.lists.read(asked.parts["path"])
     except ListError as error:
@@ -74,13 +74,13 @@ def _paged(asked: Asked, name: str, number: int, pages: int) -> dict[str, Any]:
     return {"number": number, "pages": pages, "first": A_PAGE * (number - 1) + 1, **found}
 
 
-def server_lists(datasette: "Datasette") -> KeptLists:
+def lists_on_page(datasette: "Datasette") -> KeptLists:
     """The lists of this server.
 
     Raises:
         PageError: it keeps none.
     """
-    kept = lists_of(datasette)
+    kept = lists_of_server(datasette)
     if kept is None:
         raise PageError(NOT_KEPT)
     return kept
@@ -124,7 +124,7 @@ async def quick_addresses(datasette: "Datasette", name: str, features: Sequence[
             indices = [row["feature"] for row in own if row["sae"] == sae["sae"]]
             published = published_as(sae)
             if indices and published.is_there:
-                found += quick_lists(name, published, indices)
+                found += neuronpedia_quick_lists(name, published, indices)
     return found
 
 

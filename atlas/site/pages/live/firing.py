@@ -41,7 +41,7 @@ class Strengths:
         return self.reaching[feature][place] if place < len(bins) else 0
 
 
-def tokens_of(text: str, tokens: Sequence[Token]) -> list[Row]:
+def tokens_of_live_text(text: str, tokens: Sequence[Token]) -> list[Row]:
     """The tokens with their own characters."""
     return [{**token, "text": text[token["char_start"] : token["char_end"]]} for token in tokens]
 
@@ -74,7 +74,7 @@ def activations_of(tokens: Sequence[Row], firing: Sequence[Row], feature: int | 
     return [{**token, "activation": values.get(token["position"], 0.0)} for token in tokens]
 
 
-def by_particularity(features: Sequence[Row]) -> list[Row]:
+def live_features_by_particularity(features: Sequence[Row]) -> list[Row]:
     """Features with what is particular to the text first: activations that the fewest tokens of the atlas reach.
 
     A feature that fires everywhere comes last, unless it is stronger here than it is elsewhere. Of what the atlas does
@@ -83,6 +83,6 @@ def by_particularity(features: Sequence[Row]) -> list[Row]:
     return sorted(features, key=lambda each: (each["as_strong"] is None, each["as_strong"] or 0, -each["activation"]))
 
 
-def by_rarity(features: Sequence[Row]) -> list[Row]:
+def live_features_by_rarity(features: Sequence[Row]) -> list[Row]:
     """Features with the rarest first; those that the atlas knows nothing of come last."""
     return sorted(features, key=lambda each: (each["density"] is None, each["density"] or 0.0, -each["activation"]))

@@ -10,7 +10,7 @@ import numpy as np
 from atlas.site.pages.addresses import asked_further, feature_address, map_address, sae_address, sae_path, table_address
 from atlas.site.pages.charts.chart import Chart, chart_picture, chart_view
 from atlas.site.pages.figures import visible
-from atlas.site.pages.map.points import Part, Points, part_asked, read_points
+from atlas.site.pages.map.points import Part, Points, part_of_map_asked, read_points
 from atlas.site.pages.map.scatter import SQUARE, SQUARE_NARROW, Map, alt_text, draw
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows, rows_if_published, sae_named
@@ -91,7 +91,7 @@ async def _shown(asked: Asked) -> Shown:
         _chosen("measure", query.get("measure", ""), clusterings) or clusterings[0],
         contrasts,
         _chosen("name", query.get("contrast", ""), contrasts),
-        part_asked(query),
+        part_of_map_asked(query),
     )
 
 

@@ -87,7 +87,7 @@ class Part:
         return self.around(float(middle[0]), float(middle[1]), math.floor(math.log2(MARGIN / needed)))
 
 
-def part_asked(query: Mapping[str, str]) -> Part:
+def part_of_map_asked(query: Mapping[str, str]) -> Part:
     """The part of the map that an address asks for: at=X,Y and zoom=N, 0 being the whole.
 
     Raises:

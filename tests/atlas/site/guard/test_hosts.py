@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from datasette.app import Datasette
 
-from atlas.site.guard.hosts import known_hosts, switch_on
+from atlas.site.guard.hosts import known_hosts, switch_on_hosts
 from atlas.site.lists import kept_lists as lists_switch
 from atlas.site.lists.feature_list import Listed
 from atlas.site.lists.store import FILE, FeatureLists
@@ -49,10 +49,10 @@ def datasette(tiny_snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     lists.create("mine", SECRET)
     lists.put("mine", Listed("tiny", "blocks.1.hook_resid_pre", 1, SECRET))
     opened = datasette_of(tiny_snapshot, secret=lists.secret)
-    lists_switch.switch_on(opened, lists_switch.kept_lists(lists, "127.0.0.1", ["https://atlas.example"]))
+    lists_switch.switch_on_lists(opened, lists_switch.kept_lists(lists, "127.0.0.1", ["https://atlas.example"]))
     known = known_hosts("127.0.0.1", ["https://atlas.example"])
     assert known is not None
-    switch_on(opened, known)
+    switch_on_hosts(opened, known)
     yield opened
     for database in opened.databases.values():
         database.close()

@@ -14,8 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.cli.main import cli
-from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, MOST_LISTS, Listed, ListError, name_of, note_of
-from atlas.site.lists.kept_lists import KeptLists, kept_lists, origin_of
+from atlas.site.lists.feature_list import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MOST_LISTS,
+    Listed,
+    ListError,
+    list_name,
+    list_note,
+)
+from atlas.site.lists.kept_lists import KeptLists, browser_origin, kept_lists
 from atlas.site.lists.store import FILE, MOST_PAGES, FeatureLists
 from schema import AtlasError, SelectionError, SourceError
 
@@ -84,17 +92,17 @@ def test_lists_are_renamed_described_and_deleted_with_their_notes(lists: Feature
 @given(st.text(max_size=150))
 def test_a_name_is_one_line_that_can_be_seen(text: str) -> None:
     try:
-        name = name_of(text)
+        name = list_name(text)
     except ListError:
         return
     assert name.isprintable()
     assert 0 < len(name) <= LONGEST_NAME
-    assert name_of(name) == name
+    assert list_name(name) == name
 
 
 @given(st.text(max_size=300))
 def test_a_note_keeps_its_lines(text: str) -> None:
-    note = note_of(text)
+    note = list_note(text)
     assert all(each.isprintable() or each == "\n" for each in note)
     assert note.count("\n") == text.replace("\r\n", "\n").strip().count("\n")
 
@@ -204,8 +212,8 @@ def test_forms_are_taken_from_own_pages_alone(origin: str, host: str, taken: boo
 
 
 def test_an_origin_is_a_scheme_and_a_name(lists: FeatureLists) -> None:
-    assert origin_of("HTTP://Atlas.Example:8001/") == "http://atlas.example:8001"
+    assert browser_origin("HTTP://Atlas.Example:8001/") == "http://atlas.example:8001"
     for wrong in ("atlas.example", "ftp://atlas.example", "https://", "https://a/path", "https://a:x", "http://["):
         with pytest.raises(AtlasError, match="is no origin"):
-            origin_of(wrong)
+            browser_origin(wrong)
     assert kept_lists(lists, "0.0.0.0", []).hosts == KeptLists(lists).hosts

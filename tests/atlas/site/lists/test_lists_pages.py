@@ -17,7 +17,7 @@ import pytest
 from atlas.publish import publish
 from atlas.site.guard.forms import CONTENT, LARGEST_FORM
 from atlas.site.lists.feature_list import Listed
-from atlas.site.lists.kept_lists import KeptLists, lists_of, switch_on
+from atlas.site.lists.kept_lists import KeptLists, lists_of_server, switch_on_lists
 from atlas.site.lists.store import FILE, FeatureLists
 from atlas.site.pages.addresses import list_address
 from atlas.site.pages.lists import A_PAGE
@@ -38,7 +38,7 @@ Client = Any
 def served(tiny_snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     lists = FeatureLists.open(tmp_path_factory.mktemp("site") / FILE)
     with serving(tiny_snapshot, secret=lists.secret) as found:
-        switch_on(found.datasette, KeptLists(lists))
+        switch_on_lists(found.datasette, KeptLists(lists))
         yield found
 
 
@@ -106,7 +106,7 @@ def test_a_list_is_made_described_noted_and_deleted_on_its_page(served: Served) 
 
 
 def test_a_long_list_is_shown_a_page_at_a_time_and_taken_along_whole(served: Served) -> None:
-    kept = lists_of(served.datasette)
+    kept = lists_of_server(served.datasette)
     assert kept is not None
     made = list_address(served.datasette, kept.lists.create("long"))
     many = [Listed(RELEASE, SAE_ID, feature, f"note {feature}.") for feature in range(2 * A_PAGE + 30)]
@@ -230,7 +230,7 @@ def test_a_list_outlives_a_new_snapshot_and_tells_what_is_another_feature_there(
     lists.create("kept")
     site = tmp_path / "site"
     with serving(tiny_snapshot, secret=lists.secret) as before:
-        switch_on(before.datasette, KeptLists(lists))
+        switch_on_lists(before.datasette, KeptLists(lists))
         token = token_of(before)
         for feature in ("1", "11"):
             sent(before, {"do": "put", "sae": SAE, "feature": feature, "list": "kept"})
@@ -238,7 +238,7 @@ def test_a_list_outlives_a_new_snapshot_and_tells_what_is_another_feature_there(
         atlas.rows("UPDATE sae SET weights_sha256 = 'other' WHERE label = ?", [SAE])
     publish(tiny_copy, site)
     with serving(current_folder(site), secret=FeatureLists.open(tmp_path / FILE).secret) as after:
-        switch_on(after.datasette, KeptLists(FeatureLists.open(tmp_path / FILE)))
+        switch_on_lists(after.datasette, KeptLists(FeatureLists.open(tmp_path / FILE)))
         shown = after.get("/list/kept.json").json()["features"]
         assert [(row["feature"], row["address"], row["other_weights"]) for row in shown] == [
             (1, f"/feature/{SAE}/1", True),
@@ -250,6 +250,6 @@ def test_a_list_outlives_a_new_snapshot_and_tells_what_is_another_feature_there(
         file.execute("UPDATE listed SET release = 'elsewhere'")
         file.commit()
     with serving(current_folder(site)) as away:
-        switch_on(away.datasette, KeptLists(lists))
+        switch_on_lists(away.datasette, KeptLists(lists))
         assert [row["address"] for row in away.get("/list/kept.json").json()["features"]] == [None, None]
         assert "not in this atlas" in away.get("/list/kept").text

@@ -21,7 +21,7 @@ from transformers import BertModel, PreTrainedTokenizerFast
 from atlas.publish import publish
 from atlas.site.live.embedder import FILE, LiveEmbedder
 from atlas.site.live.model_process import LONGEST_TEXT, LiveError
-from atlas.site.live.plugin import switch_on_meaning
+from atlas.site.live.plugin import switch_on_live_embedder
 from atlas.site.serve import current_folder, datasette_of
 from ingest.search.embedder import Embedder
 from ingest.search.meaning import by_meaning
@@ -53,7 +53,7 @@ async def _conversation(site: Path, folder: Path, expected: Callable[[str], list
     embedder = LiveEmbedder(folder, site / FILE, seconds=PATIENCE_SECONDS)
     snapshot = current_folder(site)
     datasette = datasette_of(snapshot)
-    switch_on_meaning(datasette, embedder)
+    switch_on_live_embedder(datasette, embedder)
 
     async def get(status: int = 200, address: str = "/find", **query: str) -> Any:
         response = await datasette.client.get(f"{address}?{urlencode(query)}")

@@ -12,15 +12,15 @@ import pytest
 
 from atlas.site.live.model import MOST_DOSE, LiveModel
 from atlas.site.live.model_process import LONGEST_TEXT, LiveError
-from atlas.site.live.plugin import switch_on
+from atlas.site.live.plugin import switch_on_live_model
 from atlas.site.pages.live.firing import (
     Strengths,
     activations_of,
-    by_particularity,
-    by_rarity,
     features_by_token,
+    live_features_by_particularity,
+    live_features_by_rarity,
     strongest_features_of_text,
-    tokens_of,
+    tokens_of_live_text,
 )
 from atlas.site.serve import current_folder, datasette_of
 from ingest.encode.batch import BatchEncoder
@@ -58,7 +58,7 @@ def test_rare_features_come_first_when_asked() -> None:
         {"feature": feature, "density": density, "activation": activation}
         for feature, density, activation in [(1, 0.5, 9.0), (2, None, 8.0), (3, 0.1, 1.0), (4, 0.1, 2.0)]
     ]
-    assert [each["feature"] for each in by_rarity(features)] == [4, 3, 1, 2]
+    assert [each["feature"] for each in live_features_by_rarity(features)] == [4, 3, 1, 2]
 
 
 def test_what_is_particular_to_a_text_comes_first() -> None:
@@ -70,11 +70,11 @@ def test_what_is_particular_to_a_text_comes_first() -> None:
         {"feature": feature, "as_strong": as_strong, "activation": activation}
         for feature, as_strong, activation in [(1, 900, 90.0), (2, 0, 3.0), (3, None, 99.0), (4, 0, 5.0), (5, 7, 1.0)]
     ]
-    assert [each["feature"] for each in by_particularity(features)] == [4, 2, 5, 1, 3]
+    assert [each["feature"] for each in live_features_by_particularity(features)] == [4, 2, 5, 1, 3]
 
 
 def test_tokens_are_told_by_their_strongest_features() -> None:
-    tokens = tokens_of("The doc", TOKENS)
+    tokens = tokens_of_live_text("The doc", TOKENS)
     assert [token["text"] for token in tokens] == ["The", " doc"]
     told = features_by_token(tokens, FIRING, 1)
     assert [(token["active_features"], [each["feature"] for each in token["features"]]) for token in told] == [
@@ -117,7 +117,7 @@ async def _conversation(folder: Path) -> None:
     """One process, asked everything; loading it is what takes time."""
     model = LiveModel([SAE_NAME], seconds=PATIENCE_SECONDS, waiting=2)
     datasette = datasette_of(folder)
-    switch_on(datasette, model)
+    switch_on_live_model(datasette, model)
 
     async def get(path: str, status: int = 200, **query: str) -> Any:
         response = await datasette.client.get(f"{path}?{urlencode(query)}")

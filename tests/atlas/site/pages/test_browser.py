@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from atlas.publish import publish
 from atlas.site.live.model import LiveModel
-from atlas.site.live.plugin import switch_on
+from atlas.site.live.plugin import switch_on_live_model
 from atlas.site.serve import Front, datasette_of
 from schema import open_atlas
 from tests.made.patience import PATIENCE_SECONDS
@@ -202,7 +202,7 @@ def test_a_second_snapshot_appears_and_a_typed_sentence_is_answered(
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     visit = Visit(page, Path(os.environ.get("SCREENSHOTS", tmp_path)) / "desktop")
     try:
-        with running(Front(tmp_path / "site", lambda datasette: switch_on(datasette, model))) as address:
+        with running(Front(tmp_path / "site", lambda datasette: switch_on_live_model(datasette, model))) as address:
             page.goto(f"{address}live")
             until_loaded(page)
             page.get_by_label("A sentence").fill("The infection had spread to the kidneys.")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from atlas.publish import publish
 from atlas.site.pages.feature import SECTIONS
 from atlas.site.pages.feature.contrasts import weighed_evidence
-from atlas.site.pages.feature.histogram import HEIGHT, axis_of, drawn, histogram_outline
+from atlas.site.pages.feature.histogram import HEIGHT, drawn_histogram, histogram_axis, histogram_outline
 from atlas.site.pages.figures import figure
 from atlas.site.pages.shading import LEVELS, shade_level, shaded_by_activation, shaded_markup
 from schema import open_atlas
@@ -454,14 +454,14 @@ def test_the_histogram_draws_all_corpora_then_those_with_a_shape() -> None:
         for name, tokens in (("few", [1]), ("many", [4, 2]))
         for bins in [[{"bin": 8 + n, "tokens": count} for n, count in enumerate(tokens)]]
     ]
-    together, many = drawn(corpora, 200)
+    together, many = drawn_histogram(corpora, 200)
     assert (together["active_tokens"], together["tokens_read"]) == (7, 200)
     assert [bin_["tokens"] for bin_ in together["bins"]] == [5, 2]
     assert many["name"] == "many"
-    axis = axis_of([together, many])
+    axis = histogram_axis([together, many])
     assert (axis.first_octave, axis.octaves, axis.ticks) == (1, 1, [2.0])
     assert histogram_outline(many, axis) == f"M0 {HEIGHT}v-100.0h9v100.0zM10 {HEIGHT}v-50.0h9v50.0z"
-    assert drawn(corpora[:1], 50) == corpora[:1]
+    assert drawn_histogram(corpora[:1], 50) == corpora[:1]
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ async def read(about: Feature) -> Record | None:
     return {"corpora": listed, "rows": about.rows_behind("feature_histogram")} if listed else None
 
 
-def drawn(corpora: Sequence[Corpus], tokens_read: int) -> list[Corpus]:
+def drawn_histogram(corpora: Sequence[Corpus], tokens_read: int) -> list[Corpus]:
     """All corpora together, of the tokens read in them and elsewhere, then those where it fires most often."""
     often = sorted(corpora, key=lambda corpus: -corpus["active_tokens"])[:DRAWN]
     if len(corpora) == 1:
@@ -54,7 +54,7 @@ def drawn(corpora: Sequence[Corpus], tokens_read: int) -> list[Corpus]:
     return [_together(corpora, tokens_read), *(corpus for corpus in often if corpus["active_tokens"] >= FEWEST)]
 
 
-def axis_of(corpora: Sequence[Corpus]) -> Axis:
+def histogram_axis(corpora: Sequence[Corpus]) -> Axis:
     """The axis that holds the bars of all corpora."""
     octaves = [bin_["bin"] // BINS_TO_OCTAVE for corpus in corpora for bin_ in corpus["bins"]]
     return Axis(min(octaves), max(octaves) - min(octaves) + 1)
@@ -90,4 +90,9 @@ def fullest_bin(corpus: Mapping[str, Any]) -> str:
     return f"{figure(2 ** (bin_ / BINS_TO_OCTAVE))} to {figure(2 ** ((bin_ + 1) / BINS_TO_OCTAVE))}"
 
 
-FILTERS = {"drawn": drawn, "histogram_axis": axis_of, "outline": histogram_outline, "fullest_bin": fullest_bin}
+FILTERS = {
+    "drawn": drawn_histogram,
+    "histogram_axis": histogram_axis,
+    "outline": histogram_outline,
+    "fullest_bin": fullest_bin,
+}

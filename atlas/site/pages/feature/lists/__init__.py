@@ -1,7 +1,7 @@
 """The lists of readers that hold the feature, with their notes on it, and a form that puts it into one."""
 
 from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, ListError
-from atlas.site.lists.kept_lists import lists_of
+from atlas.site.lists.kept_lists import lists_of_server
 from atlas.site.pages.addresses import list_address
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.page import PageError
@@ -15,7 +15,7 @@ async def read(about: Feature) -> Record | None:
     Raises:
         PageError: the file of lists cannot be read.
     """
-    kept = lists_of(about.datasette)
+    kept = lists_of_server(about.datasette)
     if kept is None:
         return None
     try:
