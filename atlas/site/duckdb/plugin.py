@@ -37,11 +37,11 @@ def startup(datasette: "Datasette") -> None:
 def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]:
     """Mark each request with what it asks: SQL of a person's own waits for its like only, a CSV is whole."""
     from atlas.site.guard.sql_turns import asked_sql
-    from atlas.site.guard.whole_answers import unbroken_send, wanted, wanted_by_address
+    from atlas.site.guard.whole_answers import answer_format_asked, unbroken_send, wanted
 
     def _wrap(application: Application) -> Application:
         async def _marked(scope: Scope, receive: Any, send: Any) -> None:
-            asked = wanted_by_address(scope)
+            asked = answer_format_asked(scope)
             tokens = asked_sql.set(own_sql(scope)), wanted.set(asked)
             try:
                 await application(scope, receive, unbroken_send(send, asked))

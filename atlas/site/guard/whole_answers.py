@@ -63,7 +63,7 @@ wanted: ContextVar[Wanted | None] = ContextVar("wanted", default=None)
 """How the request at hand is answered; None outside of one."""
 
 
-def wanted_by_address(scope: MutableMapping[str, Any]) -> Wanted:
+def answer_format_asked(scope: MutableMapping[str, Any]) -> Wanted:
     """What the address of a request asks for."""
     path = str(scope.get("path", ""))
     given = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)

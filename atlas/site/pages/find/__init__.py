@@ -16,7 +16,7 @@ from atlas.site.pages.find.found import (
     features_spelled,
     sentences_found,
 )
-from atlas.site.pages.find.typed import Named, typed_feature, typed_text, typed_words
+from atlas.site.pages.find.typed import Named, search_box_feature, search_box_text, search_box_words
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows
 
@@ -33,7 +33,7 @@ SHOWN = ("labelled", "by_word", "all", "some")
 
 async def view(asked: Asked) -> Page | Response:
     """What is found; where that is one feature or one SAE, straight to its page."""
-    datasette, typed = asked.datasette, typed_text(asked.query.get("q", ""))
+    datasette, typed = asked.datasette, search_box_text(asked.query.get("q", ""))
     if "meaning" in asked.query:
         return await _by_meaning(asked, asked.query["meaning"].strip())
     saes = await rows(datasette, "find/saes")
@@ -41,7 +41,7 @@ async def view(asked: Asked) -> Page | Response:
     places = named["features"] + named["saes"]
     if "format" not in asked.parts and len(places) == 1 and not named["contrasts"]:
         return Response.redirect(places[0]["address"])
-    words = () if named["unknown"] or named["outside"] else typed_words(typed)
+    words = () if named["unknown"] or named["outside"] else search_box_words(typed)
     content: dict[str, Any] = {"q": typed, "words": list(words), **named, **await _worded(datasette, words)}
     if typed and not words and not places and not named["unknown"] and not named["outside"]:
         features = await features_spelled(datasette, typed, ONE_WORD)
@@ -75,7 +75,7 @@ async def _by_meaning(asked: Asked, text: str) -> Page:
         return Page("find/page.html", "Not answered", content | {"ok": False, "error": str(error)}, error.status)
     box |= {"model": near.model, "sha256": near.sha256, "figure": "cosine"}
     box["labels"] = await features_meant(datasette, near.labels)
-    return Page("find/page.html", f"Search by meaning: {typed_text(text)}", content)
+    return Page("find/page.html", f"Search by meaning: {search_box_text(text)}", content)
 
 
 def _box(datasette: "Datasette") -> dict[str, Any] | None:
@@ -92,7 +92,7 @@ def live_address(datasette: "Datasette", typed: str) -> str | None:
 
 async def _named(datasette: "Datasette", typed: str, saes: list[Row]) -> dict[str, Any]:
     """What bears the very name that was typed: a feature, an SAE, a contrast; and why a feature is not here."""
-    named = typed_feature(typed)
+    named = search_box_feature(typed)
     meant = _meant(named, saes) if named else []
     inside = [sae for sae in meant if named and named.feature < sae["d_sae"]]
     return {

@@ -25,7 +25,7 @@ class Named:
         return self.sae is not None and " " not in self.sae and "/" in self.sae
 
 
-def typed_feature(text: str) -> Named | None:
+def search_box_feature(text: str) -> Named | None:
     """The feature that a text names: 1646, #1646, RELEASE/SAE_ID#1646 or Neuronpedia's gpt2-small/8-res-jb/6489."""
     if number := NUMBER.fullmatch(text):
         return Named(int(number[1]))
@@ -33,13 +33,13 @@ def typed_feature(text: str) -> Named | None:
     return Named(int(spelled["feature"]), spelled["sae"]) if spelled else None
 
 
-def typed_text(text: str) -> str:
+def search_box_text(text: str) -> str:
     """What was typed, as a text of one line that a page can show: no control characters, not without end."""
     shown = "".join(character if character.isprintable() else " " for character in text[:LONGEST_QUERY])
     return shown.strip()
 
 
-def typed_words(text: str) -> tuple[str, ...]:
+def search_box_words(text: str) -> tuple[str, ...]:
     """The words of a text as they are searched for: letters and digits, each once, at most MOST_WORDS."""
     found = dict.fromkeys(word.lower() for word in WORD.findall(text))
     return tuple(found)[:MOST_WORDS]

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from atlas.site.live.plugin import ATTRIBUTE
 from atlas.site.pages.find.found import features_spelled, marked_token_within
-from atlas.site.pages.find.typed import MOST_WORDS, Named, marked_pieces, match_expression, typed_feature, typed_words
+from atlas.site.pages.find.typed import (
+    MOST_WORDS,
+    Named,
+    marked_pieces,
+    match_expression,
+    search_box_feature,
+    search_box_words,
+)
 from tests.made.activation_pages import Served, serving
 
 FIRST, SECOND = "tiny/blocks.1.hook_resid_pre", "tiny/blocks.2.hook_resid_pre"
@@ -45,7 +52,7 @@ def found(served: Served, text: str) -> dict[str, Any]:
     ],
 )
 def test_a_feature_is_understood_however_it_is_spelled(text: str, named: Named | None) -> None:
-    assert typed_feature(text) == named
+    assert search_box_feature(text) == named
 
 
 @pytest.mark.parametrize(
@@ -182,7 +189,7 @@ def test_whatever_is_typed_is_text(text: str, served: Served) -> None:
 
 @given(st.text(max_size=80))
 def test_a_query_of_words_holds_no_operator(text: str) -> None:
-    words = typed_words(text)
+    words = search_box_words(text)
     assert len(words) <= MOST_WORDS
     assert len(set(words)) == len(words)
     assert all(word.replace("_", "x").isalnum() for word in words)
