@@ -38,7 +38,7 @@ MODULES = (
 )
 TRACE = "Traceback (most recent call last)"
 ENDS = ("atlas: ", "terminated; ")  # the one line of a command that did not do its work
-LOGGED = ("INFO ", "WARNING ", "ERROR ", "note: ")
+LOGGED = ("INFO ", "WARNING ", "ERROR ", "note: ", "skipped ")  # what a command tells on its way
 PATIENCE = 300  # seconds; nothing that is run here takes as long
 
 
