@@ -93,15 +93,18 @@ class Trainers:
     def downstream_steps(self, model: GPT2LMHeadModel, batches: list[Tensor], progress: float) -> dict[str, float]:
         """The same on whole windows (window, position), where the model's predictions are asked for too."""
 
-        def _task(task: tuple[Tensor, int]) -> tuple[str, Tensor, FurtherLoss]:
-            ids, block = task
-            text = ids != IGNORED
-            with torch.no_grad(), mixed_precision(ids.device):
-                stream = residual_stream(model, ids)
-            return hook_name(block), stream[block][text].float(), divergence(model, stream, block, text)
+        @torch.no_grad()
+        def _stream(ids: Tensor) -> list[Tensor]:
+            with mixed_precision(ids.device):
+                return residual_stream(model, ids)
 
-        pairs = [(ids, block) for ids in batches for block in self.config.blocks]
-        return self._each_hook(self.workers.map(_task, pairs), progress)
+        tasks: list[tuple[str, Tensor, FurtherLoss | None]] = []
+        for ids, stream in zip(batches, self.workers.map(_stream, batches), strict=True):
+            text = ids != IGNORED
+            for block in self.config.blocks:
+                asked = divergence(model, stream, block, text)
+                tasks.append((hook_name(block), stream[block][text].float(), asked))
+        return self._each_hook(tasks, progress)
 
     def _each_hook(self, tasks: list[tuple[str, Tensor, FurtherLoss | None]], progress: float) -> dict[str, float]:
         warmup = min(1.0, (self.step_number + 1) / WARMUP_STEPS)
@@ -125,7 +128,7 @@ class Trainers:
         """Write every trainer's own checkpoint, then the position that makes them count."""
         for name, trainer in self.by_hook.items():
             trainer.save_checkpoint(f"{self.step_number}", folder / name)
-        position = {"step": self.step_number, "seconds": self.seconds}
+        position = {"step": self.step_number, "tokens": self.tokens, "seconds": self.seconds}
         partial = folder / "position.partial"
         partial.write_text(json.dumps(position), encoding="utf-8")
         partial.replace(folder / "position.json")

@@ -130,9 +130,9 @@ def _try(setting: Setting, trial: Trial, place: Path) -> dict[str, Any]:
     hook = hook_name(setting.block)
     sae = SAE.load_from_disk(str(place / "sae" / hook), device=str(model.device), dtype="float32")
     found = _judged(model, setting.block, sae, setting.halves)
-    steps = json.loads((place / "position.json").read_text(encoding="utf-8"))["step"]
+    activations = json.loads((place / "position.json").read_text(encoding="utf-8"))["tokens"]
     settings = {"k": config.k, "ridge": config.ridge, "balance": config.balance}
-    return {"name": trial.name, "hook": hook, "activations": steps * config.batch} | settings | found
+    return {"name": trial.name, "hook": hook, "activations": activations} | settings | found
 
 
 def _longer(budget: Budget, factor: float) -> Budget:

@@ -70,7 +70,7 @@ DOMAINS = ("law", "medical", "travel")
 TINY = LanguageModelConfig(
     d_vocab=320, d_model=32, layers=2, heads=2, context_size=16, batch=8, stages=((0.0, 1), (0.4, 2))
 )
-TINY_SAE = SAEConfig(blocks=(0, 1), d_sae=64, k=4.0, batch=64, buffer=256, dead_steps=4, downstream=0.2)
+TINY_SAE = SAEConfig(blocks=(0, 1), d_sae=64, k=4.0, batch=64, buffer=256, dead_steps=4)
 
 
 def documents(seed: int, count: int) -> list[dict[str, str]]:
@@ -95,7 +95,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recipe(corpus: Path) -> Recipe:
     source = Source((str(corpus / "train-*.jsonl.gz"),), str(corpus / "valid-0.jsonl.gz"), command="--tiny")
-    return Recipe(source, Budget(tokens=4096), Budget(tokens=1500), Budget(tokens=300), TINY, TINY_SAE)
+    return Recipe(source, Budget(tokens=4096), Budget(tokens=1500), Budget(tokens=560), TINY, TINY_SAE)
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +322,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> N
 def test_an_interrupted_autoencoder_training_continues(out: Path, tmp_path: Path) -> None:
     model = GPT2LMHeadModel.from_pretrained(str(out / "release" / "gpt2"), dtype=torch.float32)
     windows = np.load(out / "windows.npz")["windows"]
-    config = replace(TINY_SAE, most_density=0.1, downstream=0.0)
+    config = replace(TINY_SAE, most_density=0.1)
     first = train_saes(model, windows, config, Budget(tokens=700), tmp_path, seed=0)
     restored = Trainers(config, 32, 16, "cpu", Workers())
     restored.load(tmp_path)
@@ -333,6 +333,15 @@ def test_an_interrupted_autoencoder_training_continues(out: Path, tmp_path: Path
     assert 700 <= first.tokens < 1500 <= second.tokens
     assert second.step_number * config.batch == second.tokens
     assert len(list((tmp_path / "blocks.0.hook_resid_pre").iterdir())) == 1
+
+
+def test_the_last_part_of_a_budget_goes_to_whole_windows_and_its_tokens_are_counted(out: Path, tmp_path: Path) -> None:
+    model = GPT2LMHeadModel.from_pretrained(str(out / "release" / "gpt2"), dtype=torch.float32)
+    windows = np.load(out / "windows.npz")["windows"]
+    trainers = train_saes(model, windows, replace(TINY_SAE, downstream=0.5), Budget(tokens=1000), tmp_path, seed=0)
+    position = json.loads((tmp_path / "position.json").read_text(encoding="utf-8"))
+    assert position["tokens"] == trainers.tokens >= 1000
+    assert 512 < trainers.tokens < trainers.step_number * TINY_SAE.batch  # four windows of 15 tokens at most, not 64
 
 
 def test_the_command_asks_how_long_to_train(corpus: Path, tmp_path: Path) -> None:
