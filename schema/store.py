@@ -100,9 +100,10 @@ class Atlas:
 
     @contextmanager
     def registered(self, **views: pa.Table) -> Iterator[None]:
-        """Inside, each Arrow table can be read in SQL by its name."""
+        """Inside, each Arrow table can be read in SQL by its name; what it holds is free afterwards."""
+        lent = {name: _Lent(rows) for name, rows in views.items()}
         self.duckdb.complete()
-        for name, rows in views.items():
+        for name, rows in lent.items():
             self.duckdb.register(name, rows)
         try:
             yield
@@ -111,6 +112,9 @@ class Atlas:
             with suppress(duckdb.Error, SQLAlchemyError):
                 self._unregister(views)
             raise
+        finally:
+            for rows in lent.values():
+                rows.take_back()
         self._unregister(views)
 
     def _unregister(self, names: Iterable[str]) -> None:
@@ -125,6 +129,23 @@ class Atlas:
     def arrow(self, sql: str, parameters: Any = None) -> pa.Table:
         """The rows of a SELECT as an Arrow table."""
         return self.duckdb.sql(sql, params=parameters).to_arrow_table()
+
+
+class _Lent:
+    """Arrow rows that can be taken back: DuckDB keeps what is registered in a transaction until that ends."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+
+    def take_back(self) -> None:
+        """Hold no row any more."""
+        self._rows = self._rows.schema.empty_table()
+
+    def __arrow_c_schema__(self) -> object:
+        return self._rows.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._rows.__arrow_c_stream__(requested_schema)
 
 
 def open_atlas(path: str | Path, *, create: bool = False, read_only: bool = False) -> Atlas:

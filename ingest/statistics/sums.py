@@ -5,26 +5,35 @@ SAE that are not yet in, of all corpora together and in the order in which their
 and marks them, in one transaction. New documents cost only themselves; a full recompute is the same code over an empty
 start.
 
-A transaction goes through its documents in parts, as large as DuckDB's share of memory allows, and keeps of each what
-can still be merged (moments, histograms, tokens, examples): no activation is read twice. Where little comes to what is
-stored, its rows are raised where they lie and others appended; where much comes, they are written anew, in order.
+A transaction goes through its windows in slices of a number of activations, each summed in arrays
+(`ingest.statistics.window_sums`), and keeps of each what can still be merged (moments, histograms, tokens, examples):
+no activation is read twice. Where little comes to what is stored, its rows are raised where they lie and others
+appended; where much comes, they are written anew, in order.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-import duckdb
+import numpy as np
+import pyarrow as pa
 
+from ingest.statistics.sum_rows import NO_DOCUMENTS, Activations, DocumentSums, Kept, SliceSums, Windows
+from ingest.statistics.window_sums import sum_windows
 from schema.errors import AtlasDamagedError
 from schema.finite_numbers import finite_advice
 from schema.memory import grouped_rows
 from schema.statements import split_statements, sql_file
 from schema.store import Atlas
 
-PARTS = 16
-"""Parts summed in one transaction: what a kill can undo."""
+SLICE_ROWS = 1 << 20
+"""Activations summed at a time, and one window more: their arrays take some 120 MB, and larger slices more time."""
 
-PART_ROWS = 16_000_000
-"""Activations of a part, at most: larger ones are no faster."""
+TRANSACTION_ROWS = 1 << 28
+"""Activations summed in one transaction, at most: what a kill can undo."""
+
+ROOMS = 16
+"""How often as many activations as DuckDB's share of memory can group are summed in one transaction, at most."""
 
 TOP_EXAMPLES = 20
 TOP_TOKENS = 10
@@ -33,8 +42,8 @@ OCTAVE_EXAMPLES = 3
 ROOM_PER_RAISED = 4
 """Rows that DuckDB's share of memory can group, for each row of tokens that is raised in one transaction."""
 
-PART_STEPS = ("fresh", "feature_document", "feature_corpus", "parts")
 MERGE_STEPS = (
+    "feature_corpus",
     "{way}/feature_histogram",
     "{way}/feature_token",
     "{way}/counted",
@@ -44,7 +53,7 @@ MERGE_STEPS = (
     "moments",
 )
 
-MADE = ("unsummed", "part_histogram", "part_token", "part_example", "weakest", "last_drawn", "touched")
+MADE = ("unsummed", "part_moments", "part_histogram", "part_token", "part_example", "weakest", "last_drawn", "touched")
 """Temporary tables of a transaction."""
 
 
@@ -63,25 +72,21 @@ def unsummed_corpora(atlas: Atlas) -> list[tuple[int, int]]:
 
 
 def sum_corpora(
-    atlas: Atlas, part_tokens: int | None = None, parts: int = PARTS, raised: int | None = None
+    atlas: Atlas, tokens: int | None = None, slice_rows: int | None = None, raised: int | None = None
 ) -> Iterator[tuple[int, int]]:
     """Sum everything that is not yet in; yields each (sae, corpus) as it is done.
 
-    part_tokens: tokens of a part, as many as fit into memory if not given; a document is never divided. parts: those
-    of a transaction, at most. raised: rows of tokens that are raised where they lie, at most; by memory if not given.
+    tokens: those of a transaction, by memory if not given; a document is never divided between two. slice_rows:
+    activations that are summed at a time. raised: rows of tokens that are raised where they lie, at most; by memory if
+    not given.
 
     Raises:
         AtlasDamagedError: what an older version stored cannot be summed, since it is not finite.
     """
     pairs = unsummed_corpora(atlas)
     for sae in dict.fromkeys(sae for sae, _ in pairs):
-        try:
-            while _sum_some(atlas, sae, part_tokens or _tokens_that_fit(atlas, sae), parts, raised):
-                pass
-        except duckdb.DataError as error:
-            if wrong := finite_advice(atlas.rows, atlas.path):
-                raise AtlasDamagedError(wrong) from error
-            raise
+        while _sum_some(atlas, sae, tokens or _tokens_of_transaction(atlas, sae), slice_rows or SLICE_ROWS, raised):
+            pass
         yield from (pair for pair in pairs if pair[0] == sae)
 
 
@@ -90,8 +95,8 @@ def _room(atlas: Atlas) -> int:
     return grouped_rows(atlas.rows("SELECT current_setting('memory_limit')")[0][0])
 
 
-def _tokens_that_fit(atlas: Atlas, sae: int) -> int:
-    """Tokens whose activations can be grouped, by how many each that is summed has had; of a first batch, each stored.
+def _tokens_of_transaction(atlas: Atlas, sae: int) -> int:
+    """Tokens to be summed in one transaction, by how many activations each that is summed has had; at first, all have.
 
     Activations are counted only where nothing is summed yet.
     """
@@ -105,33 +110,101 @@ def _tokens_that_fit(atlas: Atlas, sae: int) -> int:
             """,
             {"sae": sae},
         )
-    return int(max(1, min(PART_ROWS, _room(atlas)) * tokens // max(active, 1)))
+    return int(max(1, min(TRANSACTION_ROWS, ROOMS * _room(atlas)) * tokens // max(active, 1)))
 
 
-def _sum_some(atlas: Atlas, sae: int, part_tokens: int, most: int, raised: int | None) -> bool:
-    """Sum the next parts of an SAE's documents; false if nothing was left."""
+def _sum_some(atlas: Atlas, sae: int, tokens: int, slice_rows: int, raised: int | None) -> bool:
+    """Sum the next documents of an SAE; false if nothing was left."""
     values = {
         "sae": sae,
-        "part_tokens": part_tokens,
-        "parts": most,
+        "tokens": tokens,
         "top_examples": TOP_EXAMPLES,
         "top_tokens": TOP_TOKENS,
         "octave_examples": OCTAVE_EXAMPLES,
     }
     with atlas.transaction():
         _run(atlas, "unsummed", values)
-        parts = [part for (part,) in atlas.rows("SELECT DISTINCT part FROM unsummed ORDER BY part")]
-        for part in parts:
-            for step in PART_STEPS:
-                _run(atlas, step, values | {"part": part})
-        if parts:
+        found = bool(atlas.rows("FROM unsummed LIMIT 1"))
+        if found:
+            _sum_slices(atlas, values, slice_rows)
             _merge(atlas, values, _room(atlas) // ROOM_PER_RAISED if raised is None else raised)
         atlas.rows(
             "UPDATE coverage SET summed = true WHERE sae = ? AND document IN (SELECT document FROM unsummed)", [sae]
         )
         for table in MADE:
             atlas.rows(f"DROP TABLE IF EXISTS {table}")
-    return bool(parts)
+    return found
+
+
+def _sum_slices(atlas: Atlas, values: dict[str, int], slice_rows: int) -> None:
+    """Sum the windows of the documents that are not yet in, and keep what each slice gives.
+
+    While a slice is summed, the one before it is stored and the next one read.
+    """
+    kept = Kept(TOP_EXAMPLES, OCTAVE_EXAMPLES)
+    given: Future[SliceSums] | None = None
+    with ThreadPoolExecutor(1) as beside:
+        for windows in _slices(atlas, values["sae"], slice_rows):
+            fired = _activations(atlas, windows, values["sae"])
+            if len(fired.feature):
+                before = given.result() if given else None
+                unfinished = before.unfinished if before else NO_DOCUMENTS
+                given = beside.submit(sum_windows, windows, fired, unfinished, kept)
+                if before:
+                    _keep(atlas, before, values)
+        if given:
+            _keep(atlas, given.result(), values)
+            _add_documents(atlas, given.result().unfinished, values)
+
+
+def _slices(atlas: Atlas, sae: int, slice_rows: int) -> Iterator[Windows]:
+    """The windows of all these documents, so many activations together."""
+    found = _arrays(atlas.arrow(_statement("windows"), {"sae": sae}))
+    windows = Windows(*(found[name] for name in Windows._fields))
+    before = np.cumsum(found["activations"]) - found["activations"]
+    cuts = np.flatnonzero(np.diff(before // slice_rows)) + 1
+    for start, stop in zip([0, *cuts], [*cuts, len(before)], strict=True):
+        if stop > start:
+            yield Windows(*(column[start:stop] for column in windows))
+
+
+def _activations(atlas: Atlas, windows: Windows, sae: int) -> Activations:
+    """What fires in these windows, and on which tokens."""
+    places = pa.table({"context": windows.context, "place": np.arange(len(windows.context), dtype=np.int32)})
+    reach = {"first": int(windows.context.min()), "last": int(windows.context.max())}
+    with atlas.registered(places=places):
+        fired = _arrays(atlas.arrow(_statement("activations"), {"sae": sae, **reach}))
+        token = _arrays(atlas.arrow(_statement("tokens"), reach))
+    start = np.searchsorted(token["place"], np.arange(len(windows.context)))  # positions of a window lie in a row
+    own = start[fired["place"]] + fired["position"] - token["position"][start][fired["place"]]
+    if not (np.isfinite(fired["activation"]) & (fired["activation"] > 0)).all():
+        raise AtlasDamagedError(finite_advice(atlas.rows, atlas.path) or _not_positive(atlas))
+    return Activations(fired["feature"], fired["place"], fired["position"], token["token_id"][own], fired["activation"])
+
+
+def _not_positive(atlas: Atlas) -> str:
+    return f"{atlas.path} holds activations that are not above 0; what else is wrong: atlas verify {atlas.path}"
+
+
+def _keep(atlas: Atlas, given: SliceSums, values: dict[str, int]) -> None:
+    """Store the documents that are whole, and keep for the merge what else a slice gives."""
+    _add_documents(atlas, given.documents, values)
+    moments, bins, tokens, examples = map(_table, (given.moments, given.bins, given.tokens, given.examples))
+    with atlas.registered(moments=moments, bins=bins, tokens=tokens, examples=examples):
+        _run(atlas, "parts", values)
+
+
+def _add_documents(atlas: Atlas, documents: DocumentSums, values: dict[str, int]) -> None:
+    with atlas.registered(documents=_table(documents)):
+        _run(atlas, "feature_document", values)
+
+
+def _table(columns: Any) -> pa.Table:
+    return pa.table(dict(zip(columns._fields, columns, strict=True)))
+
+
+def _arrays(table: pa.Table) -> dict[str, np.ndarray]:
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def _merge(atlas: Atlas, values: dict[str, int], raised: int) -> None:
@@ -150,7 +223,11 @@ def rank_tokens(atlas: Atlas, sae: int) -> None:
     atlas.rows("DROP TABLE touched")
 
 
+def _statement(step: str) -> str:
+    return sql_file("ingest.statistics", f"sums/{step}")
+
+
 def _run(atlas: Atlas, step: str, values: dict[str, int]) -> None:
-    for statement in split_statements(sql_file("ingest.statistics", f"sums/{step}")):
+    for statement in split_statements(_statement(step)):
         used = {name: value for name, value in values.items() if f"${name}" in statement}
         atlas.rows(statement, used)

@@ -167,6 +167,6 @@ def warm_up(sae: str) -> None:
         importlib.import_module(module)
     torch.set_num_threads(1)
     sys.modules["ingest.rows.batches"].BATCH_CHARACTERS = 300  # type: ignore[attr-defined]
-    sys.modules["ingest.statistics.sums"].PART_ROWS = 5_000  # type: ignore[attr-defined]
-    sys.modules["ingest.statistics.sums"].PARTS = 2  # type: ignore[attr-defined]
+    sys.modules["ingest.statistics.sums"].TRANSACTION_ROWS = 10_000  # type: ignore[attr-defined]
+    sys.modules["ingest.statistics.sums"].SLICE_ROWS = 5_000  # type: ignore[attr-defined]
     load((sae,))

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -235,6 +237,17 @@ def test_registered_rows_are_seen_inside_only(atlas: Atlas) -> None:
             assert atlas.arrow("SELECT n FROM numbers WHERE n > $least", {"least": 1})["n"].to_pylist() == [2, 3]
         with pytest.raises(duckdb.CatalogException):
             atlas.rows("SELECT * FROM numbers")
+
+
+def test_what_was_registered_is_free_before_its_transaction_ends(atlas: Atlas) -> None:
+    with atlas.transaction():
+        for _ in range(2):
+            values = np.arange(1_000_000)
+            held = weakref.ref(values)
+            with atlas.registered(lent=pa.table({"x": values})):
+                del values
+                assert atlas.rows("SELECT SUM(x) FROM lent") == [(499_999_500_000,)]
+            assert held() is None
 
 
 def test_read_only_changes_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
--- The next documents that an SAE has encoded but whose activations are in no sum, in order, in parts of a number of
--- tokens (always at least one document); the tables that collect what each part gives until all is merged at once; and
--- what a window has to reach to be among a feature's examples, where it has all that are kept.
+-- The next documents that an SAE has encoded but whose activations are in no sum, in order, of a number of tokens (always
+-- at least one document); the tables that collect what each slice of their windows gives until all is merged; and what
+-- a window has to reach to be among a feature's examples, where it has all that are kept.
 CREATE TEMP TABLE unsummed AS
 WITH ordered AS (
   SELECT
@@ -14,9 +14,21 @@ WITH ordered AS (
   WHERE sae = $sae
     AND NOT summed
 )
-SELECT document, corpus, contexts, tokens, CAST(before // $part_tokens AS INTEGER) AS part
+SELECT document, corpus, contexts, tokens
 FROM ordered
-WHERE before < CAST($parts AS HUGEINT) * $part_tokens;
+WHERE before < $tokens;
+
+CREATE TEMP TABLE part_moments (
+  corpus INTEGER,
+  feature INTEGER,
+  documents BIGINT,
+  active_tokens BIGINT,
+  max_activation REAL,
+  mean_active DOUBLE,
+  m2 DOUBLE,
+  m3 DOUBLE,
+  m4 DOUBLE
+);
 
 CREATE TEMP TABLE part_histogram (corpus INTEGER, feature INTEGER, bin SMALLINT, tokens BIGINT);
 

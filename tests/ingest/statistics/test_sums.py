@@ -18,6 +18,7 @@ from scipy import stats
 from ingest.statistics import sums
 from ingest.statistics.sums import sum_corpora, unsummed_corpora
 from schema import Atlas, open_atlas
+from schema.errors import AtlasDamagedError
 
 SUMS = (
     "feature_document",
@@ -78,14 +79,14 @@ def assert_equal(ours: pd.DataFrame, theirs: pd.DataFrame, keys: list[str]) -> N
     draw=st.lists(
         st.tuples(st.integers(1, 5), st.floats(2**-10, 2**10, width=32, allow_subnormal=False)), min_size=1, max_size=40
     ),
-    limits=st.tuples(st.integers(10, 60), st.integers(1, 4), st.sampled_from([0, 40, 1_000_000])),
+    limits=st.tuples(st.integers(10, 240), st.integers(1, 40), st.sampled_from([0, 40, 1_000_000])),
     kept=st.sampled_from([(sums.TOP_EXAMPLES, sums.OCTAVE_EXAMPLES), (2, 1)]),
 )
 def test_bit_by_bit_equals_all_at_once(
     emptied: Path, tmp_path: Path, draw: Draw, limits: tuple[int, int, int], kept: tuple[int, int]
 ) -> None:
     results = []
-    for asked in ((1_000_000, 1, 0), limits):
+    for asked in ((1_000_000, 1_000_000, 0), limits):
         with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas, pytest.MonkeyPatch.context() as few:
             few.setattr(sums, "TOP_EXAMPLES", kept[0])
             few.setattr(sums, "OCTAVE_EXAMPLES", kept[1])
@@ -237,9 +238,13 @@ def exact_moments(values: np.ndarray) -> tuple[float | None, ...]:
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10_000), sum_tokens=st.integers(1, 80), active=st.floats(0.05, 1))
+@given(
+    seed=st.integers(0, 10_000),
+    sizes=st.tuples(st.integers(1, 80), st.integers(1, 200)),
+    active=st.floats(0.05, 1),
+)
 def test_moments_hold_at_any_magnitude_and_split(
-    emptied: Path, tmp_path: Path, seed: int, sum_tokens: int, active: float
+    emptied: Path, tmp_path: Path, seed: int, sizes: tuple[int, int], active: float
 ) -> None:
     draw = np.random.default_rng(seed)
     with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
@@ -255,7 +260,7 @@ def test_moments_hold_at_any_magnitude_and_split(
         rows = every[every["activation"] > 0].drop(columns="corpus").sample(frac=1, random_state=seed)
         with atlas.registered(rows=pa.Table.from_pandas(rows, preserve_index=False)):
             atlas.rows("INSERT INTO activation BY NAME SELECT * FROM rows")
-        list(sum_corpora(atlas, sum_tokens))
+        list(sum_corpora(atlas, *sizes))
         found = atlas.arrow("SELECT * FROM feature_corpus").to_pandas().set_index(["corpus", "feature"])
     for key, group in every.groupby(["corpus", "feature"])["activation"]:
         values = group.to_numpy(dtype=np.float64)
@@ -281,3 +286,12 @@ def test_summing_again_changes_nothing(atlas_copy: Path) -> None:
         after = tables(atlas)
     for name in SUMS:
         pd.testing.assert_frame_equal(before[name], after[name])
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "0"])
+def test_what_is_no_activation_is_refused_in_one_line(emptied: Path, tmp_path: Path, wrong: str) -> None:
+    with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+        atlas.rows(f"INSERT INTO activation SELECT 0, 1, context, position, CAST('{wrong}' AS REAL) FROM token")
+        with pytest.raises(AtlasDamagedError, match=r"copy\.duckdb holds .*: atlas (remove|verify) "):
+            list(sum_corpora(atlas))
+        assert atlas.rows("SELECT COUNT(*) FROM feature_document") == [(0,)]
