@@ -16,11 +16,11 @@ from jaxtyping import Float
 
 from ingest.models.hook_points import hook_layer
 from ingest.models.names import SAEName
+from ingest.models.room import Room
 from ingest.models.sae_activations import (
     CHUNK_ROWS,
     SCALED,
     DenseEncoder,
-    Room,
     Scale,
     SparseActivations,
     sparse_rows,

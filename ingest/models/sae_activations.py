@@ -6,7 +6,6 @@ A scale is taken before encoding and given back to what is decoded. Source: SAEL
 Dense activations become sparse ones chunk by chunk: only what is above zero leaves a chunk.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -77,28 +76,6 @@ class NotFiniteError(ModelError):
 NOTHING = SparseActivations(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
 DenseEncoder = Callable[[Float[torch.Tensor, "row d_in"]], Dense]
 """Gives what need not hold longer than until the next call."""
-
-
-class Room(threading.local):
-    """Memory of a chunk's dense activations, kept for the next one, a thread its own.
-
-    The kernel clears what is asked for anew, page by page: an eighth of the time of the product that goes there.
-    """
-
-    def __init__(self) -> None:
-        self._held = torch.empty(0)
-
-    def affine(
-        self, x: Float[torch.Tensor, "row d_in"], W: Float[torch.Tensor, "d_in d_sae"], bias: torch.Tensor
-    ) -> Dense:
-        """x W + bias, which holds until the next call; on a GPU, or where gradients are recorded, anew."""
-        if x.device.type != "cpu" or torch.is_grad_enabled():
-            return torch.addmm(bias, x, W)
-        size = len(x) * W.shape[1]
-        if self._held.numel() < size or self._held.dtype != x.dtype:
-            with torch.inference_mode(mode=False):
-                self._held = torch.empty(size, dtype=x.dtype)
-        return torch.addmm(bias, x, W, out=self._held[:size].view(len(x), -1))
 
 
 def sparse_rows(
