@@ -24,7 +24,7 @@ def to_tsv(table: pa.Table) -> str:
     return to_csv(table, delimiter="\t")
 
 
-def to_json(table: pa.Table) -> str:
+def query_json(table: pa.Table) -> str:
     """A JSON array with one object a line; what JSON cannot hold (NaN, infinity) is null."""
     lines = _objects(table)
     return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
@@ -35,7 +35,7 @@ def to_jsonl(table: pa.Table) -> str:
     return "".join(f"{line}\n" for line in _objects(table))
 
 
-TEXTS: dict[str, Callable[[pa.Table], str]] = {"csv": to_csv, "tsv": to_tsv, "json": to_json, "jsonl": to_jsonl}
+TEXTS: dict[str, Callable[[pa.Table], str]] = {"csv": to_csv, "tsv": to_tsv, "json": query_json, "jsonl": to_jsonl}
 """The formats that are text, each with every digit, and what writes it."""
 
 

@@ -18,12 +18,12 @@ from queries.tokens import Kind, sql_tokens
 from schema import QueryError
 
 
-def placeholders(sql: str) -> tuple[str, ...]:
+def query_placeholders(sql: str) -> tuple[str, ...]:
     """The parameters that an SQL text uses, each once, in the order of their first use."""
     return tuple(dict.fromkeys(token.text[1:] for token in sql_tokens(sql) if token.kind is Kind.PARAMETER))
 
 
-def replace_placeholders(sql: str, replacement: Callable[[str], str]) -> str:
+def replace_query_placeholders(sql: str, replacement: Callable[[str], str]) -> str:
     """The SQL with each `:name` replaced by `replacement(name)`; literals and comments stay as they are."""
     return "".join(
         replacement(token.text[1:]) if token.kind is Kind.PARAMETER else token.text for token in sql_tokens(sql)
@@ -92,13 +92,15 @@ class Parameter:
         try:
             converted = _CONVERSIONS[self.type](value)
         except OverflowError:
-            raise QueryError(f"{self.name} is out of range: {repeat_value(value)}") from None
+            raise QueryError(f"{self.name} is out of range: {repeat_parameter_value(value)}") from None
         except (TypeError, ValueError):
-            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {repeat_value(value)}") from None
+            raise QueryError(f"{self.name} must be {TYPES[self.type]}, not {repeat_parameter_value(value)}") from None
         if self.choices and converted not in self.choices:
-            raise QueryError(f"{self.name} must be one of {', '.join(self.choices)}, not {repeat_value(value)}")
+            raise QueryError(
+                f"{self.name} must be one of {', '.join(self.choices)}, not {repeat_parameter_value(value)}"
+            )
         if self.name == "limit" and isinstance(converted, int) and converted < 0:
-            raise QueryError(f"limit must be 0 or more, not {repeat_value(value)}")
+            raise QueryError(f"limit must be 0 or more, not {repeat_parameter_value(value)}")
         return converted
 
 
@@ -147,7 +149,7 @@ def _double(value: Value) -> float:
     return number
 
 
-def repeat_value(value: Value, most: int = SHOWN) -> str:
+def repeat_parameter_value(value: Value, most: int = SHOWN) -> str:
     """A value as a message repeats it: on one line, and in part where it is long."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}..."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import duckdb
 import pyarrow as pa
 
-from queries.parameters import Value, repeat_value
+from queries.parameters import Value, repeat_parameter_value
 from queries.saved import SavedQuery, find_query
 from queries.selection import check_selection, selection_statements
 from schema import Atlas, QueryError
@@ -35,8 +35,8 @@ def bind_parameters(query: SavedQuery, values: Mapping[str, Value]) -> dict[str,
     Raises:
         QueryError: an unknown parameter, a missing value, or one of the wrong type.
     """
-    given = read_values(query, {name: value for name, value in values.items() if value is not None})
-    missing = missing_from(given, query)
+    given = read_query_values(query, {name: value for name, value in values.items() if value is not None})
+    missing = parameters_missing(given, query)
     if missing:
         options = " ".join(f"-p {name}=..." for name in missing)
         raise QueryError(f"{query.name} needs {options}; {_declared(query)}")
@@ -44,12 +44,12 @@ def bind_parameters(query: SavedQuery, values: Mapping[str, Value]) -> dict[str,
     return defaults | given
 
 
-def missing_from(values: Mapping[str, Value], query: SavedQuery) -> list[str]:
+def parameters_missing(values: Mapping[str, Value], query: SavedQuery) -> list[str]:
     """The parameters of a query that need a value and have none, or an empty text."""
     return [each.name for each in query.parameters if each.required and values.get(each.name, "") == ""]
 
 
-def read_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
+def read_query_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Value]:
     """The values that are given, each in its declared type: what the command and the served page both read by.
 
     Raises:
@@ -59,7 +59,7 @@ def read_values(query: SavedQuery, values: Mapping[str, Value]) -> dict[str, Val
     given: dict[str, Value] = {}
     for name, value in values.items():
         if name not in declared:
-            raise QueryError(f"{query.name} has no parameter {repeat_value(name)}; {_nearest(name, query)}")
+            raise QueryError(f"{query.name} has no parameter {repeat_parameter_value(name)}; {_nearest(name, query)}")
         try:
             given[name] = declared[name].convert(value)
         except QueryError as error:

@@ -26,7 +26,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from queries.parameters import Parameter, parse_parameter, replace_placeholders
+from queries.parameters import Parameter, parse_parameter, replace_query_placeholders
 from schema import QueryError
 
 GROUPS = {
@@ -60,7 +60,7 @@ class SavedQuery:
     @cached_property
     def duckdb_sql(self) -> str:
         """The SQL with DuckDB's `$name` placeholders."""
-        return replace_placeholders(self.sql, lambda name: f"${name}")
+        return replace_query_placeholders(self.sql, lambda name: f"${name}")
 
     @cached_property
     def served_sql(self) -> str:
@@ -71,10 +71,10 @@ class SavedQuery:
         NULL, which finds nothing, and so does a text that is no number.
         """
         expressions = {parameter.name: _served(parameter) for parameter in self.parameters}
-        return replace_placeholders(self.sql, expressions.__getitem__)
+        return replace_query_placeholders(self.sql, expressions.__getitem__)
 
 
-def served_query(sql: str) -> SavedQuery | None:
+def saved_query_of_sql(sql: str) -> SavedQuery | None:
     """The saved query whose SQL a server runs; None where it is a person's own."""
     return _by_served_sql().get(sql)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from queries.parameters import Parameter, Value, repeat_value
+from queries.parameters import Parameter, Value, repeat_parameter_value
 from queries.saved import SavedQuery
 from schema import SelectionError
 
@@ -120,7 +120,7 @@ def _check_name(kind: Kind, name: str, spellings: Sequence[Sequence[Any]], atlas
     near = difflib.get_close_matches(name, names, n=3)
     more = ", ..." if len(names) > SHOWN else ""
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names[:SHOWN])}{more}"
-    raise SelectionError(f"{atlas} has no {kind.word} {repeat_value(name, LONGEST_NAME)}; {hint}")
+    raise SelectionError(f"{atlas} has no {kind.word} {repeat_parameter_value(name, LONGEST_NAME)}; {hint}")
 
 
 def _sizes(saes: Sequence[Sequence[Any]], name: str, every: bool) -> list[tuple[str, int]]:

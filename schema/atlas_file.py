@@ -53,7 +53,7 @@ def _check_file(path: Path, *, create: bool) -> None:
 
 def file_error(path: Path, error: Exception) -> AtlasFileError:
     """What DuckDB's refusal to open a file means."""
-    cause = duckdb_words(error)
+    cause = atlas_file_error_words(error)
     if "Could not set lock" in cause:
         writer = locking.read_writer(path)
         if writer and re.search(rf"\bPID {writer.pid}\b", cause):
@@ -64,6 +64,6 @@ def file_error(path: Path, error: Exception) -> AtlasFileError:
     return AtlasFileError(f"{path} cannot be opened: {cause}")
 
 
-def duckdb_words(error: Exception) -> str:
+def atlas_file_error_words(error: Exception) -> str:
     """DuckDB's own words, on one line."""
     return str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]

@@ -26,7 +26,7 @@ from schema.copying import check_every_block, draft_file, move_into_place
 from schema.errors import AtlasDamagedError, AtlasFileError, AtlasLockedError
 from schema.file_names import is_utf8, shown_path
 from schema.gate import hold_atlas_still
-from schema.migrations import VERSION, file_version
+from schema.migrations import VERSION, migration_version
 from schema.spill import connect_within_memory
 from schema.store import open_atlas
 from schema.verify import verify
@@ -155,7 +155,7 @@ def _settle(draft: Path, atlas: Path) -> int:
         def _run(sql: str) -> list[tuple[object, ...]]:
             return file.execute(sql).fetchall()
 
-        version = file_version(_run, atlas)
+        version = migration_version(_run, atlas)
         rows = check_every_block(_run, str(_run("SELECT current_database()")[0][0]))
         _run("CHECKPOINT")
     broken = _broken(draft) if version == VERSION else []

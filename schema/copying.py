@@ -145,7 +145,7 @@ def _declared(run: Run, database: str) -> list[list[tuple[Any, ...]]]:
     ]
 
 
-def statement_runner(connection: Connection) -> Run:
+def copying_statement_runner(connection: Connection) -> Run:
     """Runs statements each in a transaction of its own, as ATTACH and DETACH ask for."""
 
     def _run(sql: str) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Table
 
 from schema import tables
-from schema.copying import keep_beside, statement_runner
+from schema.copying import copying_statement_runner, keep_beside
 from schema.errors import AtlasVersionError
 from schema.migrations import VERSION
 
@@ -141,7 +141,7 @@ def take_out_outdated_rows(atlas: "Atlas", *, kept: bool) -> None:
     copy = None
     if made and not kept and not atlas.read_only:
         refusal = f"{atlas.path} holds what an older method computed, which is to be taken out"
-        copy = keep_beside(statement_runner(atlas.connection), atlas.path.resolve(), VERSION, refusal)
+        copy = keep_beside(copying_statement_runner(atlas.connection), atlas.path.resolve(), VERSION, refusal)
     if atlas.read_only:
         for name in old:
             _cover(atlas, METHODS[name])

@@ -32,7 +32,7 @@ def name_saes(atlas: Atlas) -> None:
     atlas.rows(NAMED)
 
 
-def check_features(features: Iterable[int], sae: str, d_sae: int) -> None:
+def check_feature_indices(features: Iterable[int], sae: str, d_sae: int) -> None:
     """Refuse an index that an SAE of that name and size has not; they count from zero.
 
     Raises:

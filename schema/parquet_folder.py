@@ -24,7 +24,7 @@ from schema.errors import AtlasDamagedError, AtlasFileError, AtlasMissingError, 
 from schema.memory import duckdb_settings
 from schema.methods import take_out_outdated_rows
 from schema.migrations import VERSION
-from schema.spill import limit_connection, spill_setting, take_spill
+from schema.spill import limit_connection_memory, spill_setting, take_spill
 from schema.store import Atlas, open_atlas
 
 MANIFEST = "atlas.json"
@@ -48,10 +48,10 @@ class Manifest:
     @property
     def activation_files(self) -> list[str]:
         """The files of the large table, seen from the folder."""
-        return [activation_file(int(sae), *held) for sae, ranges in self.activation.items() for held in ranges]
+        return [parquet_activation_file(int(sae), *held) for sae, ranges in self.activation.items() for held in ranges]
 
 
-def activation_file(sae: int, first: int, last: int) -> str:
+def parquet_activation_file(sae: int, first: int, last: int) -> str:
     """Where the activations of a range of an SAE's features stand, seen from the folder."""
     return f"activation/sae={sae}/features={first}-{last}/activation.parquet"
 
@@ -61,7 +61,7 @@ def table_file(name: str) -> str:
     return f"{name}.parquet"
 
 
-def read_atlas(location: str | Path) -> Atlas:
+def read_atlas_or_parquet_folder(location: str | Path) -> Atlas:
     """Open an atlas to read, which may be a file, a folder that one was exported to, or the address of such a folder.
 
     Raises:
@@ -85,7 +85,7 @@ def open_folder(location: str) -> Atlas:
     engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
     atlas = Atlas(Path(location), engine, engine.connect(), read_only=True, spill=spill, address=location)
     try:
-        limit_connection(atlas.duckdb, settings | spill_setting(spill))
+        limit_connection_memory(atlas.duckdb, settings | spill_setting(spill))
         _reach(atlas.rows, location)
         held = _manifest(atlas.rows, location)
         for table in tables.metadata.sorted_tables:

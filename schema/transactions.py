@@ -10,7 +10,7 @@ import duckdb
 from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from schema.atlas_file import duckdb_words
+from schema.atlas_file import atlas_file_error_words
 from schema.errors import AtlasFileError
 from schema.gate import changing
 
@@ -55,7 +55,9 @@ class Transaction:
         self._tell_unwritten(error)
 
     def _tell_unwritten(self, error: BaseException | None) -> None:
-        if isinstance(error, DBAPIError | duckdb.Error) and (unwritten := UNWRITTEN.search(duckdb_words(error))):
+        if isinstance(error, DBAPIError | duckdb.Error) and (
+            unwritten := UNWRITTEN.search(atlas_file_error_words(error))
+        ):
             raise AtlasFileError(
                 f"{self.path} cannot be written: {unwritten[1]}; what was stored before stays: "
                 "make room, and run the same command again"

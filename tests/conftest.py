@@ -215,9 +215,9 @@ def tiny_site(tiny_built: Path, shared_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_snapshot(tiny_site: Path) -> Path:
     """The folder of the published tiny atlas; to be read."""
-    from atlas.site.serve import current_folder
+    from atlas.site.serve import served_snapshot_folder
 
-    return current_folder(tiny_site)
+    return served_snapshot_folder(tiny_site)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from atlas.site.serve import current_folder, datasette_of
+from atlas.site.serve import datasette_of, served_snapshot_folder
 from tests.atlas.site.pages.test_browser import CHROMIUM
 from tests.made.serving import running
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     """Take the picture."""
-    application = datasette_of(current_folder(ROOT / "site")).app()
+    application = datasette_of(served_snapshot_folder(ROOT / "site")).app()
     with running(application) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1180, "height": 900})

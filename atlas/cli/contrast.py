@@ -88,7 +88,7 @@ def command(
         raise click.UsageError("a contrast needs a name, such as medical")
     _check_asked(bool(positive), bool(control), target is not None, bool(corpora), len(classes))
     from ingest.contrasts.scores import Unit
-    from ingest.contrasts.words import comparison_sentences, found_together
+    from ingest.contrasts.words import concept_found_in_words, contrast_comparison_in_words
     from ingest.jobs.association import AssociationRequest
     from ingest.jobs.contrast import ContrastRequest, contrast_into
 
@@ -99,8 +99,8 @@ def command(
     with progress_line() as report, open_atlas(atlas) as opened:
         request = ContrastRequest(atlas, name, positive, control, cast(Unit | None, unit), shuffles)
         computed = contrast_into(opened, request, report)
-        compared = comparison_sentences(opened, name)
-        told = [*funnel_lines(opened, {"contrast": name}), *found_together(opened, name)]
+        compared = contrast_comparison_in_words(opened, name)
+        told = [*funnel_lines(opened, {"contrast": name}), *concept_found_in_words(opened, name)]
     _tell(request, computed, [*compared, *told])
 
 

@@ -102,12 +102,12 @@ def quick_list(
     Those of --feature, then the first candidates of --contrast: 150 a list, and
     where there are more, several lists. Nothing is sent there.
     """
-    from atlas.exchange.published import listed_features, neuronpedia_quick_lists
+    from atlas.exchange.published import neuronpedia_quick_lists, quick_listed_features
     from schema import open_atlas
 
     if not features and contrast is None:
         raise click.UsageError("name features: --feature N, or --contrast NAME --best N")
     with open_atlas(atlas, read_only=True) as opened:
-        own, found = listed_features(opened, sae, features, (contrast, best))
+        own, found = quick_listed_features(opened, sae, features, (contrast, best))
     for address in neuronpedia_quick_lists(title, own, found):
         click.echo(address)

@@ -4,7 +4,7 @@ Ctrl-C and SIGTERM end the statement under way; what was not committed is rolled
 at a signal only between two of its own steps, and a statement of DuckDB is one step, however long it takes. So a thread
 waits for the byte that the interpreter writes when a signal comes in, and interrupts the statement. Whoever takes a
 signal over (a server, a schedule) is left alone, also where he hands further ones back: he says so
-by `hand_signal_back`.
+by `end_command_by_its_signal`.
 """
 
 import logging
@@ -23,7 +23,7 @@ import click
 from atlas.cli.logs import log_outcome
 from schema.errors import AtlasError
 from schema.memory import memory_limit, size_text
-from schema.store import interrupt_statements
+from schema.store import interrupt_open_atlases
 from schema.transactions import stopped_by
 
 INTERRUPT_SECONDS = 0.2
@@ -37,7 +37,7 @@ class Terminated(BaseException):
     """SIGTERM came in."""
 
 
-def catch_signals() -> None:
+def end_command_on_signals() -> None:
     """Let Ctrl-C and SIGTERM end the command in an orderly way, and a second one at once."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -53,11 +53,11 @@ def _raise(number: int, frame: FrameType | None) -> None:
         os._exit(128 + number)
     _received.append(number)
     stopped_by.append("terminated" if number == signal.SIGTERM else "interrupted")
-    interrupt_statements()  # DuckDB may call this in the midst of one, and would wait for its other threads to end it
+    interrupt_open_atlases()  # DuckDB may call this in the midst of one, and would wait for its other threads to end it
     raise Terminated("terminated") if number == signal.SIGTERM else KeyboardInterrupt
 
 
-def hand_signal_back(number: int) -> None:
+def end_command_by_its_signal(number: int) -> None:
     """To be called by a handler that hands the next signal of this number back to this module."""
     _handled[number] += 1
 
@@ -75,7 +75,7 @@ def _watch(reading: int) -> None:
         while _is_waiting(number, came[number]):
             seen.wait(INTERRUPT_SECONDS)
             if _is_waiting(number, came[number]):
-                interrupt_statements()
+                interrupt_open_atlases()
 
 
 def _is_waiting(number: int, count: int) -> bool:

@@ -161,20 +161,20 @@ def _spelled(sae: str) -> str:
 
 
 def _by_sentence(atlas: Path, reader: "Reader", text: str, max_density: float) -> pa.Table:
-    from ingest.search.found_features import by_sentence
+    from ingest.search.found_features import find_features_by_sentence
 
     loaded = reader.load()
     with open_atlas(atlas, read_only=True) as opened:
-        return by_sentence(opened, loaded, text, max_density)
+        return find_features_by_sentence(opened, loaded, text, max_density)
 
 
 def _by_examples(atlas: Path, reader: "Reader", boxes: tuple[list[str], list[str]], max_density: float) -> pa.Table:
     from ingest.search.examples import few_sentences_warning
-    from ingest.search.found_features import by_examples
+    from ingest.search.found_features import find_features_by_examples
 
     loaded = reader.load()
     with open_atlas(atlas, read_only=True) as opened:
-        rows = by_examples(opened, loaded, boxes, max_density)
+        rows = find_features_by_examples(opened, loaded, boxes, max_density)
     if told := few_sentences_warning(*map(len, boxes)):
         click.echo(told, err=True)
     return rows

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import click
 
-from atlas.cli.failures import Terminated, catch_signals, report_failure
+from atlas.cli.failures import Terminated, end_command_on_signals, report_failure
 from atlas.cli.logs import log_outcome, set_up_logs
 from schema.file_names import is_utf8, shown_path
 from schema.locking import declare_writer
@@ -142,7 +142,7 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     _fill_closed_streams()
     try:
-        catch_signals()
+        end_command_on_signals()
         code = run()
     except (Terminated, KeyboardInterrupt) as error:  # just before it listens to them itself, or just after
         code = report_failure(error, 0.0) or 0

@@ -14,7 +14,7 @@ Command = Callable[..., Any]
 
 atlas_file = click.argument("atlas", type=click.Path(path_type=Path))
 atlas_or_folder = click.argument("atlas", type=str)
-"""An atlas file, or a folder or an address that `schema.parquet_folder.read_atlas` opens."""
+"""An atlas file, or a folder or an address that `schema.parquet_folder.read_atlas_or_parquet_folder` opens."""
 
 
 def name_callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

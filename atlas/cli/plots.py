@@ -33,12 +33,12 @@ SHOWN = 20
 )
 def plot(atlas: Path, explanations: tuple[int, ...], output: Path, kind: Kind | None) -> None:
     """Draw stored explanations with shap, into a PNG or HTML file."""
-    from ingest.attribution.shap_library import read_explanation
+    from ingest.attribution.shap_library import read_shap_explanation
     from schema import open_atlas
 
     chosen = kind or ("text" if output.suffix.lower() == ".html" else "beeswarm" if explanations[1:] else "waterfall")
     with open_atlas(atlas, read_only=True) as opened:
-        several = [read_explanation(opened, number) for number in explanations]
+        several = [read_shap_explanation(opened, number) for number in explanations]
     draw(several, chosen, output)
     click.echo(f"{output}: {chosen} plot of {len(several)} explanation{'s' * (len(several) > 1)}")
 

@@ -16,7 +16,7 @@ from ingest.contrasts.stale import stale_contrasts
 from queries import GROUPS, SavedQuery, find_query, run_query, saved_queries
 from queries.parameters import Value
 from schema import Atlas
-from schema.parquet_folder import read_atlas
+from schema.parquet_folder import read_atlas_or_parquet_folder
 
 
 @click.command()
@@ -66,7 +66,7 @@ def command(
     elif describe:
         click.echo(_description(find_query(name)))
     else:
-        with read_atlas(atlas) as opened:
+        with read_atlas_or_parquet_folder(atlas) as opened:
             rows = _chosen(run_query(opened, name, values), columns)
             told = [*_stale(opened, name, values), *(funnel_lines(opened, values) if name == LISTS else [])]
         write_rows(rows, format_, output)

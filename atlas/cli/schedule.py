@@ -45,12 +45,12 @@ def command(config: Path, once: bool, check: bool, names: tuple[str, ...]) -> in
 
 
 def _check_names(schedule: "Schedule", names: tuple[str, ...]) -> None:
-    from ingest.schedule.fields import hint_near_names
+    from ingest.schedule.fields import hint_near_schedule_fields
 
     known = [job.name for job in schedule.jobs]
     for name in names:
         if name not in known:
-            raise click.UsageError(f"{schedule.path} has no corpus '{name}'; {hint_near_names(name, known)}")
+            raise click.UsageError(f"{schedule.path} has no corpus '{name}'; {hint_near_schedule_fields(name, known)}")
 
 
 def _check(schedule: "Schedule") -> int:
@@ -96,7 +96,7 @@ def _print_times(schedule: "Schedule") -> None:
 def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     """Run the schedule; the exit code: 128 and the signal's number where a job was cut short by one."""
     from ingest.schedule.checks import schedule_absences
-    from ingest.schedule.loop import only_one, run_forever, run_once
+    from ingest.schedule.loop import only_schedule_of_file, run_forever, run_once
     from schema import ScheduleError
     from schema.locking import declare_writer
 
@@ -105,7 +105,7 @@ def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     for line in schedule_absences(schedule):
         logging.getLogger("ingest.schedule").warning("%s: %s", schedule.path, line)
     # The schedule itself waits for other writers, and can be stopped while it does.
-    with only_one(schedule.path) as alone, declare_writer("atlas schedule", 0), _stoppable() as clock:
+    with only_schedule_of_file(schedule.path) as alone, declare_writer("atlas schedule", 0), _stoppable() as clock:
         if not alone and once:
             click.echo(f"another process runs {schedule.path} now: nothing to do for this one", err=True)
             return 0
@@ -146,7 +146,7 @@ def _runner(schedule: "Schedule", clock: "SystemClock") -> "Runner":
 @contextmanager
 def _stoppable() -> Iterator["SystemClock"]:
     """A clock that the first SIGTERM or SIGINT stops; the second one has its usual effect."""
-    from atlas.cli.failures import hand_signal_back
+    from atlas.cli.failures import end_command_by_its_signal
     from ingest.schedule.loop import SystemClock
 
     clock = SystemClock()
@@ -154,7 +154,7 @@ def _stoppable() -> Iterator["SystemClock"]:
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as nohup has it
 
     def stop(number: int, frame: FrameType | None) -> None:
-        hand_signal_back(number)
+        end_command_by_its_signal(number)
         signal.signal(number, before[signal.Signals(number)])
         clock.stop(number)
 

@@ -129,10 +129,10 @@ def serve(
     whoever can reach the server can change its lists; SITE/lists.db is yours to back up.
     """
     _check_asked(live, bool(saes or model))
-    from atlas.site.serve import current_folder
     from atlas.site.serve import serve as serve_site
+    from atlas.site.serve import served_snapshot_folder
 
-    folder = current_folder(site)
+    folder = served_snapshot_folder(site)
     kept = _kept(site, host, origins) if lists else None
     reader = _live(folder, saes, model) if live else None
     by_meaning = _embedder(site, embedder) if embedder else None
@@ -169,9 +169,9 @@ def _check_asked(live: bool, read_by: bool) -> None:
 
 def _live(folder: Path, saes: tuple[str, ...], model: str | None) -> "LiveModel":
     from atlas.site.live.model import LiveModel
-    from atlas.site.live.plugin import published_saes
+    from atlas.site.live.plugin import saes_for_live_model
 
-    return LiveModel(saes or published_saes(folder), model)
+    return LiveModel(saes or saes_for_live_model(folder), model)
 
 
 def _embedder(site: Path, folder: Path) -> "LiveEmbedder":

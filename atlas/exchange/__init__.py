@@ -40,7 +40,7 @@ class Wanted:
         return [key for key in every if key in named or not named]
 
 
-def check_apart(atlas: Atlas, places: Iterable[tuple[int, str]], what: str) -> None:
+def check_apart_from_export(atlas: Atlas, places: Iterable[tuple[int, str]], what: str) -> None:
     """Files of an export lie at a place of their own; `places` are of SAEs, by key, `what` says what a place is.
 
     Raises:

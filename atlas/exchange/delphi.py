@@ -20,7 +20,7 @@ from typing import IO
 
 import numpy as np
 
-from atlas.exchange import Wanted, check_apart
+from atlas.exchange import Wanted, check_apart_from_export
 from ingest.jobs.progress import Progress, Report
 from schema.errors import SelectionError
 from schema.store import Atlas
@@ -62,7 +62,9 @@ def write(atlas: Atlas, folder: Path, wanted: Wanted, report: Report) -> list[st
             with.
     """
     found = [_cached(atlas, sae) for sae in wanted.keys(atlas)]
-    check_apart(atlas, ((each.sae, each.hook_name) for each in found), "hook point, of which delphi keeps one SAE")
+    check_apart_from_export(
+        atlas, ((each.sae, each.hook_name) for each in found), "hook point, of which delphi keeps one SAE"
+    )
     return [_write_sae(atlas, folder / each.hook_name, each, report) for each in found]
 
 

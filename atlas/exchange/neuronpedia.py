@@ -21,7 +21,7 @@ from typing import Any
 
 from atlas.exchange import Wanted
 from atlas.exchange.metadata import metadata_lines
-from atlas.exchange.published import Published, published_apart
+from atlas.exchange.published import Published, export_folder_names
 from atlas.exchange.records import FeatureRecord, Window, dashboard_fields, feature_records
 from ingest.jobs.progress import Progress, Report
 from ingest.labels.imported.explanation import OF_NEURONPEDIA
@@ -41,7 +41,7 @@ def write(atlas: Atlas, folder: Path, wanted: Wanted, report: Report) -> list[st
     Raises:
         SelectionError: two of them have one name.
     """
-    return [_write_sae(atlas, folder, own, report) for own in published_apart(atlas, wanted.keys(atlas))]
+    return [_write_sae(atlas, folder, own, report) for own in export_folder_names(atlas, wanted.keys(atlas))]
 
 
 def _write_sae(atlas: Atlas, folder: Path, own: Published, report: Report) -> str:

@@ -14,7 +14,7 @@ from ingest.jobs.progress import Progress, Report
 from schema import tables
 from schema.copying import sql_quoted
 from schema.migrations import VERSION
-from schema.parquet_folder import Manifest, activation_file, table_file
+from schema.parquet_folder import Manifest, parquet_activation_file, table_file
 from schema.store import Atlas
 from schema.tables.base import logical_key
 
@@ -34,7 +34,7 @@ def write(atlas: Atlas, folder: Path, wanted: Wanted, report: Report) -> list[st
         rows[table.name] = _copy(atlas, _select(table, saes), folder / table_file(table.name))
     for done, (sae, first, last) in enumerate(files, start=len(small)):
         report(Progress("exporting", done, len(small) + len(files), "files"))
-        place = folder / activation_file(sae, first, last)
+        place = folder / parquet_activation_file(sae, first, last)
         place.parent.mkdir(parents=True)
         rows[tables.activation.name] += _copy(atlas, _select_range(sae, first, last), place)
     Manifest(atlas.path.name, VERSION, rows, {str(sae): held for sae, held in ranges.items()}).write(folder)

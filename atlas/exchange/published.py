@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from atlas.exchange import Wanted, check_apart
+from atlas.exchange import Wanted, check_apart_from_export
 from queries import run_query
 from schema.errors import SelectionError
 from schema.store import Atlas
@@ -69,14 +69,14 @@ def published_sae(atlas: Atlas, sae: int) -> Published:
     return next(published_as(row) for row in rows if row["sae"] == sae)
 
 
-def published_apart(atlas: Atlas, saes: Iterable[int]) -> list[Published]:
+def export_folder_names(atlas: Atlas, saes: Iterable[int]) -> list[Published]:
     """What SAEs are called, each of which gets a folder of its name.
 
     Raises:
         SelectionError: two are called the same.
     """
     found = [published_sae(atlas, sae) for sae in saes]
-    check_apart(atlas, ((own.sae, f"{own.model}/{own.source}") for own in found), "name at Neuronpedia")
+    check_apart_from_export(atlas, ((own.sae, f"{own.model}/{own.source}") for own in found), "name at Neuronpedia")
     return found
 
 
@@ -95,7 +95,7 @@ def published_as(row: Mapping[str, Any]) -> Published:
     return Published(*shared, _slug(row["model"]), layer, set_name, is_there=False)
 
 
-def listed_features(
+def quick_listed_features(
     atlas: Atlas, sae: str | None, features: Sequence[int], candidates: tuple[str | None, int]
 ) -> tuple[Published, list[int]]:
     """An SAE that is at Neuronpedia, and features of it: those given, then the first of a contrast, as many as said.

@@ -92,18 +92,18 @@ def feature_records(atlas: Atlas, sae: int) -> Iterator[FeatureRecord]:
         """,
         {"sae": sae},
     )
-    asked = record_statements(imported=imported)
+    asked = export_statements(imported=imported)
     if imported:
         asked = asked | {"tokens": f"{_shown(imported=True)}{_sql('tokens_imported')}"}
     for first in range(0, highest + 1, AT_ONCE):
-        values = values_for(sae, first, first + AT_ONCE - 1)
-        rows = {name: atlas.rows(sql, statement_values(sql, values)) for name, sql in asked.items()}
-        yield from records_of(rows, as_spelled=True)
+        values = export_values(sae, first, first + AT_ONCE - 1)
+        rows = {name: atlas.rows(sql, export_statement_values(sql, values)) for name, sql in asked.items()}
+        yield from exported_records(rows, as_spelled=True)
 
 
 @cache
-def record_statements(*, imported: bool) -> dict[str, str]:
-    """What is asked of an atlas about the features of a range, by name; `records_of` takes the rows.
+def export_statements(*, imported: bool) -> dict[str, str]:
+    """What is asked of an atlas about the features of a range, by name; `exported_records` takes the rows.
 
     The windows are those that an export showed, where the SAE was imported.
     """
@@ -124,17 +124,19 @@ def _shown(*, imported: bool) -> str:
     return f"WITH shown AS (\n{_sql('windows_imported' if imported else 'windows')})\n"
 
 
-def values_for(sae: int, first: int, last: int) -> dict[str, int]:
+def export_values(sae: int, first: int, last: int) -> dict[str, int]:
     """The values of all statements."""
     return {"sae": sae, "first": first, "last": last, "bars": BARS, **LIMITS}
 
 
-def statement_values(sql: str, values: Mapping[str, int]) -> dict[str, int]:
+def export_statement_values(sql: str, values: Mapping[str, int]) -> dict[str, int]:
     """Those values that a statement asks for."""
     return {name: value for name, value in values.items() if f"${name}" in sql}
 
 
-def records_of(rows: Mapping[str, Iterable[Sequence[Any]]], *, as_spelled: bool = False) -> Iterator[FeatureRecord]:
+def exported_records(
+    rows: Mapping[str, Iterable[Sequence[Any]]], *, as_spelled: bool = False
+) -> Iterator[FeatureRecord]:
     """The features out of the rows of each statement; lists may stand there as JSON.
 
     Logit tokens are texts, or as an export spelled them.

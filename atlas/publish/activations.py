@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import JSON, ForeignKeyConstraint, String, Table
 
-from atlas.publish.rows import json_without_nul, without_nul
-from atlas.publish.tables import every_table
+from atlas.publish.rows import sqlite_json_without_nul, sqlite_text_without_nul
+from atlas.publish.tables import published_tables
 from schema import Atlas, AtlasError
 from schema.copying import sql_quoted
 from schema.tables import metadata as schema_metadata
@@ -66,7 +66,7 @@ def write_description(description: Description, path: Path) -> None:
     path.write_text(json.dumps(asdict(description), indent=2) + "\n", encoding="utf-8")
 
 
-def read_description(path: Path) -> Description:
+def read_published_description(path: Path) -> Description:
     """Read what publishing wrote.
 
     Raises:
@@ -103,7 +103,7 @@ def write_activations(atlas: Atlas, folder: Path, fingerprint: str) -> dict[str,
     Raises:
         AtlasError: the file cannot be written.
     """
-    tables = every_table().tables
+    tables = published_tables().tables
     try:
         with _attached(atlas.duckdb, folder / ACTIVATIONS_FILE):
             rows = {name: _write_table(atlas.duckdb, tables[name]) for name in sorted(tables)}
@@ -157,9 +157,9 @@ def _expressions(table: Table) -> str:
     expressions = []
     for column in schema_metadata.tables[table.name].columns:
         if isinstance(column.type, String):
-            expressions.append(f"{without_nul(column.name)} AS {column.name}")
+            expressions.append(f"{sqlite_text_without_nul(column.name)} AS {column.name}")
         elif isinstance(column.type, JSON):
-            expressions.append(f"CAST({json_without_nul(column.name)} AS JSON) AS {column.name}")
+            expressions.append(f"CAST({sqlite_json_without_nul(column.name)} AS JSON) AS {column.name}")
         else:
             expressions.append(column.name)
     return ", ".join(expressions)

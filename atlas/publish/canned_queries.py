@@ -18,7 +18,7 @@ def published_queries(database: str = DATABASE_NAME) -> list[SavedQuery]:
     return [query for query in found if database != DATABASE_NAME or query.database == database]
 
 
-def published_name(query: SavedQuery) -> str:
+def published_query_name(query: SavedQuery) -> str:
     """What Datasette calls a saved query: its name, unless that would hide the table of the same name."""
     return f"{query.name}_query" if query.name in schema_metadata.tables else query.name
 
@@ -41,7 +41,9 @@ def canned_query(query: SavedQuery, instance: dict[str, int]) -> dict[str, objec
 def queries_html(queries: Iterable[SavedQuery], database: str = DATABASE_NAME) -> str:
     """The queries by group, each linked and explained; the links hold on / and on the database's page alike."""
     by_group = groupby(queries, key=lambda query: query.group)
-    groups = [(GROUPS[group], [(published_name(query), query) for query in members]) for group, members in by_group]
+    groups = [
+        (GROUPS[group], [(published_query_name(query), query) for query in members]) for group, members in by_group
+    ]
     return render_description("queries.html", database=database, groups=groups)
 
 

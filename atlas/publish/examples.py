@@ -4,7 +4,7 @@ import sqlite3
 
 import duckdb
 
-from atlas.publish.rows import SUBSETS, insert_rows, without_nul
+from atlas.publish.rows import SUBSETS, insert_into_sqlite, sqlite_text_without_nul
 from atlas.publish.tables import EXAMPLE
 from schema.tables.base import LOGICAL_KEYS
 
@@ -47,8 +47,8 @@ shown AS (
 )
 SELECT
     feature,
-    {without_nul("token")} AS token,
-    {without_nul(CLIPPED)} AS sentence,
+    {sqlite_text_without_nul("token")} AS token,
+    {sqlite_text_without_nul(CLIPPED)} AS sentence,
     CAST(CAST(activation AS VARCHAR) AS DOUBLE) AS activation,
     sae,
     corpus,
@@ -71,4 +71,4 @@ def copy_examples(source: duckdb.DuckDBPyConnection, target: sqlite3.Connection)
     """Fill `example` in the SQLite copy; return how many rows."""
     rows = source.execute(SELECT, {"word": WORD, "marks": MARKS})
     columns = [column[0] for column in rows.description]
-    return insert_rows(rows, target, EXAMPLE, columns)
+    return insert_into_sqlite(rows, target, EXAMPLE, columns)

@@ -24,15 +24,15 @@ from atlas.publish.browsing import BROWSING, Browsing, browsing_in_full
 from atlas.publish.canned_queries import (
     DATABASE_NAME,
     canned_query,
-    published_name,
     published_queries,
+    published_query_name,
     queries_html,
     render_description,
 )
 from atlas.publish.current import Publication
 from atlas.publish.database import ATLAS_FILE
-from atlas.publish.snapshot_facts import About, program_version
-from atlas.publish.tables import every_table, sqlite_tables
+from atlas.publish.snapshot_facts import About, snapshot_program_version
+from atlas.publish.tables import published_tables, sqlite_tables
 
 SETTINGS: dict[str, bool | int] = {
     "allow_download": False,
@@ -66,7 +66,7 @@ Counts = Mapping[str, Mapping[str, int]]
 """The rows of each table, by the name of the database."""
 
 
-def served_databases(counts: Counts) -> tuple[Served, Served]:
+def describe_databases(counts: Counts) -> tuple[Served, Served]:
     """The SQLite copy, and the DuckDB file with every row."""
 
     def _in_part(table: str) -> Browsing:
@@ -77,13 +77,13 @@ def served_databases(counts: Counts) -> tuple[Served, Served]:
 
     return (
         Served(DATABASE_NAME, ATLAS_FILE, sqlite_tables().tables, _in_part),
-        Served(ACTIVATIONS, ACTIVATIONS_FILE, every_table().tables, _in_full),
+        Served(ACTIVATIONS, ACTIVATIONS_FILE, published_tables().tables, _in_full),
     )
 
 
 def write_metadata(folder: Path, counts: Counts, about: About, publication: Publication) -> None:
     """Write the files that make `datasette FOLDER` show the snapshot as it is meant."""
-    databases = served_databases(counts)
+    databases = describe_databases(counts)
     metadata = datasette_metadata(databases, about, publication)
     _write_json(folder / "metadata.json", metadata)
     _write_json(folder / "settings.json", SETTINGS)
@@ -101,7 +101,7 @@ def write_metadata(folder: Path, counts: Counts, about: About, publication: Publ
 def datasette_metadata(served: Sequence[Served], about: About, publication: Publication) -> dict[str, Any]:
     """Titles, descriptions, licences, tables and canned queries as Datasette 0.65 reads them."""
     databases = {each.name: _database(each, about) for each in served}
-    made = f"feature-atlas {program_version()}, schema version {publication.schema_version}"
+    made = f"feature-atlas {snapshot_program_version()}, schema version {publication.schema_version}"
     return {
         "title": about.title,
         "description_html": databases[DATABASE_NAME]["description_html"],
@@ -125,7 +125,7 @@ def _database(served: Served, about: About) -> dict[str, object]:
 
 def _queries(served: Served, about: About) -> dict[str, object]:
     queries = published_queries(served.name)
-    return {published_name(query): canned_query(query, about.instance) for query in queries}
+    return {published_query_name(query): canned_query(query, about.instance) for query in queries}
 
 
 def _plugins(about: About, publication: Publication) -> dict[str, object]:

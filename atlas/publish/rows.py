@@ -82,7 +82,7 @@ def copy_rows(source: duckdb.DuckDBPyConnection, target: sqlite3.Connection, tab
     order = ", ".join(column.name for column in table.primary_key) or "ALL"
     rows = SUBSETS.get(table.name, f"FROM {table.name}")
     select = f"SELECT {expressions} FROM ({rows}) AS {table.name} ORDER BY {order}"
-    return insert_rows(source.execute(select), target, table.name, [column.name for column in columns])
+    return insert_into_sqlite(source.execute(select), target, table.name, [column.name for column in columns])
 
 
 def sqlite_column_value(column: Column[Any]) -> str:
@@ -92,7 +92,7 @@ def sqlite_column_value(column: Column[Any]) -> str:
     a NUL character the visible ␀; sqlite3 itself writes NaN as NULL.
     """
     if isinstance(column.type, JSON):
-        return json_without_nul(column.name)
+        return sqlite_json_without_nul(column.name)
     if isinstance(column.type, DateTime):
         return f"CAST({column.name} AS VARCHAR)"
     if isinstance(column.type, Boolean):
@@ -100,16 +100,16 @@ def sqlite_column_value(column: Column[Any]) -> str:
     if isinstance(column.type, REAL):
         return f"CAST(CAST({column.name} AS VARCHAR) AS DOUBLE)"
     if isinstance(column.type, String):
-        return without_nul(column.name)
+        return sqlite_text_without_nul(column.name)
     return str(column.name)
 
 
-def without_nul(text: str) -> str:
+def sqlite_text_without_nul(text: str) -> str:
     """SQL for a text in which NUL is visible."""
     return f"replace({text}, chr(0), '{NUL_SHOWN}')"
 
 
-def json_without_nul(column: str) -> str:
+def sqlite_json_without_nul(column: str) -> str:
     r"""SQL for the text of a JSON column in which NUL is visible.
 
     JSON spells it `\u0000`, which a backslash before it makes another text; chr(1) cannot stand in JSON, so it keeps
@@ -119,7 +119,9 @@ def json_without_nul(column: str) -> str:
     return rf"replace(replace({hidden}, '\u0000', '{NUL_SHOWN}'), chr(1), '\\')"
 
 
-def insert_rows(rows: duckdb.DuckDBPyConnection, target: sqlite3.Connection, table: str, columns: Iterable[str]) -> int:
+def insert_into_sqlite(
+    rows: duckdb.DuckDBPyConnection, target: sqlite3.Connection, table: str, columns: Iterable[str]
+) -> int:
     """Move a DuckDB result into a SQLite table, a batch at a time; return how many rows."""
     names = list(columns)
     insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"

@@ -19,7 +19,7 @@ from atlas.publish.current import (
 )
 from atlas.publish.database import ATLAS_FILE, write_database
 from atlas.publish.metadata import write_metadata
-from atlas.publish.snapshot_facts import content_fingerprint, read_about
+from atlas.publish.snapshot_facts import content_fingerprint, read_snapshot_facts
 from schema import AtlasDamagedError, AtlasError, migrations, open_atlas
 from schema.finite_numbers import finite_advice
 
@@ -60,7 +60,7 @@ def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> 
                 counts = write_database(opened, folder / ATLAS_FILE)
                 every_count = write_activations(opened, folder, content)
                 counted = {DATABASE_NAME: counts, ACTIVATIONS: every_count}
-                write_metadata(folder, counted, read_about(opened), publication)
+                write_metadata(folder, counted, read_snapshot_facts(opened), publication)
                 make_current(site, folder, publication)
             retire_snapshots(site, publication.snapshot, keep)
         except OSError as error:

@@ -84,7 +84,7 @@ class About:
         return f"texts under {shown}{more}; see each document" if shown else "see each document"
 
 
-def read_about(atlas: Atlas) -> About:
+def read_snapshot_facts(atlas: Atlas) -> About:
     """Read what an atlas holds."""
     return About(
         models=_names(atlas, "SELECT DISTINCT name FROM model ORDER BY name"),
@@ -138,7 +138,7 @@ def content_fingerprint(atlas: Atlas) -> str:
     Rows are hashed by DuckDB and summed, so their order does not matter; the
     unpublished tables are what the published ones were computed from.
     """
-    parts: list[object] = [program_version(), migrations.VERSION, saved_queries()]
+    parts: list[object] = [snapshot_program_version(), migrations.VERSION, saved_queries()]
     for table in metadata.sorted_tables:
         if table.name not in UNPUBLISHED | LOGS:
             rows = f"SELECT count(*), sum(CAST(hash(row) AS HUGEINT)) FROM {table.name} AS row"
@@ -146,7 +146,7 @@ def content_fingerprint(atlas: Atlas) -> str:
     return sha256("\n".join(map(repr, parts)).encode()).hexdigest()
 
 
-def program_version() -> str:
+def snapshot_program_version() -> str:
     """The installed version of this program."""
     try:
         return version(DISTRIBUTION)

@@ -71,7 +71,7 @@ def sqlite_tables() -> MetaData:
 
 
 @cache
-def every_table() -> MetaData:
+def published_tables() -> MetaData:
     """Every table of the schema with its key and references, as a snapshot's DuckDB file has it; to be read."""
     metadata = MetaData()
     for table in schema_metadata.sorted_tables:

@@ -12,7 +12,7 @@ from ingest.attribution.feature_game import Parts
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.readouts import Output
 from ingest.attribution.shapley import Estimate, Method
-from schema.naming import check_features
+from schema.naming import check_feature_indices
 
 Absent = Float[np.ndarray, " d_sae"] | None
 """The activations that stand for absent features; None: zeros."""
@@ -108,7 +108,7 @@ class Question(Protocol[Asked]):
         """
 
 
-def check_targets(question: Question[Any], subject: Subject) -> None:
+def check_explained_targets(question: Question[Any], subject: Subject) -> None:
     """Refuse a token or a feature that there is not.
 
     Raises:
@@ -116,4 +116,4 @@ def check_targets(question: Question[Any], subject: Subject) -> None:
     """
     if question.token is not None:
         subject.target_id(question.token)
-    check_features(question.features, str(subject.sae.name), subject.sae.d_sae)
+    check_feature_indices(question.features, str(subject.sae.name), subject.sae.d_sae)

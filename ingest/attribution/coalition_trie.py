@@ -37,7 +37,7 @@ class TrieAttention:
     """How nodes attend. `before` is the node before each, or NO_NODE; `depth` is how many the longest prefix has.
 
     read: how they read their prefixes, by default what is fastest on the device; gathered_bytes: most that
-    `read_by_gathering` puts side by side at a time.
+    `read_trie_by_gathering` puts side by side at a time.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class TrieAttention:
 
     def read(self, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
         """The values that chosen nodes read, by their own queries, from the keys and values of all nodes."""
-        read = self.reader or (read_by_following if q.device.type == "cpu" else read_by_gathering)
+        read = self.reader or (read_trie_by_following if q.device.type == "cpu" else read_trie_by_gathering)
         return read(self, chosen, q * q.shape[-1] ** -0.5, k.contiguous(), v.contiguous())
 
 
-def read_by_gathering(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
+def read_trie_by_gathering(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
     """`TrieAttention.read` of scaled queries, in PyTorch."""
     at_once = max(trie.gathered_bytes // (trie.depth * k[0].numel() * k.element_size()), 1)
     parts = zip(torch.split(chosen, at_once), torch.split(q, at_once), strict=True)
@@ -78,7 +78,7 @@ def _gathered(way: torch.Tensor, q: Read, k: Heads, v: Heads) -> Read:
     return torch.einsum("nhs, nshd -> nhd", scores.softmax(-1), v[seen])
 
 
-def read_by_following(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
+def read_trie_by_following(trie: TrieAttention, chosen: Nodes, q: Read, k: Heads, v: Heads) -> Read:
     """What chosen nodes read by scaled queries, each along its way to the root; Numba compiles it for a processor."""
     z = torch.zeros_like(q)
     with _compiling:  # one for all threads

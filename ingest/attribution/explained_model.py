@@ -80,7 +80,7 @@ class Subject:
         return token_text(self.model, token_id)
 
 
-def find_keys(atlas: Atlas, subject: Subject) -> Keys:
+def explained_keys(atlas: Atlas, subject: Subject) -> Keys:
     """The subject's keys.
 
     Raises:
@@ -89,7 +89,7 @@ def find_keys(atlas: Atlas, subject: Subject) -> Keys:
     return required_sae_keys(atlas, subject.model, subject.sae)
 
 
-def corpus_mean(atlas: Atlas, sae: int, d_sae: int) -> Float[np.ndarray, " d_sae"]:
+def explained_baseline_mean(atlas: Atlas, sae: int, d_sae: int) -> Float[np.ndarray, " d_sae"]:
     """Each feature's mean activation over all that the SAE has read, BOS left out."""
     rows = atlas.arrow(
         """

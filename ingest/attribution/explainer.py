@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Generic
 
-from ingest.attribution.answers import Absent, Answer, Asked, Question, check_targets
-from ingest.attribution.explained_model import CleanRun, Subject, corpus_mean, find_keys
+from ingest.attribution.answers import Absent, Answer, Asked, Question, check_explained_targets
+from ingest.attribution.explained_model import CleanRun, Subject, explained_baseline_mean, explained_keys
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.shapley import Method
 from ingest.models.identity import canonical_settings, model_config, sae_config
@@ -43,9 +43,9 @@ class Explainer(Generic[Asked]):
         Raises:
             SelectionError: the atlas does not hold this SAE over this model, or there is no such token or feature.
         """
-        keys = find_keys(atlas, subject)
-        absent = corpus_mean(atlas, keys.sae, subject.sae.d_sae) if question.baseline == "mean" else None
-        check_targets(question, subject)
+        keys = explained_keys(atlas, subject)
+        absent = explained_baseline_mean(atlas, keys.sae, subject.sae.d_sae) if question.baseline == "mean" else None
+        check_explained_targets(question, subject)
         return cls(question, method, subject, keys, absent)
 
     def task(self, prompt: Prompt) -> Task[Asked]:

@@ -13,7 +13,7 @@ from ingest.attribution.explained_model import Subject
 from ingest.attribution.explainer import Explainer
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.shapley import Estimate
-from ingest.attribution.study_filter import term_rank, value_ranks
+from ingest.attribution.study_filter import study_filter_ranks, study_filter_term_rank
 from schema import tables
 from schema.store import Atlas
 
@@ -120,7 +120,7 @@ def _explanation(explainer: Explainer[Any], prompt: Prompt, answer: Answer) -> R
 def _values(estimate: Estimate) -> Iterable[Mapping[str, float | int | None]]:
     values = estimate.values[:, 0]
     errors = [None] * len(values) if estimate.standard_error is None else estimate.standard_error[:, 0].tolist()
-    for value, error, rank in zip(values.tolist(), errors, value_ranks(values).tolist(), strict=True):
+    for value, error, rank in zip(values.tolist(), errors, study_filter_ranks(values).tolist(), strict=True):
         yield {"value": value, "standard_error": error, "rank": rank}
 
 
@@ -154,12 +154,12 @@ def _filter_rows(prompt: Prompt, answer: Answer) -> Iterable[Row]:
     """The rank of the document's term among the tokens, where it names one inside this window."""
     if prompt.term is None:
         return
-    rank = term_rank(answer.estimate.values[:, 0], prompt.char_start, prompt.char_end, prompt.term_span)
+    rank = study_filter_term_rank(answer.estimate.values[:, 0], prompt.char_start, prompt.char_end, prompt.term_span)
     if rank is not None:
         yield {"term": prompt.term, "rank": rank, "study_tokens": None, "study_kept": None}
 
 
-def explanations_not_judged(atlas: Atlas, explanations: Iterable[int]) -> list[tuple[int, str]]:
+def explanations_not_filtered(atlas: Atlas, explanations: Iterable[int]) -> list[tuple[int, str]]:
     """The explained prompts among these that name a term, and that the study's rule was not run on: key and text."""
     rows = atlas.rows(
         """
@@ -175,7 +175,7 @@ def explanations_not_judged(atlas: Atlas, explanations: Iterable[int]) -> list[t
     return [(int(key), str(text)) for key, text in rows]
 
 
-def store_judgement(atlas: Atlas, explanation: int, looked_at: Sequence[str], *, kept: bool) -> None:
+def store_explanation_filter(atlas: Atlas, explanation: int, looked_at: Sequence[str], *, kept: bool) -> None:
     """What the study's rule says of a prompt; to be called inside a transaction."""
     sql = "UPDATE prompt_filter SET study_tokens = $2, study_kept = $3 WHERE explanation = $1"
     atlas.duckdb.execute(sql, [explanation, json.dumps(looked_at, ensure_ascii=False), kept])

@@ -39,7 +39,7 @@ class Parts:
 
 
 @torch.no_grad()
-def features_and_remainder(
+def players_and_remainder(
     sae: SAE, resid: Float[torch.Tensor, "position d_model"], baseline: Float[np.ndarray, " d_sae"] | None
 ) -> Parts:
     """The features active at the last position, what they add everywhere, and what the SAE leaves over.

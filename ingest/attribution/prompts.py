@@ -76,7 +76,7 @@ def prompts_of_documents(atlas: Atlas, sets: Sequence[str], tokenization: int, l
     return [_prompt(row) for row in rows]
 
 
-def windows_of_documents(atlas: Atlas, documents: Sequence[int], tokenization: int) -> list[Prompt]:
+def prompt_windows(atlas: Atlas, documents: Sequence[int], tokenization: int) -> list[Prompt]:
     """Every window of these documents, of one token too, in order."""
     return [_prompt(row) for row in _windows(atlas, documents, tokenization, (1, None))]
 

@@ -14,12 +14,12 @@ from ingest.attribution.explained_model import CleanRun, Subject
 from ingest.attribution.feature_game import (
     FeatureGame,
     activation_gradient,
-    features_and_remainder,
     integrated_gradients,
+    players_and_remainder,
 )
 from ingest.attribution.prompts import Prompt
 from ingest.attribution.readouts import Output, Readout, feature_readout, token_readout
-from ingest.attribution.shap_library import partition_values, text_measure
+from ingest.attribution.shap_library import shap_partition_values, shap_text_measure
 from ingest.attribution.shapley import FEATURE_PAIRS, TOKEN_PAIRS, Estimate, Method, estimate_values
 from ingest.attribution.token_game import Baseline, TokenGame
 from ingest.models.hook_points import hook_layer
@@ -125,7 +125,7 @@ class LogitQuestion:
         return [self._answer(*using, run, one) for one in asked]
 
     def _answer(self, subject: Subject, method: Method, absent: Absent, run: CleanRun, one: Prediction) -> Answer:
-        parts = features_and_remainder(subject.sae, run.at_hook[: one.position + 1], absent)
+        parts = players_and_remainder(subject.sae, run.at_hook[: one.position + 1], absent)
         game = FeatureGame(
             subject.gpt2,
             token_readout(subject.gpt2, [one.target_id], one.output),
@@ -143,8 +143,8 @@ def _of_tokens(
 ) -> list[Estimate]:
     """One estimate an output of the readout."""
     if method.estimator == "partition":
-        measure = text_measure(subject.gpt2, readout, subject.model.tokenizer, subject.bos)
-        whole = partition_values(subject.model.tokenizer, measure, prompt.text, len(prompt))
+        measure = shap_text_measure(subject.gpt2, readout, subject.model.tokenizer, subject.bos)
+        whole = shap_partition_values(subject.model.tokenizer, measure, prompt.text, len(prompt))
     else:
         game = TokenGame(subject.gpt2, readout, prompt.token_ids, subject.bos, baseline, subject.threads)
         whole = estimate_values(game, len(prompt), method)

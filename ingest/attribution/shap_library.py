@@ -45,7 +45,7 @@ def load_shap() -> Any:
     return shap
 
 
-def partition_values(tokenizer: Any, measure: OfTexts, text: str, players: int) -> Estimate:
+def shap_partition_values(tokenizer: Any, measure: OfTexts, text: str, players: int) -> Estimate:
     """The Owen values that `shap.Explainer(function, tokenizer)` gives for a text, one row a token.
 
     Raises:
@@ -71,7 +71,7 @@ def partition_values(tokenizer: Any, measure: OfTexts, text: str, players: int) 
 
 
 @torch.no_grad()
-def run_sequences(
+def run_shap_sequences(
     gpt2: GPT2, readout: Readout, sequences: Sequence[Sequence[int]], first: int
 ) -> Float[np.ndarray, "sequence output"]:
     """The readout of token sequences of any lengths; those of one length run together.
@@ -95,13 +95,13 @@ def run_sequences(
     return torch.stack([found[place] for place in range(len(sequences))]).double().cpu().numpy()
 
 
-def text_measure(gpt2: GPT2, readout: Readout, tokenizer: Any, bos: int | None) -> OfTexts:
+def shap_text_measure(gpt2: GPT2, readout: Readout, tokenizer: Any, bos: int | None) -> OfTexts:
     """A readout as a function of texts."""
     head = [] if bos is None else [bos]
 
     def measure(texts: Sequence[str]) -> np.ndarray:
         encoded = tokenizer(list(map(str, texts)), add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        return run_sequences(gpt2, readout, [head + (ids or [gpt2.end_of_text]) for ids in encoded], len(head))
+        return run_shap_sequences(gpt2, readout, [head + (ids or [gpt2.end_of_text]) for ids in encoded], len(head))
 
     return measure
 
@@ -133,7 +133,7 @@ class Stored:
     base_value: float
 
 
-def read_explanation(atlas: Atlas, explanation: int) -> Stored:
+def read_shap_explanation(atlas: Atlas, explanation: int) -> Stored:
     """An explanation with its values.
 
     Raises:

@@ -24,7 +24,7 @@ STUDY_TOP = 3
 FORWARD_ROWS = 32
 
 
-def term_rank(
+def study_filter_term_rank(
     values: Float[np.ndarray, " token"],
     char_start: Int[np.ndarray, " token"],
     char_end: Int[np.ndarray, " token"],
@@ -32,10 +32,10 @@ def term_rank(
 ) -> int | None:
     """Best rank by |value| of a token that overlaps the span, 1 being the largest; None if no token does."""
     on_term = (char_start < span[1]) & (char_end > span[0])
-    return int(value_ranks(values)[on_term].min()) if on_term.any() else None
+    return int(study_filter_ranks(values)[on_term].min()) if on_term.any() else None
 
 
-def value_ranks(values: Float[np.ndarray, " player"]) -> Int[np.ndarray, " player"]:
+def study_filter_ranks(values: Float[np.ndarray, " player"]) -> Int[np.ndarray, " player"]:
     """Rank of each player by |value|, 1 being the largest; ties in order."""
     ranks = np.empty(len(values), np.int64)
     ranks[np.argsort(-np.abs(values), kind="stable")] = np.arange(1, len(values) + 1)
@@ -59,7 +59,7 @@ def passes_study_filter(token: str, text: str) -> bool:
     return any(word.lower() in token.lower() for word in text.split())
 
 
-def study_values(
+def study_filter_values(
     gpt2: GPT2, tokenizer: Any, text: str
 ) -> tuple[Float[np.ndarray, "token generated"], list[str]] | None:
     """SHAP values (input by generated tokens) as `shap.Explainer(model, tokenizer)` gives them, and the input tokens.

@@ -15,7 +15,7 @@ from ingest.models.identity import canonical_settings, model_config, sae_config
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
 from ingest.rows.sae_keys import Keys, required_sae_keys
-from schema.naming import check_features
+from schema.naming import check_feature_indices
 from schema.store import Atlas
 
 LEAST_SHARE = 1e-3
@@ -88,7 +88,7 @@ class Tracer:
 
     def check_feature(self, feature: int) -> None:
         """Raises SelectionError where the SAE has no such feature."""
-        check_features([feature], str(self.sae.name), self.sae.d_sae)
+        check_feature_indices([feature], str(self.sae.name), self.sae.d_sae)
 
 
 def largest_activation(atlas: Atlas, sae: int, feature: int) -> float:

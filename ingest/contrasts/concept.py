@@ -12,7 +12,14 @@ from ingest.contrasts.feature_columns import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import tail_share
 from ingest.statistics.correlation import cluster_draws, rank_correlations
-from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain, tie_key
+from ingest.statistics.monosemanticity import (
+    LOCAL,
+    TOGETHER,
+    Monosemanticity,
+    monosemantic_tie_key,
+    monosemanticity,
+    split_gain,
+)
 from ingest.statistics.rank_sum import rank_sum
 
 BEST = max(LOCAL + 1, TOGETHER)
@@ -47,7 +54,13 @@ class BestSplits:
         auroc = rank_sum(half.feature, half.mean, half.positive, sizes, len(scores)).auroc.round(ROUNDED)
         for place in chosen[np.lexsort((-auroc[chosen], -gain[chosen]))].tolist():
             values = _mean_activations(scores, place)
-            entry = (float(gain[place]), float(auroc[place]), tie_key(values), -scores.features[place], values)
+            entry = (
+                float(gain[place]),
+                float(auroc[place]),
+                monosemantic_tie_key(values),
+                -scores.features[place],
+                values,
+            )
             if len(self.best) < BEST:
                 heapq.heappush(self.best, entry)
             elif entry[:4] > self.best[0][:4]:

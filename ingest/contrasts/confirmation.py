@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.feature_columns import Columns, rank_sum_p, study_columns
+from ingest.contrasts.feature_columns import Columns, contrast_columns_of_study, contrast_rank_sum_p
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights, tail_share
-from ingest.statistics.classifiers import Judgement, Probe, best_threshold, fit_probe, judge_calls, probe_calls
+from ingest.statistics.classifiers import Judgement, Probe, best_threshold, classifier_scores, fit_probe, probe_calls
 from ingest.statistics.groups import MIN_GROUPS
 from ingest.statistics.rank_sum import rank_sum
 
@@ -30,7 +30,7 @@ CONFIRMED = ("auroc", "auroc_low", "auroc_high", "precision", "recall", "f1", "p
 Weights = Int[np.ndarray, "document resample"]
 
 
-def bootstrap_weights(documents: Documents) -> Weights:
+def confirmation_draws(documents: Documents) -> Weights:
     """The draws of the confirmation half; fewer of them where there are very many documents."""
     inside = documents.confirmation
     resamples = max(LEAST_RESAMPLES, min(RESAMPLES, MOST_WEIGHTS // max(1, int(inside.sum()))))
@@ -59,7 +59,7 @@ def groups_fired_in(scores: Scores) -> Int[np.ndarray, " n_features"]:
     return np.bincount(cells // max(1, len(group)), minlength=len(scores))
 
 
-def rows_called_positive(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> Scores:
+def confirmed_calls(scores: Scores, threshold: Float[np.ndarray, " n_features"]) -> Scores:
     """The rows of the confirmation half at or above the feature's threshold."""
     half = scores.firing.half(confirmation=True)
     return half.where(half.score >= threshold[half.feature])
@@ -72,17 +72,17 @@ def _discovered(scores: Scores) -> Columns:
         return fires | {name: _nothing(scores) for name in DISCOVERED}
     sizes, firing = alone.documents.sizes, alone.firing
     ranks = rank_sum(firing.feature, firing.score, firing.positive, sizes, n_features)
-    study = study_columns(alone)
+    study = contrast_columns_of_study(alone)
     threshold = best_threshold(firing.feature, firing.score, firing.positive, sizes[0], n_features)
     called = firing.where(firing.score >= threshold[firing.feature])
     probe = fit_probe(alone.feature, alone.mean, alone.positive, sizes, n_features)
     return fires | {
         "auroc_discovery": ranks.auroc,
-        "p_discovery": rank_sum_p(alone),
+        "p_discovery": contrast_rank_sum_p(alone),
         "study_positive_discovery": study["study_positive"],
         "study_control_discovery": study["study_control"],
         "threshold": threshold.astype(float),
-        "f1_discovery": _known(judge_calls(called.feature, called.positive, sizes[0], n_features), threshold).f1,
+        "f1_discovery": _known(classifier_scores(called.feature, called.positive, sizes[0], n_features), threshold).f1,
         "probe_weight": probe.weight,
         "probe_bias": probe.bias,
     }
@@ -110,8 +110,8 @@ def _ranked(scores: Scores, weights: Weights) -> Columns:
 def _judged(scores: Scores, found: Columns) -> Columns:
     """The threshold and the probe on the confirmation half."""
     sizes, n_features = scores.documents.half_sizes(confirmation=True), len(scores)
-    called = rows_called_positive(scores, found["threshold"])
-    rule = _known(judge_calls(called.feature, called.positive, sizes[0], n_features), found["threshold"])
+    called = confirmed_calls(scores, found["threshold"])
+    rule = _known(classifier_scores(called.feature, called.positive, sizes[0], n_features), found["threshold"])
     probe = Probe(found["probe_weight"], found["probe_bias"])
     half = scores.half(confirmation=True)
     calls = probe_calls(probe, half.feature, half.mean)

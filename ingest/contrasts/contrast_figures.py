@@ -7,24 +7,24 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.contrasts.concept import EVIDENCE, MOMENTS, BestSplits, correlation_rows, fms_columns
-from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
-from ingest.contrasts.evidence import MIN_DIFFERENCES, domain_columns, evidence_rows, pair_columns
+from ingest.contrasts.confirmation import confirmation_columns, confirmation_draws
+from ingest.contrasts.evidence import MIN_DIFFERENCES, domain_columns, evidence_from_pairs, evidence_rows
 from ingest.contrasts.feature_columns import (
     MIN_DOCUMENTS,
     Columns,
     contrast_columns,
-    feature_places,
-    features_seen,
+    contrast_q,
+    features_seen_by_contrast,
     features_tested,
-    q_values,
+    places_in_contrast,
 )
 from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.lifts import TokenLifts
-from ingest.contrasts.null import Shuffles, shuffles_of
+from ingest.contrasts.null import Shuffles, null_shuffles
 from ingest.contrasts.scores import CHUNK_ROWS, Documents, Scores, Unit, read_score_chunks
-from ingest.statistics.correlation import clusters_of_correlated
-from ingest.statistics.paired import pair_numbers
-from ingest.statistics.stratified import difference_p, length_quartiles
+from ingest.statistics.correlation import correlated_clusters
+from ingest.statistics.paired import paired_template_numbers
+from ingest.statistics.stratified import length_quartiles, stratified_length_p
 from ingest.statistics.study_contrast import study_kept
 from schema.store import Atlas
 
@@ -47,8 +47,8 @@ def compute_figures(
 ) -> Figures:
     """Every figure of a contrast for an SAE, given with its number of features, and its null."""
     key, d_sae = sae
-    best, weights, lifts = BestSplits(documents), bootstrap_weights(documents), TokenLifts(atlas, key, documents)
-    null, together = shuffles_of(documents, shuffles), Together(documents)
+    best, weights, lifts = BestSplits(documents), confirmation_draws(documents), TokenLifts(atlas, key, documents)
+    null, together = null_shuffles(documents, shuffles), Together(documents)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
     for scores in read_score_chunks(atlas, key, d_sae, documents, unit, chunk_rows):
         best.add(scores)
@@ -63,9 +63,9 @@ def compute_figures(
     contrast |= corrected
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
     found["feature_confirmation"] |= discovery_columns(found["feature_confirmation"])
-    pair["q"] = q_values(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
+    pair["q"] = contrast_q(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
     confirmation = found["feature_confirmation"]
-    confirmation["place_discovery"] = feature_places(contrast, confirmation, found["feature_lift"])
+    confirmation["place_discovery"] = places_in_contrast(contrast, confirmation, found["feature_lift"])
     tables = {name: _table(columns) for name, columns in found.items()}
     tables["contrast_null"] = null_rows
     tables["feature_evidence"], n_terms = evidence_rows(atlas, key, documents, _favoured(found))
@@ -85,13 +85,13 @@ def _favoured(found: dict[str, Columns]) -> np.ndarray:
 
 
 def _chunk(scores: Scores, weights: np.ndarray, null: Shuffles) -> dict[str, Columns]:
-    kept = features_seen(scores)
+    kept = features_seen_by_contrast(scores)
     contrast = {**contrast_columns(scores), "p": null.add(scores)}
     confirmation = confirmation_columns(scores, weights)
     return {
         "feature_contrast": _rows(contrast, kept),
         "feature_confirmation": _rows(confirmation, kept),
-        "feature_pair": pair_columns(scores),
+        "feature_pair": evidence_from_pairs(scores),
         "feature_domain": domain_columns(scores, confirmation["threshold"], features_tested(scores)),
     }
 
@@ -101,7 +101,7 @@ def discovery_columns(confirmation: Columns) -> Columns:
     fires, p = confirmation["fires_discovery"], confirmation["p_discovery"]
     positive, control = confirmation["study_positive_discovery"], confirmation["study_control_discovery"]
     return {
-        "q_discovery": q_values(p, (fires >= MIN_DOCUMENTS) & np.isfinite(p)),
+        "q_discovery": contrast_q(p, (fires >= MIN_DOCUMENTS) & np.isfinite(p)),
         "study_kept_discovery": study_kept(positive, control),
     }
 
@@ -121,7 +121,7 @@ def document_rows(documents: Documents) -> pa.Table:
 
 def _lengths(documents: Documents) -> dict[str, float]:
     """How long what is compared is on each side."""
-    found = {"length_p": difference_p(documents.length, documents.positive, documents.group)}
+    found = {"length_p": stratified_length_p(documents.length, documents.positive, documents.group)}
     for side, inside in (("positive", documents.positive), ("control", ~documents.positive)):
         quartiles = length_quartiles(documents.length[inside])
         found |= {f"length_{side}_{name}": value for name, value in quartiles._asdict().items()}
@@ -139,7 +139,7 @@ def _counts(documents: Documents) -> dict[str, float | int | None]:
         **_lengths(documents),
         "discovery_positive": discovery[0],
         "discovery_control": discovery[1],
-        "pairs": int(pair_numbers(documents.template, documents.positive).max()) + 1,
+        "pairs": int(paired_template_numbers(documents.template, documents.positive).max()) + 1,
     }
 
 
@@ -163,7 +163,7 @@ def _clusters(atlas: Atlas, sae: int, d_sae: int) -> np.ndarray:
     """Features that write in nearly the same direction together; each by itself where neighbours are not known."""
     sql = "SELECT feature, other_feature FROM feature_neighbour WHERE sae = $sae AND cosine > $near"
     near = atlas.arrow(sql, {"sae": sae, "near": NEAR})
-    return clusters_of_correlated(near["feature"].to_numpy(), near["other_feature"].to_numpy(), d_sae)
+    return correlated_clusters(near["feature"].to_numpy(), near["other_feature"].to_numpy(), d_sae)
 
 
 def _rows(columns: Columns, kept: np.ndarray) -> Columns:

@@ -12,7 +12,7 @@ from ingest.statistics.permutation import observed_p
 from ingest.statistics.rank_sum import benjamini_hochberg, rank_sum
 from ingest.statistics.shuffles import rank_lifts, shuffled_units, unit_scores
 from ingest.statistics.stratified import stratified_rank_sum
-from ingest.statistics.study_contrast import mean_with_bos
+from ingest.statistics.study_contrast import study_mean_with_bos
 
 MIN_DOCUMENTS = 5
 """A feature that fires in fewer documents of both sides together is not tested: it can hardly reach a small p."""
@@ -41,21 +41,23 @@ def contrast_columns(scores: Scores) -> Columns:
         "mean_positive": means[0],
         "mean_control": means[1],
         "mean_difference": means[0] - means[1],
-        **study_columns(scores),
+        **contrast_columns_of_study(scores),
         "auroc": ranks.auroc,
         "auroc_length": alike.auroc,
-        "p_length": np.where(np.isfinite(alike.p), rank_sum_p(scores, scores.documents.stratum), np.nan),
-        "fisher_p": firing_p(scores),
+        "p_length": np.where(np.isfinite(alike.p), contrast_rank_sum_p(scores, scores.documents.stratum), np.nan),
+        "fisher_p": contrast_firing_p(scores),
     }
 
 
-def study_columns(scores: Scores) -> Columns:
+def contrast_columns_of_study(scores: Scores) -> Columns:
     """The study's means on both sides, and their difference."""
     positive, control = (_study_mean(scores, side) for side in (True, False))
     return {"study_positive": positive, "study_control": control, "study_difference": positive - control}
 
 
-def rank_sum_p(scores: Scores, stratum: Int[np.ndarray, " document"] | None = None) -> Float[np.ndarray, " n_features"]:
+def contrast_rank_sum_p(
+    scores: Scores, stratum: Int[np.ndarray, " document"] | None = None
+) -> Float[np.ndarray, " n_features"]:
     """The rank-sum p of each feature under exchanges of labels between groups, within strata where they are given."""
     documents, firing = scores.documents, scores.firing
     units = shuffled_units(documents.group, documents.positive, stratum)
@@ -63,7 +65,7 @@ def rank_sum_p(scores: Scores, stratum: Int[np.ndarray, " document"] | None = No
     return observed_p(rank_lifts(rows, units, len(scores)), units)
 
 
-def firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
+def contrast_firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
     """Fisher's p on fires / does not fire; where documents are not exchanged one by one, that of its generalisation.
 
     A group then counts the share of its documents that the feature fires in, and a group with documents on both sides
@@ -78,7 +80,7 @@ def firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
     return observed_p(rank_lifts(unit_scores(firing.feature, firing.document, once, units), units, len(scores)), units)
 
 
-def features_seen(scores: Scores) -> Bool[np.ndarray, " n_features"]:
+def features_seen_by_contrast(scores: Scores) -> Bool[np.ndarray, " n_features"]:
     """Which features fire at all: on a document, or on BOS."""
     fires: Bool[np.ndarray, " n_features"] = np.bincount(scores.feature, minlength=len(scores)) > 0
     return fires | (scores.bos > 0)
@@ -90,7 +92,7 @@ def features_tested(scores: Scores) -> Bool[np.ndarray, " n_features"]:
     return enough
 
 
-def q_values(
+def contrast_q(
     p: Float[np.ndarray, " n_features"], chosen: Bool[np.ndarray, " n_features"]
 ) -> Float[np.ndarray, " n_features"]:
     """Benjamini-Hochberg q over the chosen features; NaN for the others."""
@@ -115,14 +117,14 @@ def _study_mean(scores: Scores, side: bool) -> Float[np.ndarray, " n_features"]:
     documents = scores.documents
     lengths = documents.tokens + documents.bos_tokens
     bos_share = float((documents.bos_tokens / lengths)[documents.positive == side].mean())
-    return mean_with_bos(_side_mean(scores, side, lengths), scores.bos, bos_share)
+    return study_mean_with_bos(_side_mean(scores, side, lengths), scores.bos, bos_share)
 
 
 TELLS_APART = 0.65
 """AUROC on the discovery half from which on a feature is ordered by its words."""
 
 
-def feature_places(contrast: Columns, confirmation: Columns, lifts: Columns) -> Int[np.ndarray, " n_features"]:
+def places_in_contrast(contrast: Columns, confirmation: Columns, lifts: Columns) -> Int[np.ndarray, " n_features"]:
     """The place of each feature, from 1; rows of `contrast` and `confirmation` are aligned.
 
     Those that tell the documents of the discovery half apart come first, the ones whose words belong most surely to

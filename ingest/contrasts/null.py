@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float
 
-from ingest.contrasts.feature_columns import Columns, features_tested, q_values
+from ingest.contrasts.feature_columns import Columns, contrast_q, features_tested
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.permutation import (
     Tails,
     family_wise,
-    not_below_chance,
     observed_p,
     permuted_aurocs,
+    q_not_below_permuted_chance,
     shuffled_tails,
     smallest_p_by_shuffle,
 )
@@ -62,10 +62,10 @@ class Shuffles:
         tails = self._tails(feature[chosen])
         found = smallest_p_by_shuffle(tails, int(chosen.sum()), len(self))
         family = np.full(len(p), np.nan)
-        q = q_values(p, chosen)
+        q = contrast_q(p, chosen)
         if len(self):
             family[chosen] = family_wise(p[chosen], tails, len(self))
-            q[chosen] = not_below_chance(q[chosen], found.min_q)
+            q[chosen] = q_not_below_permuted_chance(q[chosen], found.min_q)
         rows = {
             "shuffle": np.arange(1, len(self) + 1, dtype=np.int32),
             "seed": np.full(len(self), SEED, dtype=np.int32),
@@ -85,7 +85,7 @@ class Shuffles:
         return joined._replace(feature=np.searchsorted(feature, joined.feature))
 
 
-def shuffles_of(documents: Documents, number: int) -> Shuffles:
+def null_shuffles(documents: Documents, number: int) -> Shuffles:
     """The first shuffles of the labels of documents."""
     units = shuffled_units(documents.group, documents.positive)
     labels = np.zeros((len(units.positive), number), dtype=bool)

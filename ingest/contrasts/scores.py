@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 
-from ingest.statistics.groups import groups_of, groups_of_classes, later_half
+from ingest.statistics.groups import groups_of, groups_of_classes, later_half_of_groups
 from ingest.statistics.stratified import length_classes
 from schema.store import Atlas
 
@@ -145,7 +145,7 @@ def covered_documents(
 ) -> dict[int, bool] | None:
     """The documents that the SAE has encoded and summed: key -> is positive; None if a side is empty.
 
-    Sides come from `normal_texts`. A text that stands in several corpora of a side counts once, that of the first.
+    Sides come from `contrasted_texts`. A text that stands in several corpora of a side counts once, that of the first.
     Documents come in the order of their texts' hashes.
     """
     covered = read_scored_documents(atlas, sae)
@@ -184,7 +184,7 @@ def read_documents(
     return Documents(
         key=keys,
         positive=positive,
-        confirmation=later_half(groups, np.asarray(rows["draw"].to_pylist())),
+        confirmation=later_half_of_groups(groups, np.asarray(rows["draw"].to_pylist())),
         group=group,
         template=template,
         domain=placed,

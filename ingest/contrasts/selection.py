@@ -53,7 +53,7 @@ def select_documents(atlas: Atlas, sets: Iterable[str]) -> dict[int, str]:
     return found
 
 
-def normal_texts(atlas: Atlas, documents: Iterable[int]) -> dict[int, str]:
+def contrasted_texts(atlas: Atlas, documents: Iterable[int]) -> dict[int, str]:
     """A hash of each document's text that spaces, invisible characters and the spelling of accents do not change.
 
     The documents come in the order of their texts, then of their corpora, whatever the order of ingest.
@@ -72,7 +72,7 @@ def normal_texts(atlas: Atlas, documents: Iterable[int]) -> dict[int, str]:
 
 
 def check_disjoint(positive: dict[int, str], control: dict[int, str]) -> None:
-    """Refuse a contrast with one text on both sides; sides come from `normal_texts`.
+    """Refuse a contrast with one text on both sides; sides come from `contrasted_texts`.
 
     Raises:
         SelectionError: there is such a text.

@@ -9,7 +9,7 @@ NAMED = 8
 """Features of a set that are named in a line."""
 
 
-def comparison_sentences(atlas: Atlas, name: str) -> list[str]:
+def contrast_comparison_in_words(atlas: Atlas, name: str) -> list[str]:
     """Sentences about a contrast's documents; one more where they are of too few groups."""
     rows = atlas.arrow(
         """
@@ -25,7 +25,7 @@ def comparison_sentences(atlas: Atlas, name: str) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def found_together(atlas: Atlas, name: str) -> list[str]:
+def concept_found_in_words(atlas: Atlas, name: str) -> list[str]:
     """A line for each SAE: the features that together tell the sides apart, and how well they do."""
     rows = atlas.arrow(
         """

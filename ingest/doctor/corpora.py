@@ -42,16 +42,16 @@ def registry_figures(release: str, sae_id: str) -> list[Expected]:
 
 def bundled_l0(subject: Subject) -> float:
     """Active features a token of the bundled corpora."""
-    sums = reconstruction_sums(subject)
+    sums = examined_reconstruction_sums(subject)
     return sums.activations / sums.tokens
 
 
-def explained_variance(subject: Subject) -> float:
+def examined_explained_variance(subject: Subject) -> float:
     """Share of the variance over the tokens of the bundled corpora that is left after encoding and decoding."""
-    return reconstruction_sums(subject).explained_variance or 0.0
+    return examined_reconstruction_sums(subject).explained_variance or 0.0
 
 
-def reconstruction_sums(subject: Subject) -> Reconstruction:
+def examined_reconstruction_sums(subject: Subject) -> Reconstruction:
     """The sums over the first documents of the bundled corpora, BOS left out; kept by the subject."""
     if "reconstruction" not in subject.kept:
         subject.kept["reconstruction"] = reduce(add, (_of_text(subject, text) for text in _texts()))

@@ -15,7 +15,7 @@ from ingest.doctor.kinds import KINDS, Values, tolerances_apart
 from ingest.doctor.release import Asked, release_of
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
-from ingest.models.matching import fit_saes
+from ingest.models.matching import fit_saes_to_model
 from ingest.models.sae import SAE
 from ingest.models.sae_files import load_sae
 from schema.errors import ModelError
@@ -87,7 +87,7 @@ def examine_release(asked: Asked) -> Iterator[Line | Diagnosis | Unheld]:
     for sae_id, name in release.spelled.items():
         sae = first if name == names[0] else load_sae(name, asked.device)
         model = models(Processing.from_options(sae.model_options))
-        (sae,) = fit_saes(model, [sae])
+        (sae,) = fit_saes_to_model(model, [sae])
         yield from _by_two_ways(Subject(model, sae))
         entries = known.of(sae_id) + registry_figures(release.name, sae_id)
         yield from _parts(sae, entries, models, Others(models, partial(_others, name, names, asked.device)))

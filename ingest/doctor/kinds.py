@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 
 from ingest.doctor import study
-from ingest.doctor.corpora import bundled_l0, explained_variance
+from ingest.doctor.corpora import bundled_l0, examined_explained_variance
 from ingest.doctor.examined_model import Subject
 from ingest.doctor.expected import Expected
 from ingest.models.circuit_weights import stream_directions
@@ -95,7 +95,7 @@ def _logits(entry: Expected, subject: Subject) -> list[float]:
 
 
 def _quality(entry: Expected, subject: Subject) -> list[float]:
-    return [{"l0": bundled_l0, "explained_variance": explained_variance}[entry["figure"]](subject)]
+    return [{"l0": bundled_l0, "explained_variance": examined_explained_variance}[entry["figure"]](subject)]
 
 
 def _stream(entry: Expected, subject: Subject) -> list[float]:
@@ -141,15 +141,17 @@ KINDS: dict[str, Kind] = {
         lambda e: e["text"],
         _completion,
     ),
-    "prompts": Kind(lambda e: f"prompts in {e['list']}", lambda e: [e["count"]], study.notebook_list_length),
+    "prompts": Kind(lambda e: f"prompts in {e['list']}", lambda e: [e["count"]], study.examined_list_length),
     "means": Kind(
-        lambda e: f"means of {e['list']}, BOS counted", lambda e: [mean for _, mean in e["means"]], study.study_means
+        lambda e: f"means of {e['list']}, BOS counted",
+        lambda e: [mean for _, mean in e["means"]],
+        study.examined_study_means,
     ),
-    "candidates": Kind(lambda e: "candidates, by difference", lambda e: e["features"], study.study_candidates),
+    "candidates": Kind(lambda e: "candidates, by difference", lambda e: e["features"], study.examined_study_candidates),
     "moments": Kind(
         lambda e: f"{e['end']} {e['heading']} of logit weights, as sorted there",
         lambda e: e["features"],
-        study.study_moment_features,
+        study.examined_study_moments,
     ),
 }
 """By the name that files use."""

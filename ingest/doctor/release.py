@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.doctor.expected import PROMPTED, Expected, Published, published_values, read_expected
-from ingest.doctor.study import with_notebook_prompts, with_printed_study
+from ingest.doctor.study import expected_with_notebook, expected_with_printed_study
 from ingest.models.names import POCKET, local_folder, parse_sae_name, pocket_sae_ids
 from ingest.reproduction.lists import Notebook
 from schema.errors import ModelError
@@ -42,8 +42,8 @@ def release_of(asked: Asked) -> Release:
     """
     lists = Notebook(asked.notebook).read() if asked.notebook else None
     release, spelled, several = _named(asked.name.rstrip("/"))
-    every = read_expected(asked.expected) if asked.expected else with_printed_study(published_values(release))
-    known = with_notebook_prompts(every, lists)
+    every = read_expected(asked.expected) if asked.expected else expected_with_printed_study(published_values(release))
+    known = expected_with_notebook(every, lists)
     if several:
         chosen = [sae_id for sae_id in spelled if sae_id in known.sae_ids] or list(spelled)[:1]
         spelled = {sae_id: spelled[sae_id] for sae_id in chosen}

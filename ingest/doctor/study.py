@@ -29,12 +29,12 @@ NEAR_TIES = {"candidates": 2.0, "moments": 1.0}
 """How many features of a list may be others: the last of it and the first after it are nearly the same."""
 
 
-def with_printed_study(known: Published) -> Published:
+def expected_with_printed_study(known: Published) -> Published:
     """What is known of a release, and what the study printed of it."""
     return known.with_entries([*known.entries, *_printed()]) if known.release == RELEASE else known
 
 
-def with_notebook_prompts(known: Published, lists: Lists | None) -> Published:
+def expected_with_notebook(known: Published, lists: Lists | None) -> Published:
     """What is known, each entry that needs them with the prompts of a notebook; without these, if there is none."""
     if lists is None:
         return known.with_entries(entry for entry in known.entries if entry.kind not in PROMPTED)
@@ -66,24 +66,24 @@ def _entry(kind: str, sae_id: str, told: dict[str, Any], tolerance: float = 0.0,
     return Expected(kind, SOURCE, sae_id, told, tolerance, share, STUDY_PROCESSING)
 
 
-def notebook_list_length(entry: Expected, subject: Subject) -> list[int]:
+def examined_list_length(entry: Expected, subject: Subject) -> list[int]:
     """How many texts a list has."""
     return [len(_texts(entry))]
 
 
-def study_means(entry: Expected, subject: Subject) -> list[float]:
+def examined_study_means(entry: Expected, subject: Subject) -> list[float]:
     """The means of features over the texts of a list."""
     of_list = _means(entry, subject).means(bos=subject.reading.bos_counted, positive=entry["list"] == POSITIVE)
     return [float(of_list[subject.feature(feature)]) for feature, _ in entry["means"]]
 
 
-def study_candidates(entry: Expected, subject: Subject) -> list[int]:
+def examined_study_candidates(entry: Expected, subject: Subject) -> list[int]:
     """The features that the study's method prints."""
     found = _means(entry, subject).printed(bos=subject.reading.bos_counted)
     return [int(each) - subject.reading.shift for each in found]
 
 
-def study_moment_features(entry: Expected, subject: Subject) -> list[int]:
+def examined_study_moments(entry: Expected, subject: Subject) -> list[int]:
     """The features with the highest or the lowest of a moment, sorted as the study sorted them."""
     if "moments" not in subject.kept:
         subject.kept["moments"] = study_moments(subject.model, subject.reads)

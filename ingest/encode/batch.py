@@ -15,7 +15,7 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float
 
-from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, packed_passes, pad_windows
+from ingest.encode.passes import FORWARD_TOKENS, packed_passes, pad_windows, passes_alike_in_length
 from ingest.encode.stage_times import Stages
 from ingest.encode.windows import Tokenization, Window
 from ingest.models.hooked import HookedModel
@@ -103,7 +103,7 @@ class BatchEncoder:
         if isinstance(model, HookedGPT2):
             forward, groups = partial(self._packed, model), packed_passes(needed, windows, self.forward_tokens)
         else:
-            forward, groups = self._padded, alike_in_length(needed, windows, first, self.forward_tokens)
+            forward, groups = self._padded, passes_alike_in_length(needed, windows, first, self.forward_tokens)
         for group in groups:
             with self.stages.timed("model"):
                 values = forward([windows[i] for i in group])

@@ -35,7 +35,9 @@ def packed_passes(needed: Sequence[int], windows: Sequence[Window], tokens: int)
     return (part.tolist() for part in np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(part))
 
 
-def alike_in_length(needed: Sequence[int], windows: Sequence[Window], first: int, tokens: int) -> Iterator[list[int]]:
+def passes_alike_in_length(
+    needed: Sequence[int], windows: Sequence[Window], first: int, tokens: int
+) -> Iterator[list[int]]:
     """The places of windows of like length together, within that many tokens once padded."""
     group: list[int] = []
     for i in sorted(needed, key=lambda i: (len(windows[i]), i)):

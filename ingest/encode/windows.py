@@ -83,7 +83,7 @@ def window_hash(content_hash: str, ordinal: int) -> int:
     return int.from_bytes(digest, "big") >> (64 - HASH_BITS)
 
 
-def sampled_ordinal(windows: Sequence[Window]) -> int:
+def sampled_window(windows: Sequence[Window]) -> int:
     """The one window of a document chosen by hash, each in proportion to its tokens.
 
     A short last window is rarely drawn, so that documents of any length are compared on windows of like length.

@@ -30,7 +30,7 @@ from ingest.engines.shards import (
     documents_table,
     encoded_of,
     encoded_table,
-    plan_of,
+    plan_of_shard,
 )
 from ingest.rows.batches import Plan
 from ingest.rows.sae_keys import sae_name_with_hash
@@ -44,7 +44,7 @@ Told = Callable[[str, int, int | None], None]
 """Is told a stage, and how many batches of how many are through it."""
 
 
-def read_by(model: "LanguageModel", saes: "Iterable[SAE]") -> str:
+def ray_shards_read_by(model: "LanguageModel", saes: "Iterable[SAE]") -> str:
     """What decides what a text is encoded to: the SAEs and their model, by their hashes."""
     return " ".join(sae_name_with_hash(model, sae, 64) for sae in saes)
 
@@ -65,7 +65,7 @@ class Replica:
 
         torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
         model, saes = reader.load()
-        if read_by(model, saes) != expected:
+        if ray_shards_read_by(model, saes) != expected:
             raise ModelError(f"its {model.name} or SAEs are not those of this machine; copy them there")
         self.encoder = BatchEncoder.of(model, saes, reader.runs_on)
 
@@ -77,7 +77,7 @@ class Replica:
     def _encode(self, name: str) -> str:
         try:
             if not self.shards.holds(ENCODED, name):
-                encoded = encode_plan(self.encoder, plan_of(self.shards.read(DOCUMENTS, name)))
+                encoded = encode_plan(self.encoder, plan_of_shard(self.shards.read(DOCUMENTS, name)))
                 assert encoded is not None
                 self.shards.write(ENCODED, name, encoded_table(encoded))
         except FileNotFoundError as error:
@@ -146,7 +146,7 @@ class RayEngine:
         return name
 
     def _loaded(self, name: str) -> Planned:
-        plan = plan_of(self.shards.read(DOCUMENTS, name))
+        plan = plan_of_shard(self.shards.read(DOCUMENTS, name))
         return plan, encoded_of(self.shards.read(ENCODED, name), len(plan.wanted))
 
     def _encoded(self, names: list[str], cluster: ExitStack) -> Iterator[str]:

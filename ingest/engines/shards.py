@@ -38,7 +38,7 @@ OF_SAE = {"position": pa.int16(), "feature": pa.int32(), "activation": pa.float3
 
 
 def batch_name(plan: Plan, read_by: str) -> str:
-    """The name of a batch, for what is wanted of it by the SAEs that `read_by` names; no two of a run have one."""
+    """The name of a batch, for what the SAEs of `ray_shards_read_by` want of it; no two of a run have one."""
     said = blake2b(VERSION + read_by.encode(), digest_size=16)
     for record in plan.records:
         said.update(f"{record.document.content_hash} {record.corpus}\n".encode())
@@ -127,7 +127,7 @@ def documents_table(plan: Plan) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_DOCUMENTS)
 
 
-def plan_of(rows: pa.Table) -> Plan:
+def plan_of_shard(rows: pa.Table) -> Plan:
     """The plan of a batch as far as its file tells: what was to be encoded; for the rest it is to be made again."""
     found = rows.to_pylist()
     names = [each.name for each in fields(Document) if each.name != "fields"]

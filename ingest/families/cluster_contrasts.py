@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.feature_columns import features_tested
-from ingest.contrasts.null import shuffles_of
+from ingest.contrasts.null import null_shuffles
 from ingest.contrasts.scores import Documents, Scores, Unit, read_documents, read_score_chunks
 from ingest.statistics.rank_sum import rank_sum
 from schema.store import Atlas
@@ -46,7 +46,7 @@ def cluster_contrast_rows(atlas: Atlas, clustering: int, contrast: int, unit: Un
     cluster[of["feature"].to_numpy()] = of["cluster"].to_numpy()
     clusters = int(cluster.max()) + 1
     scores = _counted(atlas, (sae, d_sae), _documents(atlas, contrast, sae, unit), unit, cluster)
-    null = shuffles_of(scores.documents, SHUFFLES)
+    null = null_shuffles(scores.documents, SHUFFLES)
     p = null.add(scores)
     corrected, _ = null.corrected(np.arange(clusters), p, features_tested(scores))
     said, called = _features(atlas, contrast, sae, cluster)

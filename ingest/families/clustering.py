@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ingest.families.coactive_pairs import KEPT, Placed, features_firing_with, place_by_company
+from ingest.families.coactive_pairs import KEPT, Placed, features_firing_with, place_by_coactive_pairs
 from ingest.families.firing import Firing
 from ingest.families.kmeans import cluster_directions
-from ingest.families.map import FEWEST, Layout, draw_map, trustworthiness
+from ingest.families.map import FEWEST, Layout, lay_out_feature_map, trustworthiness
 from ingest.families.neighbours import nearest_rows
 from ingest.families.silhouette import (
     SEEDS,
@@ -81,9 +81,9 @@ def place_by_firing(firing: Firing, measure: Measure, seed: int) -> Placed:
     """Directions by what fires together: by overlap, or by how much more often than by chance (PMI above 0)."""
     if measure == "pmi":
         pairs = features_firing_with(firing.activation, firing.tokens, KEPT, by_lift=True)
-        return place_by_company(pairs, np.maximum(np.log2(pairs.lift(firing.tokens)), 0), seed)
+        return place_by_coactive_pairs(pairs, np.maximum(np.log2(pairs.lift(firing.tokens)), 0), seed)
     pairs = features_firing_with(firing.activation, firing.tokens, KEPT)
-    return place_by_company(pairs, pairs.jaccard, seed)
+    return place_by_coactive_pairs(pairs, pairs.jaccard, seed)
 
 
 def cluster_features(placed: Placed, wanted: Wanted, tell: Tell = lambda stage, done, total: None) -> Clustered:
@@ -135,6 +135,6 @@ def _mapped(
         return None, None, None
     layout = Layout(seed=seed).of(len(unit))
     near = nearest_rows(torch.from_numpy(unit), layout.neighbours)
-    place = draw_map(unit, near, layout)
+    place = lay_out_feature_map(unit, near, layout)
     neighbours = min(TRUSTED, (len(unit) - 1) // 2)
     return place, layout, (trustworthiness(unit, place, neighbours, seed), neighbours)

@@ -117,7 +117,7 @@ class Placed(NamedTuple):
     unit: Float[np.ndarray, "row d"]
 
 
-def place_by_company(pairs: Pairs, similarity: Float[np.ndarray, " pair"], seed: int) -> Placed:
+def place_by_coactive_pairs(pairs: Pairs, similarity: Float[np.ndarray, " pair"], seed: int) -> Placed:
     """A direction for each feature that has company: the others are not placed.
 
     `similarity` is that of each pair; pairs without any above 0 count as strangers.

@@ -39,7 +39,7 @@ def read_firing(atlas: Atlas, sae: int) -> Firing:
     return _read(atlas, [sae], "SELECT document FROM coverage WHERE sae = $sae")[0]
 
 
-def read_shared(atlas: Atlas, sae: int, other: int) -> tuple[Firing, Firing]:
+def read_shared_firing(atlas: Atlas, sae: int, other: int) -> tuple[Firing, Firing]:
     """What two SAEs give on the tokens that both have encoded, row for row; none where their windows differ."""
     one, two = _read(atlas, [sae, other], _SHARED)
     return one, two
@@ -50,8 +50,8 @@ def coverage_hash(atlas: Atlas, sae: int) -> str:
     return _hash(atlas, "SELECT document FROM coverage WHERE sae = $sae", {"sae": sae})
 
 
-def shared_hash(atlas: Atlas, sae: int, other: int) -> str:
-    """A hash of the texts that `read_shared` reads; empty where there is none."""
+def shared_firing_hash(atlas: Atlas, sae: int, other: int) -> str:
+    """A hash of the texts that `read_shared_firing` reads; empty where there is none."""
     return _hash(atlas, _SHARED, {"sae": sae, "other": other})
 
 

@@ -45,7 +45,9 @@ class Layout:
         return Layout(**{**asdict(self), "perplexity": min(self.perplexity, (rows - 1) / 3)})
 
 
-def draw_map(unit: Float[np.ndarray, "row d"], near: Neighbours, layout: Layout) -> Float[np.ndarray, "row 2"]:
+def lay_out_feature_map(
+    unit: Float[np.ndarray, "row d"], near: Neighbours, layout: Layout
+) -> Float[np.ndarray, "row 2"]:
     """Coordinates for each row, from its nearest neighbours by cosine; centred, the furthest at distance 1.
 
     Raises:

@@ -148,7 +148,7 @@ def mutual_matches(one: Matches, other: Matches) -> Bool[np.ndarray, " match"]:
     return np.array([rank == 1 and back.get(there) == here for here, there, rank in pairs], bool)
 
 
-def count_siblings(one: Matches, least: float) -> Int[np.ndarray, " match"]:
+def count_matches_shared(one: Matches, least: float) -> Int[np.ndarray, " match"]:
     """How many features have the same best match, all at least so alike; 0 where the match is no such one.
 
     2 or more: what is one feature there is several here.

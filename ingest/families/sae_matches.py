@@ -16,7 +16,7 @@ from ingest.families.matches import (
     Measure,
     chance_of_activations,
     chance_of_directions,
-    count_siblings,
+    count_matches_shared,
     matches_by_activation,
     matches_by_decoder,
     mutual_matches,
@@ -76,7 +76,7 @@ def saes_compared_before(atlas: Atlas, sae: int, other: int, inputs: str) -> boo
     return bool(atlas.rows(sql, [sae, other, inputs]))
 
 
-def store_comparison(atlas: Atlas, ways: tuple[Comparison, Comparison], inputs: str, run: int) -> None:
+def store_sae_matches(atlas: Atlas, ways: tuple[Comparison, Comparison], inputs: str, run: int) -> None:
     """Replace the matches of two SAEs, both ways; to be called inside a transaction."""
     for way, back in (ways, ways[::-1]):
         for table in (tables.feature_match, tables.sae_match):
@@ -117,6 +117,6 @@ def _rows(way: Comparison, back: Comparison) -> Iterator[pa.Table]:
                 "other_feature": found.other.astype(np.int32),
                 **{name: pa.array(value, mask=np.isnan(value)) for name, value in figures.items()},
                 "mutual": mutual_matches(found, back.matches[measure]),
-                "siblings": count_siblings(found, SPLIT[measure]).astype(np.int32),
+                "siblings": count_matches_shared(found, SPLIT[measure]).astype(np.int32),
             }
         )

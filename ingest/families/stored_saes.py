@@ -7,7 +7,7 @@ from schema.errors import SelectionError
 from schema.store import Atlas
 
 
-def stored_names(atlas: Atlas) -> list[str]:
+def stored_sae_names(atlas: Atlas) -> list[str]:
     """The names of all SAEs with features to compare, in the order of lists."""
     rows = atlas.rows(
         """
@@ -21,7 +21,7 @@ def stored_names(atlas: Atlas) -> list[str]:
     return [name for (name,) in rows]
 
 
-def stored_keys(atlas: Atlas, spelled: str) -> list[int]:
+def stored_sae_keys(atlas: Atlas, spelled: str) -> list[int]:
     """The keys of an SAE: that of a label, or of a name and hash; of a name, each of its rows, the newest last.
 
     Raises:
@@ -34,7 +34,7 @@ def stored_keys(atlas: Atlas, spelled: str) -> list[int]:
     sql = "SELECT sae FROM sae WHERE release || '/' || sae_id = ? ORDER BY sae"
     rows = atlas.rows(sql, [spelled]) or atlas.rows(sql, [str(parse_sae_name(spelled))])
     if not rows:
-        raise sae_not_held(atlas, spelled)
+        raise sae_without_neighbours(atlas, spelled)
     return [int(key) for (key,) in rows]
 
 
@@ -49,11 +49,11 @@ def load_stored(atlas: Atlas, spelled: str, keys: list[int]) -> tuple[SAE, list[
     held = atlas.rows("SELECT sae FROM sae WHERE weights_sha256 = ? ORDER BY sae", [sae.weights_sha256])
     found = [key for (key,) in held if key in keys]
     if not found:
-        raise sae_not_held(atlas, str(sae.name), " with these weights")
+        raise sae_without_neighbours(atlas, str(sae.name), " with these weights")
     return sae, found
 
 
-def sae_not_held(atlas: Atlas, spelled: str, how: str = "") -> SelectionError:
+def sae_without_neighbours(atlas: Atlas, spelled: str, how: str = "") -> SelectionError:
     """What is said where an atlas does not hold an SAE."""
     return SelectionError(
         f"{atlas.path} does not hold {spelled}{how}; ingest with it first: "
@@ -61,11 +61,11 @@ def sae_not_held(atlas: Atlas, spelled: str, how: str = "") -> SelectionError:
     )
 
 
-def sae_label(atlas: Atlas, sae: int) -> str:
+def stored_sae_label(atlas: Atlas, sae: int) -> str:
     """The name that the SAE with this key bears in the atlas."""
     return str(atlas.rows("SELECT label FROM sae WHERE sae = ?", [sae])[0][0])
 
 
-def sae_weights_hash(atlas: Atlas, sae: int) -> str:
+def stored_sae_weights_hash(atlas: Atlas, sae: int) -> str:
     """The hash of the SAE's weights."""
     return str(atlas.rows("SELECT weights_sha256 FROM sae WHERE sae = ?", [sae])[0][0])

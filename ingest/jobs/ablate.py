@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.circuits.effects.ablation_rows import Ablation, ablation_identity, store_ablation, stored_ablation
-from ingest.circuits.effects.controls import CONTROLS, control_features, read_features_to_match
+from ingest.circuits.effects.controls import CONTROLS, control_features, read_features_to_draw_controls
 from ingest.circuits.effects.removal import losses_without_features
 from ingest.circuits.effects.two_sides import Sets, losses_by_document, read_texts_of_sides
 from ingest.circuits.tracer import Tracer
@@ -56,7 +56,7 @@ def ablate_into(atlas: Atlas, request: AblateRequest, loaded: Loaded, report: Re
     """Remove features in an open atlas, by a loaded model and SAE."""
     tracer = Tracer.of(atlas, *loaded)
     texts = read_texts_of_sides(atlas, request.sets, tracer.keys[0].tokenization, request.limit)
-    matching, found = read_features_to_match(atlas, tracer.keys[0].sae), []
+    matching, found = read_features_to_draw_controls(atlas, tracer.keys[0].sae), []
     for feature in request.features:
         tracer.check_feature(feature)
     with RunRecord(atlas, "circuit ablate", _arguments(request, tracer), request.reader.runs_on) as record:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ingest.attribution.prompts import Prompt, windows_of_documents
+from ingest.attribution.prompts import Prompt, prompt_windows
 from ingest.circuits.attention.attention_contrast import SHUFFLES, compare_sides
 from ingest.circuits.attention.attention_measures import COMPARED
 from ingest.circuits.attention.attention_rows import (
@@ -20,7 +20,7 @@ from ingest.circuits.attention.attention_rows import (
     corpus_means_complete,
     document_rows,
     documents_looked_at,
-    measure_documents,
+    measure_attention_of_documents,
 )
 from ingest.circuits.tracer import Tracer
 from ingest.contrasts.scores import Documents, read_documents
@@ -128,11 +128,11 @@ def _contrast(atlas: Atlas, name: str, sae: int) -> tuple[int, Documents]:
 def _batches(atlas: Atlas, documents: list[int], tokenization: int) -> Iterator[list[Prompt]]:
     """The windows of some documents at a time."""
     for first in range(0, len(documents), DOCUMENTS_AT_ONCE):
-        yield windows_of_documents(atlas, documents[first : first + DOCUMENTS_AT_ONCE], tokenization)
+        yield prompt_windows(atlas, documents[first : first + DOCUMENTS_AT_ONCE], tokenization)
 
 
 def _look(record: RunRecord, tracer: Tracer, windows: list[Prompt], result: AttentionResult) -> None:
-    found = measure_documents(tracer, windows)
+    found = measure_attention_of_documents(tracer, windows)
     with record.atlas.transaction():
         record.start()
         record.atlas.append(tables.attention_summary, document_rows(tracer, found))

@@ -28,7 +28,13 @@ from ingest.families.clusters_stored import (
 )
 from ingest.families.coactive_pairs import Placed
 from ingest.families.firing import coverage_hash, read_firing
-from ingest.families.stored_saes import load_stored, sae_label, sae_weights_hash, stored_keys, stored_names
+from ingest.families.stored_saes import (
+    load_stored,
+    stored_sae_keys,
+    stored_sae_label,
+    stored_sae_names,
+    stored_sae_weights_hash,
+)
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema import tables
@@ -80,8 +86,8 @@ def cluster_into(atlas: Atlas, request: ClusterRequest, report: Report = silent_
     found = []
     arguments = {name: value for name, value in asdict(request).items() if name != "atlas"}
     with RunRecord(atlas, "cluster", arguments, "cpu") as record:
-        for name in request.saes or stored_names(atlas):
-            for key in stored_keys(atlas, name):
+        for name in request.saes or stored_sae_names(atlas):
+            for key in stored_sae_keys(atlas, name):
                 for measure in request.measures:
                     found.append(_bring_up(record, (name, key), measure, request.wanted, report))
     return found
@@ -92,7 +98,7 @@ def _bring_up(
 ) -> ClusterResult:
     """Compute a clustering that is not stored of these inputs, then its names and what contrasts say."""
     atlas, (_, key) = record.atlas, sae
-    label = sae_label(atlas, key)
+    label = stored_sae_label(atlas, key)
     inputs = _inputs(atlas, key, measure, wanted)
     clustering = stored_clustering(atlas, key, measure, inputs)
     known = clustering is not None
@@ -142,5 +148,5 @@ def _describe(record: RunRecord, clustering: int) -> None:
 
 def _inputs(atlas: Atlas, key: int, measure: Measure, wanted: Wanted) -> str:
     """A hash of what a clustering is computed from."""
-    read = sae_weights_hash(atlas, key) if measure == "decoder" else coverage_hash(atlas, key)
+    read = stored_sae_weights_hash(atlas, key) if measure == "decoder" else coverage_hash(atlas, key)
     return hashlib.sha256(json.dumps([method_revision("clusters"), measure, read, asdict(wanted)]).encode()).hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.contrast_figures import compute_figures
 from ingest.contrasts.scores import CHUNK_ROWS, Unit, covered_documents, default_score_unit, read_documents
-from ingest.contrasts.selection import check_disjoint, normal_texts, select_documents
+from ingest.contrasts.selection import check_disjoint, contrasted_texts, select_documents
 from ingest.contrasts.stored_contrasts import (
     Definition,
     documents_hash,
@@ -59,8 +59,8 @@ def contrast(request: ContrastRequest, report: Report = silent_report) -> list[s
 
 def contrast_into(atlas: Atlas, request: ContrastRequest, report: Report = silent_report) -> list[str]:
     """Compute a contrast in an open atlas."""
-    positives = normal_texts(atlas, select_documents(atlas, request.positive))
-    controls = normal_texts(atlas, select_documents(atlas, request.control))
+    positives = contrasted_texts(atlas, select_documents(atlas, request.positive))
+    controls = contrasted_texts(atlas, select_documents(atlas, request.control))
     check_disjoint(positives, controls)
     unit = request.unit or default_score_unit(atlas, [*positives, *controls])
     definition = Definition(request.name, tuple(request.positive), tuple(request.control), unit)

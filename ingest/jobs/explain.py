@@ -17,15 +17,15 @@ from ingest.attribution.computed_ahead import compute_ahead
 from ingest.attribution.explained_model import Subject
 from ingest.attribution.explainer import Explainer, Task
 from ingest.attribution.explanation_rows import (
-    explanations_not_judged,
+    explanations_not_filtered,
+    store_explanation_filter,
     store_explanations,
-    store_judgement,
     stored_explanations,
 )
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
 from ingest.attribution.questions import TokenQuestion
 from ingest.attribution.shapley import Method
-from ingest.attribution.study_filter import study_rule, study_values
+from ingest.attribution.study_filter import study_filter_values, study_rule
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
@@ -150,14 +150,14 @@ def _add_study_rule(record: RunRecord, subject: Subject, explanations: list[int]
 
     A prompt is a transaction of its own. One that leaves the study nothing to generate is passed over.
     """
-    rows, judged = explanations_not_judged(record.atlas, explanations), 0
+    rows, judged = explanations_not_filtered(record.atlas, explanations), 0
     for done, (explanation, text) in enumerate(rows, start=1):
-        found = study_values(subject.gpt2, subject.model.tokenizer, text)
+        found = study_filter_values(subject.gpt2, subject.model.tokenizer, text)
         if found is not None:
             looked_at, kept = study_rule(*found, text)
             with record.atlas.transaction():
                 record.start()
-                store_judgement(record.atlas, explanation, looked_at, kept=kept)
+                store_explanation_filter(record.atlas, explanation, looked_at, kept=kept)
             judged += 1
         report(Progress("explaining", done, len(rows), "prompts"))
     return judged

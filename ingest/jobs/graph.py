@@ -72,13 +72,13 @@ def graph(request: GraphRequest, report: Report = silent_report) -> GraphResult:
         ModelError, AtlasFileError: see there.
     """
     with open_atlas(request.atlas) as atlas:
-        reader = with_other_saes(atlas, request.reader)
+        reader = graph_reader_with_other_saes(atlas, request.reader)
     loaded = reader.load()
     with open_atlas(request.atlas) as atlas:
         return graph_into(atlas, replace(request, reader=reader), loaded, report)
 
 
-def with_other_saes(atlas: Atlas, reader: Reader) -> Reader:
+def graph_reader_with_other_saes(atlas: Atlas, reader: Reader) -> Reader:
     """The reader; of one SAE, with all others of the atlas that read the same model and windows beside it.
 
     Raises:

@@ -16,14 +16,14 @@ from ingest.encode.batch import BatchEncoder, EncodedBatch
 from ingest.engines import Engine, encode_plan
 from ingest.engines.cluster import RayCluster, check_ray
 from ingest.engines.local import LocalEngine
-from ingest.engines.ray import RayEngine, read_by
+from ingest.engines.ray import RayEngine, ray_shards_read_by
 from ingest.engines.shards import Shards
 from ingest.jobs.contrast import refresh_contrasts
 from ingest.jobs.progress import Counts, Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord, record_failure
 from ingest.rows.batch_rows import store_batch
-from ingest.rows.batches import Plan, Planner, check_folders, cut_batches
+from ingest.rows.batches import Plan, Planner, check_batch_folders, cut_batches
 from ingest.rows.document_identity import Seen
 from ingest.rows.registration import register_saes
 from ingest.rows.removal import outgoing_documents, remove_documents
@@ -127,7 +127,7 @@ def _engine(request: IngestRequest, loaded: Loaded, encoder: BatchEncoder, recor
         report(Progress(stage, done, total, "batches", record.counts))
 
     shards = Shards.of(request.atlas, request.ray.shards)
-    return RayEngine(request.ray, shards, request.reader, read_by(*loaded), _tell)
+    return RayEngine(request.ray, shards, request.reader, ray_shards_read_by(*loaded), _tell)
 
 
 def _progress(stage: str, record: RunRecord) -> Progress:
@@ -140,7 +140,7 @@ def _plans(
     """What of each batch is to do, asked for when its turn comes."""
     for batch in batches:
         records = _sift(batch, intake, seen, record)
-        check_folders(planner.atlas, records, seen)
+        check_batch_folders(planner.atlas, records, seen)
         yield planner.plan(records)
 
 

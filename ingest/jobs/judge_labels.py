@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.jobs.label import chosen_saes
+from ingest.jobs.label import saes_to_label
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.asked import judging
 from ingest.labels.asked.endpoint import Endpoint
-from ingest.labels.firing_places import documents_sha256, gather_firing_places
+from ingest.labels.firing_places import gather_firing_places, labelled_documents_sha256
 from ingest.labels.scored.words import JUDGE
 from ingest.labels.stored_labels import labels_of_sae, replace_scores
 from schema.errors import SelectionError
-from schema.naming import check_features
+from schema.naming import check_feature_indices
 from schema.store import Atlas, open_atlas
 
 
@@ -44,8 +44,8 @@ def judge_labels_into(atlas: Atlas, request: JudgeLabelsRequest, report: Report 
     """Have the labels of features of an open atlas judged by a language model."""
     if request.endpoint.model == JUDGE:
         raise SelectionError(f"a model called {JUDGE} would replace what words tell; serve it under another name")
-    ((sae, name, d_sae),) = chosen_saes(atlas, (request.sae,))
-    check_features(request.features, name, d_sae)
+    ((sae, name, d_sae),) = saes_to_label(atlas, (request.sae,))
+    check_feature_indices(request.features, name, d_sae)
     labels = labels_of_sae(atlas, sae)
     labelled = {label.feature for label in labels}
     if missing := [feature for feature in request.features if feature not in labelled]:
@@ -55,7 +55,7 @@ def judge_labels_into(atlas: Atlas, request: JudgeLabelsRequest, report: Report 
     done = 0
     with RunRecord(atlas, "judge", arguments, "cpu") as record:
         gather_firing_places(atlas, sae, d_sae)
-        content = documents_sha256(atlas, sae)
+        content = labelled_documents_sha256(atlas, sae)
         for scored in judging.judge_labels(atlas, sae, labels, wanted, (request.endpoint, request.wrong)):
             with atlas.transaction():
                 shared = {"judge": request.endpoint.model, "ingest_run": record.start(), "documents_sha256": content}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.firing_places import documents_sha256, gather_firing_places
+from ingest.labels.firing_places import gather_firing_places, labelled_documents_sha256
 from ingest.labels.made.making import make_labels
 from ingest.labels.stored_labels import labels_made_from, replace_automatic_labels
 from schema.errors import SelectionError
@@ -50,9 +50,9 @@ def label_into(atlas: Atlas, request: LabelRequest, report: Report = silent_repo
     """Label the features of SAEs of an open atlas."""
     found = []
     with RunRecord(atlas, "label", {"saes": list(request.saes)}, "cpu") as record:
-        for sae, name, d_sae in chosen_saes(atlas, request.saes):
+        for sae, name, d_sae in saes_to_label(atlas, request.saes):
             gather_firing_places(atlas, sae, d_sae)
-            content = documents_sha256(atlas, sae)
+            content = labelled_documents_sha256(atlas, sae)
             known = labels_made_from(atlas, sae, content)
             if known is None:
                 made = list(
@@ -67,7 +67,7 @@ def label_into(atlas: Atlas, request: LabelRequest, report: Report = silent_repo
     return found
 
 
-def chosen_saes(atlas: Atlas, names: tuple[str, ...]) -> list[tuple[int, str, int]]:
+def saes_to_label(atlas: Atlas, names: tuple[str, ...]) -> list[tuple[int, str, int]]:
     """Key, label and number of features of the SAEs named, or of all that have read anything.
 
     An imported one has not: where its export shows nothing a feature may fire.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from ingest.families.firing import Firing, read_shared, shared_hash
-from ingest.families.sae_matches import Side, compare_saes, saes_compared_before, store_comparison
-from ingest.families.stored_saes import load_stored, sae_label, stored_keys, stored_names
+from ingest.families.firing import Firing, read_shared_firing, shared_firing_hash
+from ingest.families.sae_matches import Side, compare_saes, saes_compared_before, store_sae_matches
+from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
@@ -70,12 +70,12 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
     """Compare two SAEs whose matches are not stored of these inputs."""
     atlas = record.atlas
     weights = atlas.rows("SELECT sae, weights_sha256 FROM sae WHERE sae IN (?, ?) ORDER BY sae", [one[1], other[1]])
-    texts = shared_hash(atlas, one[1], other[1])
+    texts = shared_firing_hash(atlas, one[1], other[1])
     inputs = hashlib.sha256(json.dumps([method_revision("matches"), weights, texts]).encode()).hexdigest()
-    names = sae_label(atlas, one[1]), sae_label(atlas, other[1])
+    names = stored_sae_label(atlas, one[1]), stored_sae_label(atlas, other[1])
     known = saes_compared_before(atlas, one[1], other[1], inputs)
     if not known:
-        firing = read_shared(atlas, one[1], other[1])
+        firing = read_shared_firing(atlas, one[1], other[1])
         one_side, other_side = (_side(atlas, held, fires) for held, fires in zip((one, other), firing, strict=True))
         stage = " and ".join(names)
         ways = compare_saes(
@@ -84,7 +84,7 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
             lambda what, done, total: report(Progress(f"{stage}: {what}", done, total, "features")),
         )
         with atlas.transaction():
-            store_comparison(atlas, ways, inputs, record.start())
+            store_sae_matches(atlas, ways, inputs, record.start())
     tokens = atlas.rows("SELECT tokens FROM sae_match WHERE sae = ? AND other_sae = ?", [one[1], other[1]])[0][0]
     return MatchResult(*names, int(tokens), known)
 
@@ -96,7 +96,7 @@ def _side(atlas: Atlas, held: Held, firing: Firing) -> Side:
 
 def _pairs(atlas: Atlas, saes: tuple[str, ...]) -> Iterator[tuple[Held, Held]]:
     """The SAEs to compare: each two of those named, or each with the next of its model by layer."""
-    held = [(name, stored_keys(atlas, name)[-1]) for name in saes or stored_names(atlas)]
+    held = [(name, stored_sae_keys(atlas, name)[-1]) for name in saes or stored_sae_names(atlas)]
     place = {
         key: (model, layer) for key, model, layer in atlas.rows("SELECT sae, model, hook_layer FROM sae ORDER BY sae")
     }

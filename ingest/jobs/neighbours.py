@@ -10,10 +10,10 @@ from pathlib import Path
 from ingest.families.coactivation import coactivation_counted_before, nearest_by_overlap, store_coactivation
 from ingest.families.firing import coverage_hash, read_firing
 from ingest.families.neighbours import nearest_rows, opposite_rows
-from ingest.families.stored_saes import load_stored, sae_label, stored_keys, stored_names
+from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
-from ingest.rows.features import store_neighbours
+from ingest.rows.features import store_neighbour_rows
 from schema.store import Atlas, open_atlas
 
 
@@ -53,11 +53,11 @@ def neighbours_into(atlas: Atlas, request: NeighboursRequest, report: Report = s
     """Find the neighbours of SAEs of an open atlas; each is loaded when the one before is done."""
     found = []
     with RunRecord(atlas, "neighbours", {"saes": list(request.saes)}, "cpu") as record:
-        for name in request.saes or stored_names(atlas):
-            keys = stored_keys(atlas, name)
+        for name in request.saes or stored_sae_names(atlas):
+            keys = stored_sae_keys(atlas, name)
             new = _by_direction(record, name, keys, report)
             for key in keys:
-                found.append(Neighbours(sae_label(atlas, key), key in new, _by_company(record, key, report)))
+                found.append(Neighbours(stored_sae_label(atlas, key), key in new, _by_company(record, key, report)))
     return [one for one in found if request.saes or one.directions or one.tokens]
 
 
@@ -76,7 +76,7 @@ def _by_direction(record: RunRecord, name: str, keys: list[int], report: Report)
         with atlas.transaction():
             record.start()
             for key in missing:
-                store_neighbours(atlas, key, nearest, opposite)
+                store_neighbour_rows(atlas, key, nearest, opposite)
     return missing
 
 

@@ -62,11 +62,11 @@ class Reader:
         Raises:
             ModelError: an SAE cannot be used, or does not fit the model.
         """
-        from ingest.models.matching import fit_saes
+        from ingest.models.matching import fit_saes_to_model
         from ingest.models.sae import SAE
         from ingest.models.sae_files import sae_in_memory
 
-        found = fit_saes(model, [sae if isinstance(sae, SAE) else sae_in_memory(sae) for sae in saes])
+        found = fit_saes_to_model(model, [sae if isinstance(sae, SAE) else sae_in_memory(sae) for sae in saes])
         device = str(model.W_U.device)
         return InMemory(tuple(str(sae.name) for sae in found), model.name, device, (model, found))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.attribution.study_filter import study_values
+from ingest.attribution.study_filter import study_filter_values
 from ingest.contrasts import SHUFFLES
 from ingest.jobs.contrast import ContrastRequest, contrast_into, refresh_contrasts
 from ingest.jobs.ingest import IngestRequest, ingest_into
@@ -17,20 +17,26 @@ from ingest.jobs.reader import Loaded, Reader
 from ingest.jobs.run_record import RunRecord
 from ingest.models.gpt2 import GPT2, departure_from_gpt2
 from ingest.models.language_model import load_language_model
-from ingest.reproduction.evidence import contrast_key, processing_difference
-from ingest.reproduction.filtered import Filtered, filter_prompt, store_filtered, stored_filtered, unfiltered_documents
+from ingest.reproduction.evidence import reproduced_contrast_key, reproduced_processing_difference
+from ingest.reproduction.filtered import (
+    Filtered,
+    documents_to_reproduce_filter_on,
+    reproduced_prompt_filter,
+    store_filtered,
+    stored_filtered,
+)
 from ingest.reproduction.findings import (
     Computed,
     Subject,
     compute_findings,
     faults_of,
     inputs_hash,
-    printed_number_asked,
+    reproduced_printed_number,
 )
 from ingest.reproduction.lists import Lists, Notebook
 from ingest.reproduction.means import STUDY_PROCESSING
 from ingest.reproduction.printed import LOADED, MEASURED, printed_candidates, read_candidates
-from ingest.reproduction.storing import Reproduced, store_moments, store_reproduction, stored_hash
+from ingest.reproduction.storing import Reproduced, reproduction_hash, store_moments, store_reproduction
 from ingest.rows.sae_keys import sae_keys_if_held
 from schema.atlas_file import check_path
 from schema.errors import ModelError, SelectionError
@@ -108,15 +114,15 @@ def reproduce_into(
     with RunRecord(atlas, "reproduce", arguments, request.reader.runs_on) as record:
         filtered = _filter(record, request, subject, report)
         inputs = inputs_hash(atlas, subject, request.number, len(filtered[0]))
-        known = stored_hash(atlas, subject.result) == inputs
+        known = reproduction_hash(atlas, subject.result) == inputs
         if not known:
             found = _compute(request, subject, report)
-            number = printed_number_asked(subject, found.means, request.number)
+            number = reproduced_printed_number(subject, found.means, request.number)
             faults = faults_of(atlas, subject, found, number, filtered)
             header = {"other_sae": subject.other_key, "notebook": arguments["notebook"], "number": number}
             header |= {"matched_contrast": None if subject.matched is None else _matched_name(request)}
             header |= {"prompts_positive": len(subject.lists.positive), "prompts_control": len(subject.lists.control)}
-            header |= {"processing_difference": processing_difference(atlas, subject.result, found.means)}
+            header |= {"processing_difference": reproduced_processing_difference(atlas, subject.result, found.means)}
             header |= {"inputs_hash": inputs}
             with atlas.transaction():
                 header["ingest_run"] = record.start()
@@ -160,9 +166,9 @@ def _subject(atlas: Atlas, request: ReproduceRequest, loaded: Loaded, lists: Lis
         _contrast(atlas, request, _matched_name(request), [(name,) for name in BUNDLED], report)
     keys = [sae_keys_if_held(atlas, model, each) for each in (sae, other)]
     assert keys[0] is not None and keys[1] is not None
-    contrast = contrast_key(atlas, request.name, keys[0].sae)
+    contrast = reproduced_contrast_key(atlas, request.name, keys[0].sae)
     assert contrast is not None
-    matched = contrast_key(atlas, _matched_name(request), keys[0].sae) if request.matched else None
+    matched = reproduced_contrast_key(atlas, _matched_name(request), keys[0].sae) if request.matched else None
     printed = read_candidates(request.printed) if request.printed else printed_candidates(str(sae.name))
     return Subject(lists, model, sae, other, (contrast, keys[0].sae), keys[1].sae, matched, printed)
 
@@ -188,13 +194,13 @@ def _filter(
         return [], f"the filter is run on a plain GPT-2, and the model is {strange}"
     if request.filtered:
         gpt2 = GPT2.of(subject.model.bridge, subject.model.end_of_text)
-        waiting = unfiltered_documents(atlas, model, corpus)
+        waiting = documents_to_reproduce_filter_on(atlas, model, corpus)
         for done, (document, text) in enumerate(waiting, start=1):
-            found = study_values(gpt2, subject.model.tokenizer, text)
+            found = study_filter_values(gpt2, subject.model.tokenizer, text)
             if found is not None:
                 with atlas.transaction():
                     record.start()
-                    store_filtered(atlas, document, model, filter_prompt(*found, text))
+                    store_filtered(atlas, document, model, reproduced_prompt_filter(*found, text))
             report(Progress("running the study's filter", done, len(waiting), "prompts"))
     why_not = subject.lists.why_no_prompts or "the filter was not run; leave --no-filter out"
     return stored_filtered(atlas, model, corpus), why_not

@@ -48,7 +48,7 @@ class RunRecord:
         self.atlas = atlas
         self.idle = idle
         self.command = command
-        self.arguments = {key: json_storable(value) for key, value in arguments.items()}
+        self.arguments = {key: storable_run_argument(value) for key, value in arguments.items()}
         self.device = device
         self.counts = Counts()
         self.key: int | None = None
@@ -158,12 +158,12 @@ def record_failure(
         log.warning("that %s failed could not be recorded: %s", command, other)
 
 
-def json_storable(value: object) -> object:
+def storable_run_argument(value: object) -> object:
     """An argument as JSON in UTF-8 holds it: names of files may have bytes that are not."""
     if isinstance(value, str | Path):
         return shown_path(value)
     if isinstance(value, list | tuple):
-        return [json_storable(part) for part in value]
+        return [storable_run_argument(part) for part in value]
     return value
 
 

@@ -7,10 +7,10 @@ stored of the same documents is not computed again.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.jobs.label import chosen_saes
+from ingest.jobs.label import saes_to_label
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.firing_places import documents_sha256, gather_firing_places
+from ingest.labels.firing_places import gather_firing_places, labelled_documents_sha256
 from ingest.labels.scored.scoring import score_labels
 from ingest.labels.scored.words import JUDGE
 from ingest.labels.stored_labels import labels_of_sae, replace_scores, unscored_labels
@@ -50,10 +50,10 @@ def score_into(atlas: Atlas, request: ScoreRequest, report: Report = silent_repo
     """Score the labels of SAEs of an open atlas."""
     found = []
     with RunRecord(atlas, "score", {"saes": list(request.saes)}, "cpu") as record:
-        for sae, name, d_sae in chosen_saes(atlas, request.saes):
+        for sae, name, d_sae in saes_to_label(atlas, request.saes):
             labels = labels_of_sae(atlas, sae)
             gather_firing_places(atlas, sae, d_sae)
-            content = documents_sha256(atlas, sae)
+            content = labelled_documents_sha256(atlas, sae)
             wanted = unscored_labels(atlas, sae, JUDGE, content)
             done = 0
             for scored in score_labels(atlas, sae, labels, wanted):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.attribution.prompts import Prompt, prompt_of_text, prompts_of_documents
-from ingest.circuits.effects.controls import CONTROLS, control_features, read_features_to_match
+from ingest.circuits.effects.controls import CONTROLS, control_features, read_features_to_draw_controls
 from ingest.circuits.effects.particular_words import particular_words
 from ingest.circuits.effects.steering import Kind, Steering
 from ingest.circuits.effects.steering_rows import steering_identity, store_steering, stored_steering
@@ -126,7 +126,7 @@ def _questions(atlas: Atlas, request: SteerRequest, tracer: Tracer) -> Iterator[
     words = [token_id(tracer.model, word) for word in push.words]
     if push.words_of:
         words += particular_words(atlas, push.words_of, keys.tokenization)
-    matching = read_features_to_match(atlas, keys.sae)
+    matching = read_features_to_draw_controls(atlas, keys.sae)
     for feature in dict.fromkeys(request.features):
         tracer.check_feature(feature)
         yield Question(

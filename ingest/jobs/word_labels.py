@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.jobs.label import chosen_saes
+from ingest.jobs.label import saes_to_label
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.asked import wording
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import Worded
-from ingest.labels.firing_places import documents_sha256, gather_firing_places
+from ingest.labels.firing_places import gather_firing_places, labelled_documents_sha256
 from ingest.labels.stored_labels import add_worded_labels
-from schema.naming import check_features
+from schema.naming import check_feature_indices
 from schema.store import Atlas, open_atlas
 
 
@@ -39,13 +39,13 @@ def word_labels(request: WordLabelsRequest, report: Report = silent_report) -> l
 
 def word_labels_into(atlas: Atlas, request: WordLabelsRequest, report: Report = silent_report) -> list[Worded]:
     """Have features of an open atlas labelled by a language model."""
-    ((sae, name, d_sae),) = chosen_saes(atlas, (request.sae,))
-    check_features(request.features, name, d_sae)
+    ((sae, name, d_sae),) = saes_to_label(atlas, (request.sae,))
+    check_feature_indices(request.features, name, d_sae)
     arguments = {"sae": name, "features": list(request.features), "model": request.endpoint.model}
     found = []
     with RunRecord(atlas, "label", arguments, "cpu") as record:
         gather_firing_places(atlas, sae, d_sae)
-        content = documents_sha256(atlas, sae)
+        content = labelled_documents_sha256(atlas, sae)
         for worded in wording.word_labels(atlas, sae, request.features, request.endpoint):
             with atlas.transaction():
                 shared = {"source_sha256": content, "ingest_run": record.start()}

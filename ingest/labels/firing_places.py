@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int
 
-from ingest.contrasts.selection import normal_texts
+from ingest.contrasts.selection import contrasted_texts
 from ingest.labels import CONTEXTS, RADIUS
 from ingest.labels.snippets import Places
 from ingest.labels.sql import label_sql, run_label_sql
@@ -26,7 +26,7 @@ FEATURES = 4_096
 def gather_firing_places(atlas: Atlas, sae: int, d_sae: int) -> None:
     """Fill the temporary tables label_window and label_place for an SAE."""
     read = (document for (document,) in atlas.rows("SELECT document FROM coverage WHERE sae = ? AND summed", [sae]))
-    texts = normal_texts(atlas, read)
+    texts = contrasted_texts(atlas, read)
     columns = {"document": pa.array(texts, pa.int32()), "normal": pa.array(texts.values(), pa.string())}
     with atlas.registered(normal_text=pa.table(columns)):
         run_label_sql(atlas, "windows", {"sae": sae})
@@ -43,14 +43,14 @@ def gather_firing_places(atlas: Atlas, sae: int, d_sae: int) -> None:
         run_label_sql(atlas, "place", values)
 
 
-def draw_pool(atlas: Atlas, *, making: bool) -> Places:
+def draw_label_pool(atlas: Atlas, *, making: bool) -> Places:
     """Fill the temporary table label_pool with places drawn blindly from a half; the places."""
     run_label_sql(atlas, "pool", {"making": making, "windows": POOL_WINDOWS, "places": POOL_PLACES})
     rows = atlas.arrow("SELECT context, position, member FROM label_pool ORDER BY place")
     return Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
 
 
-def fires_in_pool(atlas: Atlas, sae: int, features: range) -> Bool[np.ndarray, "feature place"]:
+def fires_in_label_pool(atlas: Atlas, sae: int, features: range) -> Bool[np.ndarray, "feature place"]:
     """Whether each of a range of features fires anywhere in the snippet around each place of the pool."""
     values = {"sae": sae, "first": features.start, "last": features.stop - 1, "radius": RADIUS}
     rows = atlas.arrow(label_sql("fires"), values)
@@ -75,7 +75,7 @@ def firing_places(atlas: Atlas, features: range, *, making: bool) -> tuple[Int[n
     return rows["feature"].to_numpy(), Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
 
 
-def first_runs_of_features(atlas: Atlas) -> dict[int, int]:
+def first_firing_runs(atlas: Atlas) -> dict[int, int]:
     """Since which run each feature fires in the half that makes labels; call it after `gather_firing_places`."""
     return dict(atlas.rows("SELECT DISTINCT feature, first_run FROM label_place WHERE making ORDER BY feature"))
 
@@ -87,7 +87,7 @@ def places_of_each_feature(feature: Int[np.ndarray, " place"]) -> Iterator[tuple
         yield number, slice(start, end)
 
 
-def documents_sha256(atlas: Atlas, sae: int) -> str:
+def labelled_documents_sha256(atlas: Atlas, sae: int) -> str:
     """A hash of what labels and scores of an SAE are computed from; call it after `gather_firing_places`."""
     read = atlas.rows(
         """

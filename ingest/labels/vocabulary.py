@@ -46,7 +46,7 @@ class Vocabulary:
 
     def number(self, item: str) -> int:
         """The number of an item; a new one gets the next."""
-        name = canonical(item)
+        name = canonical_label_word(item)
         found = self.numbers.get(name)
         if found is None:
             found = self.numbers[name] = len(self.spelled)
@@ -54,14 +54,14 @@ class Vocabulary:
         return found
 
 
-def canonical(item: str) -> str:
+def canonical_label_word(item: str) -> str:
     """What equal items have in common: lower case, and of a word the singular."""
     lower = item.lower()
-    return singular(lower) if WORD.fullmatch(lower) else lower
+    return singular_label_word(lower) if WORD.fullmatch(lower) else lower
 
 
 @lru_cache(maxsize=100_000)
-def singular(word: str) -> str:
+def singular_label_word(word: str) -> str:
     """A word in lower case without the ending of a plural."""
     if len(word) < 4 or not word.endswith("s"):
         return word

@@ -92,15 +92,15 @@ def causal_attention(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
     if q.shape[2] == k.shape[2]:
         z = F.scaled_dot_product_attention(q, k, v, is_causal=True)
     else:
-        z = F.scaled_dot_product_attention(q, k, v, attn_mask=seen_keys(q.shape[2], k.shape[2], q.device))
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=causal_mask(q.shape[2], k.shape[2], q.device))
     return z.transpose(1, 2)
 
 
-def attention_pattern(q: Heads, k: Heads) -> Float[torch.Tensor, "batch head query key"]:
+def attention_block_pattern(q: Heads, k: Heads) -> Float[torch.Tensor, "batch head query key"]:
     """How much of each position every position reads."""
     q, k = q.transpose(1, 2), k.transpose(1, 2)
     scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
-    hidden = ~seen_keys(q.shape[2], k.shape[2], q.device)
+    hidden = ~causal_mask(q.shape[2], k.shape[2], q.device)
     pattern: torch.Tensor = scores.masked_fill(hidden, float("-inf")).softmax(-1)
     return pattern
 
@@ -111,6 +111,6 @@ def read_heads(pattern: Float[torch.Tensor, "batch head query key"], v: Heads) -
     return z.transpose(1, 2)
 
 
-def seen_keys(queries: int, keys: int, device: torch.device) -> torch.Tensor:
+def causal_mask(queries: int, keys: int, device: torch.device) -> torch.Tensor:
     """Which keys each of the last positions sees: (query, key)."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)

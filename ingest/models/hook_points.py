@@ -35,7 +35,7 @@ def hook_at(layer: int, kind: str) -> str:
     return f"blocks.{layer}.{kind}"
 
 
-def layers_of(hook_names: Iterable[str], kind: str) -> frozenset[int]:
+def layers_of_hook_points(hook_names: Iterable[str], kind: str) -> frozenset[int]:
     """The blocks whose hook point of that kind is named."""
     return frozenset(hook_layer(name) for name in hook_names if hook_kind(name) == kind)
 

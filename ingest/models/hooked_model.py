@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ingest.models.block_arithmetic import Attend, Heads, attention_pattern, causal_attention, read_heads
+from ingest.models.block_arithmetic import Attend, Heads, attention_block_pattern, causal_attention, read_heads
 from ingest.models.gpt2 import GPT2, HOOK_POINTS, Patched, is_plain_gpt2
 from ingest.models.hook_points import (
     PATTERN,
@@ -22,7 +22,7 @@ from ingest.models.hook_points import (
     hook_at,
     hook_kind,
     hook_layer,
-    layers_of,
+    layers_of_hook_points,
 )
 from ingest.models.hooked import Asked, HookedModel, Run, Start
 from ingest.models.language_model import LanguageModel
@@ -88,14 +88,14 @@ class HookedGPT2(HookedModel):
 
 def _attend(start: Start, asked: Asked, patched: Patched) -> Attend:
     """Fast attention, but in blocks whose pattern is read or patched."""
-    patterned = layers_of(asked.hook_names | asked.patched_names, PATTERN)
+    patterned = layers_of_hook_points(asked.hook_names | asked.patched_names, PATTERN)
 
     def attend(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
         if start.cache is not None:
             k, v = start.cache.extended(layer, k, v)
         if layer not in patterned:
             return causal_attention(layer, q, k, v)
-        return read_heads(patched(hook_at(layer, PATTERN), attention_pattern(q, k)), v)
+        return read_heads(patched(hook_at(layer, PATTERN), attention_block_pattern(q, k)), v)
 
     return attend
 

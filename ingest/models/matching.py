@@ -28,21 +28,21 @@ def load_together(
     saes = _each_once(load_sae(name, device) for name in _spelled_once(sae_names))
     for sae in saes:
         _check_name(sae)
-    check_alike(saes)
+    check_saes_alike(saes)
     name = model_name or saes[0].model_name
     if not name:
         raise ModelError(f"{saes[0].name} does not say which model it reads; name it: --model FOLDER")
     model = load_language_model(name, Processing.from_options(saes[0].model_options), device)
-    return model, fit_saes(model, saes)
+    return model, fit_saes_to_model(model, saes)
 
 
-def fit_saes(model: LanguageModel, saes: Sequence[SAE]) -> list[SAE]:
+def fit_saes_to_model(model: LanguageModel, saes: Sequence[SAE]) -> list[SAE]:
     """SAEs that have been held against the model they are to read, and against each other.
 
     Raises:
         ModelError: an SAE does not fit the model or its processing, or they do not share windows; names both sides.
     """
-    check_alike(saes)
+    check_saes_alike(saes)
     found = [_with_room(sae, model) for sae in saes]
     for sae in found:
         _check_fit(sae, model)
@@ -69,7 +69,7 @@ def _each_once(saes: Iterable[SAE]) -> list[SAE]:
     return list(found.values())
 
 
-def check_alike(saes: Sequence[SAE]) -> None:
+def check_saes_alike(saes: Sequence[SAE]) -> None:
     """One forward pass feeds all SAEs, so they must agree on it.
 
     Raises:

@@ -42,7 +42,7 @@ def packed_values(
     first = int(begin is not None)
     found: dict[str, torch.Tensor] = {}
     for name, value in gpt2.hook_points(
-        _embedded(gpt2, texts, begin), packed_attention(stretches_of_one_length(texts, first))
+        _embedded(gpt2, texts, begin), packed_attention(packed_stretches(texts, first))
     ):
         if name in hook_names:
             found[name] = value[first:]
@@ -59,7 +59,7 @@ def _embedded(gpt2: GPT2, texts: Sequence[TokenIds], begin: int | None) -> Float
     return gpt2.W_E[rows[0]] + gpt2.W_pos[rows[1]]
 
 
-def stretches_of_one_length(texts: Sequence[TokenIds], first: int) -> list[Stretch]:
+def packed_stretches(texts: Sequence[TokenIds], first: int) -> list[Stretch]:
     """Texts in a row that are of one length, after so many rows of what begins them."""
 
     def _found() -> Iterator[Stretch]:

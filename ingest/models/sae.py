@@ -24,7 +24,7 @@ from ingest.models.sae_activations import (
     Scale,
     SparseActivations,
     sparse_rows,
-    take_scale,
+    take_sae_scale,
 )
 from schema.errors import ModelError
 
@@ -187,7 +187,7 @@ class SAE:
         return x if x.shape[-1] == self.d_in else x.flatten(-2)
 
     def _scale(self, x: X) -> Scale:
-        return take_scale(x, self.normalize_activations)
+        return take_sae_scale(x, self.normalize_activations)
 
     def _encode_side_by_side(self, x: X) -> Acts:
         scale = self._scale(x.to(self.module.W_dec.dtype))

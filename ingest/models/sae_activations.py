@@ -31,7 +31,7 @@ class Scale:
     give_back: Callable[[X], X]
 
 
-def take_scale(x: X, normalize_activations: str) -> Scale:
+def take_sae_scale(x: X, normalize_activations: str) -> Scale:
     """x scaled as SAELens' `normalize_activations` says."""
     if normalize_activations == "layer_norm":
         centre = x.mean(-1, keepdim=True)

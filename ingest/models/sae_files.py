@@ -55,7 +55,7 @@ def sae_in_memory(module: Any, name: str = "") -> SAE:
 
 
 def _sae(parsed: SAEName, module: Any, log_sparsity: torch.Tensor | None) -> SAE:
-    check_kind(module, str(parsed))
+    check_sae_kind(module, str(parsed))
     module.eval().requires_grad_(requires_grad=False)
     if log_sparsity is not None:
         log_sparsity = _of_features(log_sparsity, int(module.cfg.d_sae), parsed)
@@ -99,7 +99,7 @@ def _published_name(parsed: SAEName, neuronpedia_id: str | None, hook_name: str)
 def _load_folder(folder: Path, device: str) -> tuple[Any, torch.Tensor | None]:
     import sae_lens
 
-    check_checkpoint(folder)
+    check_sae_checkpoint(folder)
     try:
         with _model_advice_unsaid():
             return sae_lens.SAE.load_from_disk(folder, device=device, dtype="float32"), _load_sparsity(folder)
@@ -169,7 +169,7 @@ WHY_NOT = MappingProxyType(
 """By SAELens' name of the architecture."""
 
 
-def check_kind(module: Any, name: str) -> None:
+def check_sae_kind(module: Any, name: str) -> None:
     """Look at what SAELens has loaded.
 
     Raises:
@@ -187,7 +187,7 @@ def check_kind(module: Any, name: str) -> None:
         )
 
 
-def check_checkpoint(folder: Path) -> None:
+def check_sae_checkpoint(folder: Path) -> None:
     """Look at a folder before SAELens does.
 
     Raises:

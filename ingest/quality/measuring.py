@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 
-from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, pad_windows
+from ingest.encode.passes import FORWARD_TOKENS, pad_windows, passes_alike_in_length
 from ingest.encode.windows import Window
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.hooked import Run
@@ -55,7 +55,7 @@ class Meter:
 
     def measure(self, windows: Sequence[Window]) -> Iterator[tuple[Reconstruction, Losses]]:
         """The sums of the windows, those of like length together."""
-        for group in alike_in_length(range(len(windows)), windows, self.first_position, self.forward_tokens):
+        for group in passes_alike_in_length(range(len(windows)), windows, self.first_position, self.forward_tokens):
             chosen = [windows[i] for i in group]
             yield self.batch(*pad_windows(chosen, self.first_position, self.bos_token_id, self.device))
 
@@ -69,9 +69,9 @@ class Meter:
         reconstructed, parts = at_hook.clone(), list(self._chunks(at_hook[text]))
         reconstructed[text] = torch.cat([x_hat for x_hat, _ in parts])
         zeroed = at_hook.masked_fill(text[..., None], 0)
-        clean = text_cross_entropy(run, tokens, text)
+        clean = quality_cross_entropy(run, tokens, text)
         patched = (
-            text_cross_entropy(self._patched(run, value, tokens), tokens, text) for value in (reconstructed, zeroed)
+            quality_cross_entropy(self._patched(run, value, tokens), tokens, text) for value in (reconstructed, zeroed)
         )
         return reduce(add, (sums for _, sums in parts)), Losses(int(text[:, 1:].sum()), clean, *patched)
 
@@ -92,7 +92,7 @@ class Meter:
             yield x_hat, Reconstruction.of(rows, x_hat, acts)
 
 
-def text_cross_entropy(
+def quality_cross_entropy(
     run: Run, tokens: Int[torch.Tensor, "batch position"], text: Bool[torch.Tensor, "batch position"]
 ) -> float:
     """The cross-entropy of all tokens of text that something stands before, added up."""

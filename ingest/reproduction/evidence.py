@@ -14,7 +14,7 @@ Result = tuple[int, int]
 """The keys of a contrast and of an SAE."""
 
 
-def contrast_key(atlas: Atlas, name: str, sae: int) -> int | None:
+def reproduced_contrast_key(atlas: Atlas, name: str, sae: int) -> int | None:
     """The contrast of that name, if it is stored for the SAE."""
     rows = atlas.rows(
         "SELECT contrast FROM contrast JOIN sae_contrast USING (contrast) WHERE name = ? AND sae = ?", [name, sae]
@@ -57,7 +57,7 @@ def compare_lengths(atlas: Atlas, result: Result) -> tuple[float, float, float]:
     return float(positive), float(control), float(p)
 
 
-def correlate_moments(atlas: Atlas, result: Result) -> list[Correlated]:
+def reproduced_moment_correlations(atlas: Atlas, result: Result) -> list[Correlated]:
     """Every moment of the logit weights against every measure of meaning one thing, frequency held fixed."""
     rows = atlas.rows(
         """
@@ -75,7 +75,7 @@ def correlate_moments(atlas: Atlas, result: Result) -> list[Correlated]:
     ]
 
 
-def processing_difference(atlas: Atlas, result: Result, means: PromptMeans) -> float:
+def reproduced_processing_difference(atlas: Atlas, result: Result, means: PromptMeans) -> float:
     """The largest |difference| of a mean under the study's processing from that of the stored activations."""
     rows = atlas.arrow(
         """
@@ -95,7 +95,7 @@ def processing_difference(atlas: Atlas, result: Result, means: PromptMeans) -> f
     return furthest
 
 
-def documents_of(atlas: Atlas, corpus: str) -> list[str]:
+def reproduced_corpus_hashes(atlas: Atlas, corpus: str) -> list[str]:
     """The hashes of a corpus' texts, in order."""
     sql = "SELECT content_hash FROM document JOIN corpus USING (corpus) WHERE corpus.name = ? ORDER BY document"
     return [str(digest) for (digest,) in atlas.rows(sql, [corpus])]

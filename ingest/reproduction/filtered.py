@@ -39,7 +39,9 @@ class Filtered:
         return (Counter(self.looked_at) & Counter(self.top_tokens)).total()
 
 
-def filter_prompt(values: Float[np.ndarray, "token generated"], tokens: Sequence[str], text: str) -> Filtered:
+def reproduced_prompt_filter(
+    values: Float[np.ndarray, "token generated"], tokens: Sequence[str], text: str
+) -> Filtered:
     """What the filter makes of a prompt, from its SHAP values; a token's own is summed over what was generated."""
     looked_at, kept = study_rule(values, tokens, text)
     order = np.argsort(-np.abs(values.sum(axis=1)), kind="stable")[:STUDY_TOP].tolist()
@@ -59,7 +61,7 @@ def kept_by_chance(tokenizer: Any, text: str) -> float:
     return 1 - comb(n - passing, drawn) / comb(n, drawn) if n else 0.0
 
 
-def unfiltered_documents(atlas: Atlas, model: int, corpus: str) -> list[tuple[int, str]]:
+def documents_to_reproduce_filter_on(atlas: Atlas, model: int, corpus: str) -> list[tuple[int, str]]:
     """The documents of a corpus that the filter was not run on with this model, in order: key and text."""
     sql = """
         SELECT document, text

@@ -10,11 +10,11 @@ import torch
 from ingest.models.circuit_weights import stream_directions
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
-from ingest.reproduction.evidence import Result, compare_lengths, correlate_moments, survival_of_printed
-from ingest.reproduction.faults import Fault, fault_untold
+from ingest.reproduction.evidence import Result, compare_lengths, reproduced_moment_correlations, survival_of_printed
+from ingest.reproduction.faults import Fault, study_fault_untold
 from ingest.reproduction.faults.counted import bos_counted, no_uncertainty, one_based, unmatched_lists
 from ingest.reproduction.faults.named import label_elsewhere, moments_hypothesis, wrong_sae, wrong_sort
-from ingest.reproduction.faults.prompts import prompts_passed_by_chance, unread_top
+from ingest.reproduction.faults.prompts import fault_of_unread_tokens, prompts_passed_by_chance
 from ingest.reproduction.filtered import Filtered, kept_by_chance
 from ingest.reproduction.lists import Lists
 from ingest.reproduction.means import PromptMeans, prompt_means, shuffled_lists
@@ -60,7 +60,7 @@ def compute_findings(studied: LanguageModel, subject: Subject, told: Callable[[i
     return Computed(means, (study_moments(studied, subject.sae), study_moments(studied, subject.other)))
 
 
-def printed_number_asked(subject: Subject, means: PromptMeans, asked: int | None) -> int:
+def reproduced_printed_number(subject: Subject, means: PromptMeans, asked: int | None) -> int:
     """The printed number that is read in four ways: the one asked for, the study's own, or the first of the list."""
     if asked is not None or subject.names[0] == MEASURED:
         return asked or NUMBER
@@ -85,8 +85,8 @@ def faults_of(
         bos_counted(means),
         no_uncertainty(left, shuffled_lists(means), largest),
         unmatched_lists(lists.sides, compare_lengths(atlas, result), left),
-        moments_hypothesis(correlate_moments(atlas, result)),
-        unread_top(filtered[0], set(lists.positive), filtered[1]),
+        moments_hypothesis(reproduced_moment_correlations(atlas, result)),
+        fault_of_unread_tokens(filtered[0], set(lists.positive), filtered[1]),
     ]
     return sorted(told, key=lambda fault: fault.number)
 
@@ -96,7 +96,9 @@ def _of_names(subject: Subject, found: Computed, number: int) -> list[Fault]:
     directions = [stream_directions(subject.model, sae) for sae in (subject.sae, subject.other)]
     measured, loaded = found.moments
     if measured is None or loaded is None or directions[0] is None or directions[1] is None:
-        return [fault_untold(fault, "an SAE of the two writes nothing to the residual stream") for fault in (2, 3, 4)]
+        return [
+            study_fault_untold(fault, "an SAE of the two writes nothing to the residual stream") for fault in (2, 3, 4)
+        ]
     lists = printed_lists(subject.names[1])
     rows = [part.to("cpu", torch.float64).numpy() for part in directions if part is not None]
     return [

@@ -30,7 +30,7 @@ class Reproduced:
     faults: Sequence[Fault]
 
 
-def stored_hash(atlas: Atlas, result: Result) -> str | None:
+def reproduction_hash(atlas: Atlas, result: Result) -> str | None:
     """The hash of the inputs of what is stored of a contrast and an SAE; None where nothing is."""
     rows = atlas.rows("SELECT inputs_hash FROM reproduction WHERE contrast = ? AND sae = ?", list(result))
     return str(rows[0][0]) if rows else None
@@ -43,7 +43,7 @@ def store_reproduction(atlas: Atlas, result: Result, header: Row, found: Reprodu
         atlas.rows(f"DELETE FROM {table.name} WHERE contrast = ? AND sae = ?", list(result))
     row = own | header | agreement_with_printed(found.means, found.printed)
     atlas.append(tables.reproduction, pa.Table.from_pylist([row]))
-    atlas.append(tables.reproduction_feature, feature_rows(result, found.means, found.printed))
+    atlas.append(tables.reproduction_feature, reproduction_rows(result, found.means, found.printed))
     faults = [own | _fault_row(fault) for fault in found.faults]
     atlas.append(tables.reproduction_fault, pa.Table.from_pylist(faults))
 
@@ -74,7 +74,7 @@ def agreement_with_printed(means: PromptMeans, printed: Printed | None) -> Row:
     }
 
 
-def feature_rows(result: Result, means: PromptMeans, printed: Printed | None) -> pa.Table:
+def reproduction_rows(result: Result, means: PromptMeans, printed: Printed | None) -> pa.Table:
     """The rows of reproduction_feature: features that fire on any prompt, or that are printed."""
     columns = {
         "study_positive": means.means(bos=True, positive=True),

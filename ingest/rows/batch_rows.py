@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.encode.batch import EncodedBatch
-from ingest.encode.windows import Window, sampled_ordinal
+from ingest.encode.windows import Window, sampled_window
 from ingest.rows.batches import Plan
-from ingest.rows.document_rows import add_documents, bring_up_to_date, corpus_keys
+from ingest.rows.document_rows import add_documents, bring_up_to_date, corpus_keys_of_records
 from ingest.rows.registration import Registered
 from schema import tables
 from schema.store import Atlas
@@ -46,7 +46,7 @@ def store_batch(atlas: Atlas, plan: Plan, encoded: EncodedBatch | None, register
 
 def _store_documents(atlas: Atlas, plan: Plan) -> list[int]:
     """Bring up to date what is known, append what is missing; the keys of all."""
-    corpora = corpus_keys(atlas, plan.records)
+    corpora = corpus_keys_of_records(atlas, plan.records)
     old = [place for place, outdated in enumerate(plan.outdated) if outdated]
     if old:
         known = [key for place in old if (key := plan.documents[place]) is not None]
@@ -69,7 +69,7 @@ def _store_windows(
             continue
         for window in parts:
             keys.append(following + len(fresh))
-            sampled = window.ordinal == sampled_ordinal(parts)
+            sampled = window.ordinal == sampled_window(parts)
             fresh.append(FreshWindow(keys[-1], documents[place], sampled, window))
     if fresh:
         atlas.append(tables.context, _context_rows(fresh, registered.tokenization))

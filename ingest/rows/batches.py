@@ -100,7 +100,7 @@ def plan_batch(atlas: Atlas, records: Sequence[Record], registered: Registered) 
     )
 
 
-def check_folders(atlas: Atlas, records: Sequence[Record], seen: Seen) -> None:
+def check_batch_folders(atlas: Atlas, records: Sequence[Record], seen: Seen) -> None:
     """Compare the ids of a batch with those that came from other folders.
 
     Raises:

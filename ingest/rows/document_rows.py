@@ -69,7 +69,7 @@ def differs_condition(columns: Sequence[str] = tuple(FOLLOWING)) -> str:
     return " OR ".join(f"document.{name} IS DISTINCT FROM {FOLLOWING[name]}" for name in columns)
 
 
-def corpus_keys(atlas: Atlas, records: Sequence[Record]) -> list[int]:
+def corpus_keys_of_records(atlas: Atlas, records: Sequence[Record]) -> list[int]:
     """The key of each record's corpus, added where it is new; to be called inside a transaction.
 
     Raises:

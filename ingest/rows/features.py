@@ -49,10 +49,10 @@ def add_features(
     }
     atlas.append(tables.bos_activation, pa.table(bos))
     if sae.d_sae <= most_at_once:
-        store_neighbours(atlas, key, nearest_rows(sae.W_dec), opposite_rows(sae.W_dec))
+        store_neighbour_rows(atlas, key, nearest_rows(sae.W_dec), opposite_rows(sae.W_dec))
 
 
-def store_neighbours(atlas: Atlas, sae: int, nearest: Neighbours, opposite: Neighbours) -> None:
+def store_neighbour_rows(atlas: Atlas, sae: int, nearest: Neighbours, opposite: Neighbours) -> None:
     """Replace the neighbours and the opposites of an SAE's features; to be called inside a transaction."""
     for table, found in ((tables.feature_neighbour, nearest), (tables.feature_opposite, opposite)):
         atlas.rows(f"DELETE FROM {table.name} WHERE sae = ?", [sae])

@@ -15,7 +15,7 @@ from ingest.contrasts.stale import mark_stale
 from ingest.labels.stored_labels import mark_stale_labels
 from ingest.rows.document_identity import Seen
 from ingest.rows.source_records import Intake
-from ingest.statistics.sums import rank_tokens
+from ingest.statistics.sums import rank_summed_tokens
 from schema import tables
 from schema.naming import name_saes
 from schema.store import Atlas
@@ -141,7 +141,7 @@ def _take_back_sums(atlas: Atlas) -> None:
     atlas.rows(f"DELETE FROM feature_document WHERE {theirs}")
     atlas.rows(f"UPDATE coverage SET summed = false WHERE {theirs}")
     for (sae,) in saes:
-        rank_tokens(atlas, sae)
+        rank_summed_tokens(atlas, sae)
 
 
 def _delete_ablations(atlas: Atlas) -> None:

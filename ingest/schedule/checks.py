@@ -7,7 +7,7 @@ from itertools import permutations
 from ingest.contrasts.selection import CONDITIONS
 from ingest.models.names import parse_sae_name
 from ingest.schedule.config import Contrast, Job, Schedule
-from ingest.schedule.fields import hint_near_names, toml_key
+from ingest.schedule.fields import hint_near_schedule_fields, toml_key
 from ingest.sources import source_stem
 from schema.atlas_file import check_path
 from schema.errors import AtlasError
@@ -34,7 +34,7 @@ def _of_job(schedule: Schedule, job: Job) -> Iterator[str]:
     for name in job.contrasts:
         if all(name != contrast.name for contrast in schedule.contrasts):
             known = [contrast.name for contrast in schedule.contrasts]
-            yield f".contrasts: there is no [contrast.{toml_key(name)}]; {hint_near_names(name, known)}"
+            yield f".contrasts: there is no [contrast.{toml_key(name)}]; {hint_near_schedule_fields(name, known)}"
     if job.publish and schedule.site is None:
         yield '.publish: it is not said where to; add [publish] with site = "site"'
     if job.gone == "drop" and job.limit is not None:

@@ -18,7 +18,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DURATION = "write a length of time such as '90s', '15m', '6h' or '1d'"
 
 
-def hint_near_names(name: str, known: Iterable[str]) -> str:
+def hint_near_schedule_fields(name: str, known: Iterable[str]) -> str:
     """A hint at the name that was meant, or at all there are."""
     names = list(known)
     found = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -104,7 +104,7 @@ class Fields:
         value = self._value(key)
         if value is not None and value not in choices:
             words = list(map(str, choices))
-            self.wrong(key, f"{value!r} is none of {', '.join(words)}; {hint_near_names(str(value), words)}")
+            self.wrong(key, f"{value!r} is none of {', '.join(words)}; {hint_near_schedule_fields(str(value), words)}")
             return otherwise
         return otherwise if value is None else cast(T, value)
 
@@ -147,7 +147,7 @@ class Fields:
         known = sorted(self.read)
         for key in self.values:
             if key not in self.read:
-                self.wrong(key, f"there is no such key here; {hint_near_names(key, known)}")
+                self.wrong(key, f"there is no such key here; {hint_near_schedule_fields(key, known)}")
 
     def checked(self, key: str, make: Callable[[str], T], advice: str) -> T | None:
         """A string that something is made of; `make` raises ValueError where it cannot be."""

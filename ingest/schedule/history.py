@@ -50,7 +50,7 @@ def store_runs(atlas: Atlas, runs: Iterable[Run]) -> list[Run]:
         return [_store(atlas, run) for run in runs]
 
 
-def close_killed(atlas: Atlas, jobs: Sequence[str], now: datetime) -> None:
+def close_killed_scheduled_runs(atlas: Atlas, jobs: Sequence[str], now: datetime) -> None:
     """Close the rows that are open or publishing: one process at a time runs these jobs, and it is not running them."""
     row = tables.scheduled_run
     unfinished = or_(row.c.status == "running", and_(row.c.status == "done", row.c.reason.endswith(PUBLISHING)))

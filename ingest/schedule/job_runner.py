@@ -8,7 +8,14 @@ from typing import Protocol, TypeVar, cast
 
 from ingest.jobs.progress import Progress, Report
 from ingest.schedule.config import Job, Schedule
-from ingest.schedule.history import PUBLISHING, Run, close_killed, notify_of_failure, read_job_histories, store_runs
+from ingest.schedule.history import (
+    PUBLISHING,
+    Run,
+    close_killed_scheduled_runs,
+    notify_of_failure,
+    read_job_histories,
+    store_runs,
+)
 from ingest.schedule.plan import Attempt, Due, Past, Status, overlapped_due_time, retry_at
 from ingest.schedule.upkeep import Fill
 from schema.errors import AtlasError, AtlasLockedError
@@ -75,7 +82,7 @@ class Runner:
         try:
             if self.schedule.atlas.exists():
                 with self._open() as atlas:
-                    close_killed(atlas, names, self.clock.now())
+                    close_killed_scheduled_runs(atlas, names, self.clock.now())
                     self.pasts = read_job_histories(atlas, names, self.clock.now())
         except StoppedError:
             return False

@@ -25,7 +25,7 @@ from ingest.schedule.config import (
     When,
 )
 from ingest.schedule.cron import Cron
-from ingest.schedule.fields import Fields, hint_near_names
+from ingest.schedule.fields import Fields, hint_near_schedule_fields
 from ingest.schedule.plan import shortest_gap
 from ingest.sources.streams import binary_kind
 from schema.errors import ScheduleError
@@ -201,5 +201,7 @@ def _notify(top: Fields, places: Places) -> Notify | None:
 
 def _zone(name: str) -> ZoneInfo:
     if name not in available_timezones():
-        raise ValueError(f"there is no such time zone; {hint_near_names(name, sorted(available_timezones()))}")
+        raise ValueError(
+            f"there is no such time zone; {hint_near_schedule_fields(name, sorted(available_timezones()))}"
+        )
     return ZoneInfo(name)

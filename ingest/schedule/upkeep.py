@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.attribution.explained_model import Subject, find_keys
+from ingest.attribution.explained_model import Subject, explained_keys
 from ingest.attribution.questions import FeatureQuestion
 from ingest.attribution.shapley import Method
 from ingest.contrasts.selection import select_documents
@@ -106,7 +106,7 @@ class Upkeep:
         model, saes = loaded
         for sae in saes:
             subject = Subject.of(model, sae)
-            features = best_features(atlas, contrast.name, find_keys(atlas, subject).sae, contrast.best)
+            features = best_features(atlas, contrast.name, explained_keys(atlas, subject).sae, contrast.best)
             request = ExplainRequest(
                 atlas=self.schedule.atlas,
                 question=FeatureQuestion(tuple(features)),

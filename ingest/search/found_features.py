@@ -52,7 +52,7 @@ DENSITIES = """
 """
 
 
-def by_sentence(atlas: Atlas, loaded: Loaded, text: str, max_density: float) -> pa.Table:
+def find_features_by_sentence(atlas: Atlas, loaded: Loaded, text: str, max_density: float) -> pa.Table:
     """The features that fire on a sentence, what is particular to it first, SAE by SAE.
 
     Raises:
@@ -63,13 +63,13 @@ def by_sentence(atlas: Atlas, loaded: Loaded, text: str, max_density: float) -> 
         raise SelectionError("the sentence is empty; give some words")
     found = []
     for sae in saes:
-        key = newest_sae_key(atlas, sae)
+        key = searched_sae_key(atlas, sae)
         typed = encode_typed(BatchEncoder.of(model, [sae]), text)
         found.append(_named(sae, _labelled(atlas, key, features_of_sentence(atlas, key, text, typed, max_density))))
     return pa.concat_tables(found)
 
 
-def by_examples(
+def find_features_by_examples(
     atlas: Atlas, loaded: Loaded, boxes: tuple[Sequence[str], Sequence[str]], max_density: float
 ) -> pa.Table:
     """The features that tell positive sentences from negative ones, of all SAEs together, the best first.
@@ -78,8 +78,8 @@ def by_examples(
         SelectionError: a box is empty, or the atlas does not hold an SAE.
     """
     model, saes = loaded
-    keys = [newest_sae_key(atlas, sae) for sae in saes]
-    rows = rank_features_of_saes(features_told_apart_by_examples(BatchEncoder.of(model, list(saes)), boxes))
+    keys = [searched_sae_key(atlas, sae) for sae in saes]
+    rows = rank_features_of_saes(search_told_apart(BatchEncoder.of(model, list(saes)), boxes))
     rows = rows.append_column("place", pa.array(np.arange(len(rows))))
     found = []
     for number, (key, sae) in enumerate(zip(keys, saes, strict=True)):
@@ -90,9 +90,7 @@ def by_examples(
     return pa.concat_tables(found).sort_by("place").drop_columns("place")
 
 
-def features_told_apart_by_examples(
-    encoder: BatchEncoder, boxes: tuple[Sequence[str], Sequence[str]]
-) -> list[pa.Table]:
+def search_told_apart(encoder: BatchEncoder, boxes: tuple[Sequence[str], Sequence[str]]) -> list[pa.Table]:
     """For each SAE of an encoder, the features that fire in sentences of two boxes, as `told_apart` has them.
 
     Raises:
@@ -108,7 +106,7 @@ def features_told_apart_by_examples(
     return [features_told_apart(example_maxima(activations, owner), positive) for activations in encoded.activations]
 
 
-def newest_sae_key(atlas: Atlas, sae: SAE) -> int:
+def searched_sae_key(atlas: Atlas, sae: SAE) -> int:
     """The key of the SAE of these weights, the newest.
 
     Raises:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.sources.document import FIELDS, LINE_LIMIT, Fault, RecordError, Row, quoted_names
+from ingest.sources.document import FIELDS, LINE_LIMIT, Fault, RecordError, Row, quoted_document_names
 from ingest.sources.lines import Line, numbered_lines
 from ingest.sources.streams import HEAD, Stream
 
@@ -137,10 +137,12 @@ def _header(record: tuple[int, list[str]] | Fault | None) -> list[str] | Fault:
 def _names_fault(names: list[str], told: list[str]) -> Fault | None:
     """What is wrong with the names of columns, if anything; `told` are those named where two are the same."""
     if "text" not in names:
-        return Fault(None, f"no text column (columns: {quoted_names(names)})", "name the column of the text 'text'")
+        return Fault(
+            None, f"no text column (columns: {quoted_document_names(names)})", "name the column of the text 'text'"
+        )
     known = [name for name in names if name in FIELDS]
     if len(set(known)) < len(known):
-        return Fault(None, f"two columns of one name (columns: {quoted_names(told)})", "rename one")
+        return Fault(None, f"two columns of one name (columns: {quoted_document_names(told)})", "rename one")
     return None
 
 

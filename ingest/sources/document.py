@@ -101,7 +101,7 @@ class RecordError(SourceError):
         self.advice = advice
 
 
-def quoted_names(names: list[str]) -> str:
+def quoted_document_names(names: list[str]) -> str:
     """Give the first few names for a message, each shortened and on one line."""
     shown = [repr(name if len(name) <= 40 else name[:40] + "…") for name in names[:8]]
     return ", ".join(shown + ["…"] * (len(names) > 8)) or "none"

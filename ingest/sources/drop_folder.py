@@ -15,7 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from ingest.sources.document import LINE_LIMIT, Fault, Row
-from ingest.sources.file_formats import Input, Kind, name_fault, name_in_document_ids, named_file_rows, split_name
+from ingest.sources.file_formats import (
+    Input,
+    Kind,
+    named_file_rows,
+    source_name_fault,
+    source_name_in_document_ids,
+    split_source_name,
+)
 from ingest.sources.folders import walk_folders
 from ingest.sources.streams import STREAM_ERRORS, open_stream
 from schema.errors import SourceError
@@ -53,7 +60,7 @@ def inputs(source: str) -> Iterator[Input]:
     folder = _folder(source)
     for path in _files(folder):
         rows = _unfinished_rows if _UNFINISHED.fullmatch(path.name) else partial(_whole_rows, path)
-        yield Input(shown_path(path), name_in_document_ids(path.relative_to(folder)), rows, alone=False)
+        yield Input(shown_path(path), source_name_in_document_ids(path.relative_to(folder)), rows, alone=False)
 
 
 DROP_FOLDER = Kind(matches, stem, inputs, place)
@@ -105,7 +112,7 @@ def _whole_rows(path: Path) -> Iterator[Row | Fault]:
 
 def _why_not_now(path: Path) -> str | None:
     """Say why a file is not read this time; None where it is."""
-    fault = name_fault(path)
+    fault = source_name_fault(path)
     if fault:
         return fault.reason
     try:
@@ -132,7 +139,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _ends_early(path: Path, size: int) -> bool:
     """Say whether a file breaks off; what is wrong with it otherwise is for its reader to say."""
-    name = split_name(path.name)
+    name = split_source_name(path.name)
     if name.compression:
         return _stream_ends_early(path)
     with path.open("rb") as file:

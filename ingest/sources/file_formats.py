@@ -32,7 +32,7 @@ class FileName:
     compression: str
 
 
-def split_name(name: str) -> FileName:
+def split_source_name(name: str) -> FileName:
     """Take a file name apart by the suffixes that are known; an unknown last suffix is the format.
 
     The number that log rotation appends is left out: `notes.jsonl.2.gz` is notes, .jsonl, .gz.
@@ -59,12 +59,12 @@ def file_fault(path: Path, *, special: bool = False) -> Fault | None:
             return Fault(None, "no regular file", "name it alone")
     except OSError as error:
         return Fault(None, f"cannot be reached ({error.strerror})", "check the path and its permissions")
-    return name_fault(path)
+    return source_name_fault(path)
 
 
-def name_fault(path: Path) -> Fault | None:
+def source_name_fault(path: Path) -> Fault | None:
     """Say what keeps a file of that name from being read: an unknown format, or Parquet packed once more."""
-    name = split_name(path.name)
+    name = split_source_name(path.name)
     if name.format not in FORMATS:
         return Fault(
             None, f"unknown format {name.format!r}", f"give {', '.join(FORMATS)}; all but Parquet also .gz, .zst"
@@ -97,10 +97,10 @@ def file_rows(path: Path | None) -> Iterator[Row | Fault]:
 
 
 def _rows(path: Path | None) -> Iterator[Row | Fault]:
-    if path is not None and split_name(path.name).format == ".parquet":
+    if path is not None and split_source_name(path.name).format == ".parquet":
         yield from read_parquet(path)
         return
-    reader = read_text_or_json_lines if path is None else _TEXT_READERS[split_name(path.name).format]
+    reader = read_text_or_json_lines if path is None else _TEXT_READERS[split_source_name(path.name).format]
     with open_stream(path) as stream:
         kind = binary_kind(stream.peek(HEAD))
         if kind:
@@ -116,13 +116,13 @@ def _advice(kind: str) -> str:
     return "give UTF-8 text, and name compressed files .gz or .zst"
 
 
-def printable_words(text: str) -> str:
+def printable_source_error(text: str) -> str:
     """Give a library's words, which may quote raw bytes of a file, so that a terminal can show them."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _breakage(last: int, error: Exception) -> Fault:
-    what = printable_words(getattr(error, "strerror", None) or " ".join(str(error).split()))
+    what = printable_source_error(getattr(error, "strerror", None) or " ".join(str(error).split()))
     if last:
         return Fault(last, f"cannot be read beyond this line ({what})", "get a whole copy")
     return Fault(None, f"cannot be read ({what})", "get a whole copy of the right format")
@@ -154,10 +154,12 @@ class Kind:
 
 def file_input(path: Path, name: Path, *, alone: bool = True) -> Input:
     """Make an input of a file, of any kind where it is named alone; `name` is what its documents' ids begin with."""
-    return Input(shown_path(path), name_in_document_ids(name), partial(named_file_rows, path, special=alone), alone)
+    return Input(
+        shown_path(path), source_name_in_document_ids(name), partial(named_file_rows, path, special=alone), alone
+    )
 
 
-def name_in_document_ids(path: Path) -> str:
+def source_name_in_document_ids(path: Path) -> str:
     """Leave the compression out: packing a file does not rename its documents."""
     text = shown_path(path)
-    return text[: len(text) - len(split_name(path.name).compression)]
+    return text[: len(text) - len(split_source_name(path.name).compression)]

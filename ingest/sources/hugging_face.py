@@ -16,8 +16,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ingest.sources.document import FIELDS, Fault, Row, quoted_names
-from ingest.sources.file_formats import FORMATS, Input, Kind, file_fault, file_rows, name_fault, printable_words
+from ingest.sources.document import FIELDS, Fault, Row, quoted_document_names
+from ingest.sources.file_formats import (
+    FORMATS,
+    Input,
+    Kind,
+    file_fault,
+    file_rows,
+    printable_source_error,
+    source_name_fault,
+)
 from ingest.sources.folders import linked_folders
 from schema.errors import SourceError
 from schema.file_names import shown_path
@@ -117,7 +125,9 @@ def _builder(name: Name) -> tuple[Any, str]:
         raise SourceError(f"{shown_path(name.source)}: {_refusal(name, error)}") from error
     wanted = name.split or ("train" if "train" in splits or len(splits) != 1 else splits[0])
     if wanted not in splits:
-        raise SourceError(f"{shown_path(name.source)}: there is no split {wanted}; it has {quoted_names(splits)}")
+        raise SourceError(
+            f"{shown_path(name.source)}: there is no split {wanted}; it has {quoted_document_names(splits)}"
+        )
     return builder, wanted
 
 
@@ -141,7 +151,7 @@ def _files(name: Name, builder: Any, split: str) -> list[Path]:
             raise SourceError(
                 f"{shown_path(name.source)}: it names a file outside of the folder, {shown_path(file)}; take that out"
             )
-    return [] if any(map(name_fault, files)) or _read_otherwise(builder.config) else files
+    return [] if any(map(source_name_fault, files)) or _read_otherwise(builder.config) else files
 
 
 def _read_otherwise(config: Any) -> bool:
@@ -164,7 +174,7 @@ def _refusal(name: Name, error: Exception) -> str:
 
 
 def _words(error: Exception) -> str:
-    return printable_words(" ".join(str(error).split()))[:300] or type(error).__name__
+    return printable_source_error(" ".join(str(error).split()))[:300] or type(error).__name__
 
 
 def _rows_of_files(files: list[Path]) -> Iterator[Row | Fault]:
@@ -194,7 +204,7 @@ def _rows(builder: Any, split: str) -> Iterator[Row | Fault]:
         data = builder.as_streaming_dataset(split=split)
         names = data.column_names or list(next(iter(data), {}))
         if "text" not in names:
-            reason = f"no text column (columns: {quoted_names(names)})"
+            reason = f"no text column (columns: {quoted_document_names(names)})"
             yield Fault(None, reason, "choose one with a column 'text', or export the texts to .jsonl")
             return
         for number, row in enumerate(data.select_columns(_columns(data, names)), start=1):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingest.sources.document import Fault
 from ingest.sources.drop_folder import DROP_FOLDER
-from ingest.sources.file_formats import Input, Kind, file_fault, file_input, file_rows, split_name
+from ingest.sources.file_formats import Input, Kind, file_fault, file_input, file_rows, split_source_name
 from ingest.sources.folders import glob_matches
 from ingest.sources.hugging_face import DATA_SET
 from ingest.sources.notebook import NOTEBOOK
@@ -64,7 +64,7 @@ def _split_pattern(pattern: str) -> tuple[Path, str]:
 
 def _pattern_stem(source: str) -> str:
     folder, part = _split_pattern(source)
-    prefix = re.split(r"[*?\[]", split_name(part).stem)[0].strip("-_. ")
+    prefix = re.split(r"[*?\[]", split_source_name(part).stem)[0].strip("-_. ")
     return shown_path(prefix or folder.resolve().name) or "files"
 
 
@@ -117,7 +117,7 @@ def _file_stem(source: str) -> str:
     fault = file_fault(path, special=True)
     if fault:
         raise SourceError(f"{shown_path(path)}: {fault.reason}; {fault.advice}")
-    return shown_path(split_name(path.name).stem)
+    return shown_path(split_source_name(path.name).stem)
 
 
 def _file_inputs(source: str) -> Iterator[Input]:

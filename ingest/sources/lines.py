@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, AnyStr, NoReturn
 
-from ingest.sources.document import LINE_LIMIT, Fault, RecordError, Row, quoted_names
+from ingest.sources.document import LINE_LIMIT, Fault, RecordError, Row, quoted_document_names
 from ingest.sources.streams import HEAD, STREAM_ERRORS, Stream, open_stream
 from schema.errors import SourceError
 
@@ -125,7 +125,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = [name for name in found if names.count(name) > 1]
-        raise RecordError(f"a key that stands twice ({quoted_names(twice)})", "leave one of them out")
+        raise RecordError(f"a key that stands twice ({quoted_document_names(twice)})", "leave one of them out")
     return found
 
 
@@ -162,7 +162,7 @@ def lines_within_limit(path: Path, readline: Callable[[int], AnyStr]) -> Iterato
         number += 1
 
 
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def source_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a file that has one a line, each with where it stands; the file may be compressed.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from ingest.sources.document import ID_FIELDS, LINE_LIMIT, Document, RecordError, quoted_names
+from ingest.sources.document import ID_FIELDS, LINE_LIMIT, Document, RecordError, quoted_document_names
 
 _EXACT = 2**53
 """The whole numbers up to here have a float of their own."""
@@ -59,7 +59,9 @@ def _value(fields: Mapping[str, object], name: str) -> object:
 
 def _text(fields: Mapping[str, object]) -> str:
     if fields.get("text") is None:
-        raise RecordError(f"no text field (fields: {quoted_names([name for name in fields if name != 'text'])})")
+        raise RecordError(
+            f"no text field (fields: {quoted_document_names([name for name in fields if name != 'text'])})"
+        )
     text = _string(fields, "text")
     if text is None or not text.strip():
         raise RecordError("the text is empty")
@@ -121,7 +123,9 @@ def _number(fields: Mapping[str, object], name: str) -> float | None:
     except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise RecordError(f"field {name!r} is {quoted_names([str(value)])}, not a number", "mend it, or leave it out")
+        raise RecordError(
+            f"field {name!r} is {quoted_document_names([str(value)])}, not a number", "mend it, or leave it out"
+        )
     return found
 
 
@@ -148,14 +152,14 @@ def _located_term(text: str, fields: Mapping[str, object]) -> tuple[str | None, 
     if end is None:
         end = start + len(term)
     if start < 0 or text[start:end] != term:
-        raise RecordError(f"the span {start} to {end} of the text is not the term {quoted_names([term])}")
+        raise RecordError(f"the span {start} to {end} of the text is not the term {quoted_document_names([term])}")
     return term, start, end
 
 
 def _only_occurrence(text: str, term: str) -> int:
     start = text.find(term)
     if start < 0:
-        raise RecordError(f"the term {quoted_names([term])} is not in the text")
+        raise RecordError(f"the term {quoted_document_names([term])} is not in the text")
     if text.find(term, start + 1) >= 0:
-        raise RecordError(f"the term {quoted_names([term])} is in the text more than once: give term_start")
+        raise RecordError(f"the term {quoted_document_names([term])} is in the text more than once: give term_start")
     return start

@@ -1,8 +1,8 @@
 """What one feature by itself tells of a document, for every feature at once: a threshold, and the k = 1 sparse probe.
 
 A threshold is one of a feature's own scores above 0, that of the largest F1, so that a silent document is never
-called; `judge_calls` counts what a rule calls. The probe is logistic regression on a feature's mean activation. Its
-objective is scikit-learn's default, sum of log losses + weight^2 / 2 with a free bias, minimised by Newton's method.
+called; `classifier_scores` counts what a rule calls. The probe is logistic regression on a feature's mean activation.
+Its objective is scikit-learn's default, sum of log losses + weight^2 / 2 with a free bias, minimised by Newton's method.
 Documents on which a feature is silent have x = 0 and enter by their number.
 
 Source: SAEBench (Karvonen et al. 2025), sparse probing; `sklearn.linear_model.LogisticRegression()`.
@@ -51,7 +51,7 @@ def best_threshold(
     return threshold
 
 
-def judge_calls(
+def classifier_scores(
     feature: Int[np.ndarray, " called"], positive: Bool[np.ndarray, " called"], n_positive: int, n_features: int
 ) -> Judgement:
     """Precision, recall and F1 from the (feature, document) pairs that a rule calls."""

@@ -44,7 +44,7 @@ class Correlations(NamedTuple):
     partial: Correlation
 
 
-def clusters_of_correlated(
+def correlated_clusters(
     one: Int[np.ndarray, " pair"], other: Int[np.ndarray, " pair"], n_features: int
 ) -> Int[np.ndarray, " n_features"]:
     """The cluster of each feature: those that a chain of near pairs joins."""

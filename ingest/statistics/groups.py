@@ -43,7 +43,7 @@ def groups_of_classes(group: Int[np.ndarray, " document"], label: Int[np.ndarray
     return Groups(member, first, np.bincount(member, minlength=len(numbers)), side)
 
 
-def later_half(groups: Groups, draw: Shaped[np.ndarray, " document"]) -> Bool[np.ndarray, " document"]:
+def later_half_of_groups(groups: Groups, draw: Shaped[np.ndarray, " document"]) -> Bool[np.ndarray, " document"]:
     """Whether each document's group is in the later half by `draw`, of the groups that are on the same side.
 
     `draw` holds one value a group, such as a hash of its name. Of an odd number one more is in the earlier half.

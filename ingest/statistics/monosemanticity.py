@@ -110,7 +110,7 @@ def split_gain(
     return gain
 
 
-def tie_key(values: Float[np.ndarray, " document"]) -> str:
+def monosemantic_tie_key(values: Float[np.ndarray, " document"]) -> str:
     """What orders features that are equally good: a hash of their values, whatever their numbers."""
     return blake2b(np.ascontiguousarray(values, dtype="<f8").tobytes(), digest_size=16).hexdigest()
 

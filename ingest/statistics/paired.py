@@ -50,7 +50,7 @@ class SignedRank(NamedTuple):
     p: Float[np.ndarray, " n_features"]
 
 
-def pair_numbers(
+def paired_template_numbers(
     template: Int[np.ndarray, " document"], positive: Bool[np.ndarray, " document"]
 ) -> Int[np.ndarray, " document"]:
     """Each document's pair, from 0; -1 where its template is on one side only. Templates below 0 are none."""

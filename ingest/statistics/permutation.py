@@ -110,7 +110,7 @@ def family_wise(p: Float[np.ndarray, " tested"], tails: Tails, shuffles: int) ->
     return found
 
 
-def not_below_chance(
+def q_not_below_permuted_chance(
     q: Float[np.ndarray, " tested"], min_q: Float[np.ndarray, " shuffle"]
 ) -> Float[np.ndarray, " tested"]:
     """q, raised to the share of shuffles in which any test has as small a one, where one has."""

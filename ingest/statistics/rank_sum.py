@@ -140,7 +140,7 @@ class DomainContrast(NamedTuple):
     auroc: Float[np.ndarray, "n_features domain"]
 
 
-def contrast_domains(
+def rank_sums_by_domain(
     feature: Int[np.ndarray, " row"],
     score: Float[np.ndarray, " row"],
     domain: Int[np.ndarray, " row"],

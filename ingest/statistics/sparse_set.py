@@ -84,7 +84,7 @@ def deal_folds(
     return found
 
 
-def representatives(
+def sparse_set_representatives(
     x: Float[np.ndarray, "document offered"],
 ) -> tuple[Int[np.ndarray, " chosen"], Int[np.ndarray, " chosen"]]:
     """Columns no two of which correlate beyond NEAR, and how many others each stands for; the best come first in x.
@@ -123,7 +123,7 @@ def l1_path(
     """The fits that minimise the mean log loss + penalty |w|_1, w the weights of standardised representatives."""
     from sklearn.linear_model import LogisticRegression
 
-    chosen, copies = representatives(x[:, columns])
+    chosen, copies = sparse_set_representatives(x[:, columns])
     held = x[:, columns[chosen]]
     center, spread = held.mean(axis=0), held.std(axis=0)
     standard = (held - center) / spread

@@ -90,7 +90,7 @@ def length_quartiles(length: Int[np.ndarray, " document"]) -> Lengths:
     return Lengths(*map(float, np.quantile(length, (0.25, 0.5, 0.75))))
 
 
-def difference_p(
+def stratified_length_p(
     length: Int[np.ndarray, " document"],
     positive: Bool[np.ndarray, " document"],
     group: Int[np.ndarray, " document"],

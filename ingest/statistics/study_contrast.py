@@ -24,7 +24,7 @@ def study_kept(
     return within
 
 
-def mean_with_bos(
+def study_mean_with_bos(
     mean_sum: Float[np.ndarray, " n_features"], bos: Float[np.ndarray, " n_features"], bos_share: float
 ) -> Float[np.ndarray, " n_features"]:
     """A group's mean of means with BOS counted.

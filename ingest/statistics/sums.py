@@ -215,7 +215,7 @@ def _merge(atlas: Atlas, values: dict[str, int], raised: int) -> None:
         _run(atlas, step.format(way="raised" if few else "rewritten"), values)
 
 
-def rank_tokens(atlas: Atlas, sae: int) -> None:
+def rank_summed_tokens(atlas: Atlas, sae: int) -> None:
     """Rank an SAE's tokens anew, after sums were taken back; to be called inside a transaction."""
     atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM feature_top_token WHERE sae = ?", [sae])
     for step in ("rewritten/counted", "feature_top_token"):

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Connection
 
-from schema.copying import Run, keep_beside, statement_runner
+from schema.copying import Run, copying_statement_runner, keep_beside
 from schema.ddl import schema_script
 from schema.errors import AtlasDamagedError, AtlasVersionError
 from schema.migrations import m004_sae_identity
@@ -68,8 +68,8 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
         AtlasDamagedError: the file holds tables, but none of an atlas.
         AtlasFileError: the copy cannot be made; the file is as it was.
     """
-    run = statement_runner(connection)
-    current = file_version(run, path)
+    run = copying_statement_runner(connection)
+    current = migration_version(run, path)
     if current > VERSION:
         raise AtlasVersionError(
             f"{path} has schema version {current}, this program knows {VERSION}: upgrade feature-atlas"
@@ -109,7 +109,7 @@ def _record(connection: Connection, number: int, migration: Migration) -> None:
     connection.exec_driver_sql("INSERT INTO migration VALUES (?, ?, ?)", row)
 
 
-def file_version(run: Run, path: Path) -> int:
+def migration_version(run: Run, path: Path) -> int:
     """The number of the last migration applied to the open file; 0 for a new one.
 
     Raises:
@@ -128,4 +128,4 @@ def _holds_rows(run: Run) -> bool:
     return any(run(f"SELECT 1 FROM {name} LIMIT 1") for (name,) in names)
 
 
-__all__ = ["MIGRATIONS", "VERSION", "Migration", "file_version", "migrate"]
+__all__ = ["MIGRATIONS", "VERSION", "Migration", "migrate", "migration_version"]

@@ -20,7 +20,7 @@ import torch
 
 from ingest.attribution.answers import Question
 from ingest.attribution.explained_model import Subject
-from ingest.attribution.feature_game import FeatureGame, features_and_remainder
+from ingest.attribution.feature_game import FeatureGame, players_and_remainder
 from ingest.attribution.questions import FeatureQuestion, LogitQuestion, TokenQuestion
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
 from ingest.attribution.shap_library import load_shap
@@ -133,7 +133,7 @@ def bench_features(subject: Subject) -> None:
     """Question (c): evaluations a second against a hook a coalition, and the time to 1 %."""
     tokens, _ = prompt_of(subject, 0)
     run = subject.run(tokens)
-    parts = features_and_remainder(subject.sae, run.at_hook, None)
+    parts = players_and_remainder(subject.sae, run.at_hook, None)
     readout = token_readout(subject.gpt2, [5], "logit")
     game = FeatureGame(subject.gpt2, readout, parts, subject.sae.hook_layer, every_position=False)
     players = len(game.contributions)
@@ -180,7 +180,7 @@ def report_errors(subject: Subject, texts: Sequence[str]) -> None:
         by_tokens = TokenGame(subject.gpt2, readout, tokens, subject.bos, "end_of_text")
         exact, sampled = exact_values(by_tokens, len(tokens)), permutation_values(by_tokens, len(tokens), TOKEN_PAIRS)
         tokens_errors.append(relative_error(sampled.values, exact.values))
-        parts = features_and_remainder(subject.sae, run.at_hook, None)
+        parts = players_and_remainder(subject.sae, run.at_hook, None)
         game = FeatureGame(subject.gpt2, readout, parts, subject.sae.hook_layer, every_position=False)
         players = len(game.contributions)
         converged = permutation_values(game, players, CONVERGED_PAIRS, seed=1)

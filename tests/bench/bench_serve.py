@@ -35,8 +35,8 @@ import duckdb
 import httpx
 
 from atlas.publish import publish
-from atlas.publish.canned_queries import published_name, published_queries
-from atlas.site.serve import current_folder
+from atlas.publish.canned_queries import published_queries, published_query_name
+from atlas.site.serve import served_snapshot_folder
 from schema import open_atlas
 from tests.bench.served_atlas import build
 
@@ -144,9 +144,9 @@ def measure(folder: Path, n_readers: int) -> None:
     atlas, site = folder / "atlas.duckdb", folder / "site"
     with open_atlas(atlas, read_only=True) as opened:
         print(f"{opened.rows('SELECT COUNT(*) FROM activation')[0][0]:,} activation rows")
-    for path in sorted(current_folder(site).glob("a*.d*b")):
+    for path in sorted(served_snapshot_folder(site).glob("a*.d*b")):
         print(f"{path.name:32} {path.stat().st_size / 1e6:7,.0f} MB")
-    missed = compare_contrasts(current_folder(site) / "activations.duckdb", folder / "raw.db")
+    missed = compare_contrasts(served_snapshot_folder(site) / "activations.duckdb", folder / "raw.db")
     with serving(site) as address:
         with httpx.Client(base_url=address, timeout=60) as client:
             missed += time_pages(client, PLANTED)
@@ -221,7 +221,7 @@ def time_queries(client: httpx.Client, subject: Subject) -> list[str]:
         for query in published_queries(database):
             given = {p.name: subject.given[p.name] for p in query.parameters if p.name in subject.given}
             numbered = "".join(f"&{p.name}={{feature}}" for p in query.parameters if p.name in ("feature", "number"))
-            address = f"/{database}/{published_name(query)}"
+            address = f"/{database}/{published_query_name(query)}"
             taken[f"query {address}"] = timed(client, f"{address}?{urlencode(given)}{numbered}", FEW)
     return report_all(taken, QUERY_MS)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
-from atlas.cli.failures import catch_signals
+from atlas.cli.failures import end_command_on_signals
 from tests.faults.children import Ended, run_atlas
 from tests.faults.rows import open_runs
 from tests.faults.workloads import ATLAS, Workload
@@ -63,7 +63,7 @@ def _signal(
         ended = False
         while not ended and signals:
             after = chance.uniform(0, workload.seconds)
-            run = run_atlas(workload.arguments(place), kill_after=after, number=number, before=catch_signals)
+            run = run_atlas(workload.arguments(place), kill_after=after, number=number, before=end_command_on_signals)
             ended = not run.cut
             signals -= run.cut
             faults += faults_after(run, workload, place, number)

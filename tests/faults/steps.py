@@ -20,7 +20,7 @@ from typing import Any
 
 import ingest.jobs.run_record
 import schema
-from atlas.cli.failures import catch_signals
+from atlas.cli.failures import end_command_on_signals
 from tests.faults.children import run_atlas
 from tests.faults.kills import Report, faults_after
 from tests.faults.workloads import Workload
@@ -72,7 +72,7 @@ def _stop(workload: Workload, step: int, place: Path) -> list[str]:
 
 def _watch(step: int, counted: str | None = None) -> None:
     """In a child: send SIGTERM at that step; or write a byte a step."""
-    catch_signals()
+    end_command_on_signals()
     taken, count = 0, open(counted, "ab", buffering=0) if counted else None  # noqa: PTH123, SIM115
 
     def look(frame: FrameType, event: str, argument: Any) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ingest.contrasts.confirmation import bootstrap_weights, confirmation_columns
-from ingest.contrasts.feature_columns import contrast_columns, study_columns
+from ingest.contrasts.confirmation import confirmation_columns, confirmation_draws
+from ingest.contrasts.feature_columns import contrast_columns, contrast_columns_of_study
 from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.scores import Documents, Scores
-from ingest.statistics.groups import groups_of, later_half
+from ingest.statistics.groups import groups_of, later_half_of_groups
 from ingest.statistics.study_contrast import study_kept
 
 PRINTED = 40
@@ -72,7 +72,7 @@ def relabelled(rng: np.random.Generator, scores: Scores) -> Scores:
     labels[rng.permutation(len(groups))[: round(share * len(groups))]] = True
     positive = labels[member]
     draw = rng.random(len(groups))[member]
-    halves = later_half(groups_of(documents.group, positive), draw)
+    halves = later_half_of_groups(groups_of(documents.group, positive), draw)
     return replace(scores, documents=replace(documents, positive=positive, confirmation=halves))
 
 
@@ -84,7 +84,7 @@ def judge(scores: Scores) -> Judged:
         printed, best = _printed(chosen), _best(chosen)
         kept = np.zeros(len(scores), dtype=bool)
         kept[np.concatenate([printed, best])] = True
-        columns = confirmation_columns(scores.where(kept[scores.feature]), bootstrap_weights(scores.documents))
+        columns = confirmation_columns(scores.where(kept[scores.feature]), confirmation_draws(scores.documents))
         found += [float((columns["auroc_low"][printed] > 0.5).sum()), float(columns["auroc"][best].mean() - 0.5)]
     return Judged(*found)
 
@@ -101,7 +101,7 @@ def judge_set(scores: Scores) -> JudgedSet:
     """The set that one half chooses, judged by the other."""
     together = Together(scores.documents)
     together.add(scores)
-    _, found = together.rows(bootstrap_weights(scores.documents))
+    _, found = together.rows(confirmation_draws(scores.documents))
     return JudgedSet(found["set_size"] or 0, (found.get("set_auroc_low") or 0) > 0.5)
 
 
@@ -111,7 +111,7 @@ def mean_of(judged: list[Judged]) -> Judged:
 
 
 def _printed(scores: Scores) -> np.ndarray:
-    study = study_columns(scores)
+    study = contrast_columns_of_study(scores)
     kept = study_kept(study["study_positive"], study["study_control"])
     return np.argsort(np.where(kept, -study["study_difference"], np.inf), kind="stable")[:PRINTED]
 

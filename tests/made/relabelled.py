@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
-from ingest.statistics.permutation import LEVEL, not_below_chance, shuffled_tails, smallest_p_by_shuffle
+from ingest.statistics.paired import pair_differences, paired_template_numbers, signed_rank
+from ingest.statistics.permutation import LEVEL, q_not_below_permuted_chance, shuffled_tails, smallest_p_by_shuffle
 from ingest.statistics.rank_sum import benjamini_hochberg
 from ingest.statistics.shuffles import Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 
@@ -71,7 +71,7 @@ def rank_sums(scores: np.ndarray, units: Units, relabellings: int, seed: int = 1
     number = SHUFFLES + relabellings
     labels = np.stack([shuffle_labels(units, seed, shuffle) for shuffle in range(number)], axis=1)
     chance = smallest_p_by_shuffle(shuffled_tails(lifts, units, labels, tested), int(tested.sum()), number)
-    stored = not_below_chance(chance.min_q[SHUFFLES:], chance.min_q[:SHUFFLES])
+    stored = q_not_below_permuted_chance(chance.min_q[SHUFFLES:], chance.min_q[:SHUFFLES])
     return Found(relabellings, float((stored <= LEVEL).mean()), float((chance.min_q[SHUFFLES:] <= LEVEL).mean()))
 
 
@@ -83,7 +83,7 @@ def signed_ranks(scores: np.ndarray, relabellings: int, seed: int = 1) -> Found:
     found = 0
     for shuffle in range(relabellings):
         positive = shuffle_labels(units, seed, shuffle)[units.unit]
-        pair = pair_numbers(template, positive)
+        pair = paired_template_numbers(template, positive)
         pairs = pair_differences(feature, scores[feature, document], document, pair, positive)
         test = signed_rank(pairs, len(scores))
         p = test.p[test.higher + test.lower >= LEAST]

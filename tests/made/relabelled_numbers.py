@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ingest.statistics.association import Ranks, Spread, Trend, ranks_of
-from ingest.statistics.permutation import LEVEL, not_below_chance, smallest_p_by_shuffle
+from ingest.statistics.permutation import LEVEL, q_not_below_permuted_chance, smallest_p_by_shuffle
 from ingest.statistics.pooled import Shuffles, Statistic, pooled_p
 from ingest.statistics.rank_sum import benjamini_hochberg
 from ingest.statistics.shuffles import Labelled, labelled_units, relabel_units, unit_mean_scores
@@ -23,7 +23,9 @@ def associations(scores: np.ndarray, group: np.ndarray, label: np.ndarray, relab
         found = pooled_p(statistic, ranks, Shuffles(true, FIRST + number, SHUFFLES), tests)
         q = benjamini_hochberg(found.p)
         alone += q.min() <= LEVEL
-        stored += not_below_chance(q, smallest_p_by_shuffle(found.tails, tests, SHUFFLES).min_q).min() <= LEVEL
+        stored += (
+            q_not_below_permuted_chance(q, smallest_p_by_shuffle(found.tails, tests, SHUFFLES).min_q).min() <= LEVEL
+        )
     return Found(relabellings, stored / relabellings, alone / relabellings)
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import atlas.site.pages
 import queries
 from queries import GROUPS, find_query, run_query, saved_queries
-from queries.parameters import parse_parameter, placeholders, replace_placeholders
+from queries.parameters import parse_parameter, query_placeholders, replace_query_placeholders
 from queries.saved import parse_query
 from schema import Atlas, QueryError, SelectionError, open_atlas
 
@@ -270,7 +270,7 @@ def test_served_sql_takes_texts_and_falls_back_on_defaults(
         parameter.name: str(values[parameter.name]) if parameter.name in values else absent
         for parameter in query.parameters
     }
-    sql = replace_placeholders(query.served_sql, lambda parameter: f"${parameter}")
+    sql = replace_query_placeholders(query.served_sql, lambda parameter: f"${parameter}")
     same(rows_of(tiny.arrow(sql, served)), rows_of(run_query(tiny, name, values)))
 
 
@@ -284,8 +284,8 @@ def test_order_does_not_depend_on_how_rows_are_stored(
 @pytest.mark.parametrize("name", saved_queries())
 def test_declared_parameters_are_the_used_ones(name: str) -> None:
     query = find_query(name)
-    assert sorted(parameter.name for parameter in query.parameters) == sorted(placeholders(query.sql))
-    assert not placeholders(re.sub(r"(?<!\w):[A-Za-z_]\w*", "", query.sql))
+    assert sorted(parameter.name for parameter in query.parameters) == sorted(query_placeholders(query.sql))
+    assert not query_placeholders(re.sub(r"(?<!\w):[A-Za-z_]\w*", "", query.sql))
 
 
 @pytest.mark.parametrize("name", saved_queries())
@@ -311,7 +311,7 @@ def test_sql_is_one_select_in_house_style(name: str) -> None:
     assert re.search(r"^ORDER BY [^\n]+(\nLIMIT :limit)?\Z", sql, re.MULTILINE), (
         "it ends with ORDER BY and LIMIT :limit"
     )
-    assert ("limit" in placeholders(sql)) == sql.endswith("\nLIMIT :limit") or "    LIMIT :limit" in sql
+    assert ("limit" in query_placeholders(sql)) == sql.endswith("\nLIMIT :limit") or "    LIMIT :limit" in sql
     assert "::" not in sql
     assert not re.search(r"[ \t]+$", sql, re.MULTILINE)
     assert max(len(line) for line in sql.splitlines()) <= 120
@@ -517,14 +517,14 @@ def test_parameter_declaration_is_read() -> None:
 
 def test_placeholders_are_told_from_what_looks_like_them() -> None:
     sql = """SELECT ':a', 'it''s :b', "x:c", y::INTEGER, :d -- :e\n/* :f */ FROM t WHERE u = :g AND v = :d"""
-    assert placeholders(sql) == ("d", "g")
-    assert replace_placeholders(sql, lambda name: f"${name}") == sql.replace(":d", "$d").replace(":g", "$g")
+    assert query_placeholders(sql) == ("d", "g")
+    assert replace_query_placeholders(sql, lambda name: f"${name}") == sql.replace(":d", "$d").replace(":g", "$g")
 
 
 @settings(max_examples=200)
 @given(st.text(alphabet="'\":-/*a1 \n$"))
 def test_replacing_a_placeholder_by_itself_changes_nothing(sql: str) -> None:
-    assert replace_placeholders(sql, lambda name: f":{name}") == sql
+    assert replace_query_placeholders(sql, lambda name: f":{name}") == sql
 
 
 def test_public_names() -> None:

@@ -12,7 +12,7 @@ from atlas.publish import publish, snapshot_folder
 from schema import AtlasFileError, AtlasVersionError, open_atlas
 from schema.methods import METHODS, Method, outdated_methods
 from schema.migrations import VERSION
-from schema.parquet_folder import read_atlas
+from schema.parquet_folder import read_atlas_or_parquet_folder
 from schema.tables import metadata
 from schema.verify import verify
 
@@ -141,7 +141,7 @@ def test_old_rows_are_not_published_nor_exported(tiny_copy: Path, tmp_path: Path
         assert published(folder, f"SELECT MIN(1, COUNT(*)) FROM {table}") == [(rows,)]
     assert published(folder, "SELECT DISTINCT documents_hash FROM sae_contrast") == [("",)]
     export(tiny_copy, "parquet", tmp_path / "folder", Wanted())
-    with read_atlas(tmp_path / "folder") as atlas:
+    with read_atlas_or_parquet_folder(tmp_path / "folder") as atlas:
         assert atlas.rows("SELECT COUNT(*) FROM steering") == [(0,)]
 
 
@@ -152,6 +152,6 @@ def test_a_folder_that_was_exported_by_another_revision_is_read_without_its_old_
 
     export(tiny_copy, "parquet", tmp_path / "folder", Wanted())
     monkeypatch.setitem(METHODS, "graph", replace(METHODS["graph"], revision=99))
-    with read_atlas(tmp_path / "folder") as atlas:
+    with read_atlas_or_parquet_folder(tmp_path / "folder") as atlas:
         assert atlas.rows("SELECT COUNT(*) FROM graph_node") == [(0,)]
         assert atlas.rows("SELECT COUNT(*) > 0 FROM steering") == [(True,)]

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from atlas.exchange.arrivals.files import Export, exports_in
-from atlas.exchange.arrivals.registration import Checked, enter_sae
+from atlas.exchange.arrivals.registration import Checked, enter_imported_sae
 from atlas.exchange.arrivals.said import SaidFeature, SaidWindow
 from atlas.exchange.arrivals.sequences import Layout, cache_layout, check_cache
 from atlas.exchange.arrivals.spelling import Evidence, window_as_bytes, window_as_text
 from atlas.exchange.arrivals.windows import Stored, WindowStore
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
-from ingest.labels.imported.files import read_explanations
+from ingest.labels.imported.files import read_imported_explanations
 from ingest.statistics.sums import sum_corpora
 from schema.errors import SelectionError, SourceError
 from schema.store import Atlas, open_atlas
@@ -117,7 +117,7 @@ def _checked(export: Export, sae: str | None, report: Report) -> Checked:
 
 def _check_labels(export: Export, features: dict[int, str]) -> None:
     for path in export.labels:
-        for label in read_explanations(path):
+        for label in read_imported_explanations(path):
             if label.dictionary != f"{export.said.model}/{export.said.source}" or label.feature not in features:
                 raise SourceError(
                     f"{label.where} is of {label.dictionary} {label.feature}, which is not described here"
@@ -150,7 +150,7 @@ def _store_cache(
     (tokenizer, own), corpus = chosen
     definition = tokenizer.backend_tokenizer.to_str().encode()
     checked = replace(checked, tokenizer_sha256=sha256(definition).hexdigest(), prepend_bos=bool(own.first))
-    entered = enter_sae(atlas, checked, record)
+    entered = enter_imported_sae(atlas, checked, record)
     stored, new = Stored(), entered.new
     if not atlas.rows("SELECT 1 FROM coverage WHERE sae = ? LIMIT 1", [entered.sae]):
         store = CacheStore(atlas, checked, entered, corpus or checked.export.said.dataset or UNNAMED, (tokenizer, own))
@@ -169,7 +169,7 @@ def _text(value: object) -> str | None:
 
 def _store(atlas: Atlas, checked: Checked, request: ImportRequest, record: RunRecord, report: Report) -> Imported:
     """Store an export that was checked; what is there already stays as it is."""
-    entered = enter_sae(atlas, checked, record)
+    entered = enter_imported_sae(atlas, checked, record)
     origin = f"{checked.export.format} export {checked.export.folder.resolve().name}"
     corpus = request.corpus or checked.export.said.dataset or UNNAMED
     read = window_as_bytes if checked.bytes_spelled else window_as_text

@@ -9,13 +9,13 @@ from atlas.exchange.arrivals.said import (
     SaidFeature,
     SaidSource,
     SaidWindow,
-    check_source_name,
+    check_imported_source,
     said_feature,
     said_feature_index,
     said_window,
 )
-from ingest.labels.imported.explanation import text_or_none, whole_number
-from ingest.sources.lines import json_lines
+from ingest.labels.imported.explanation import imported_feature_index, imported_text_or_none
+from ingest.sources.lines import source_json_lines
 from schema.errors import SourceError
 
 SOURCE = re.compile(r"(\d{1,4})-(.+)")
@@ -29,7 +29,7 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
     Raises:
         SourceError: the line does not say it.
     """
-    where, first = next(json_lines(files[0]), (str(files[0]), {}))
+    where, first = next(source_json_lines(files[0]), (str(files[0]), {}))
     model, name = _names(where, first)
     found = SOURCE.fullmatch(name)
     if found is None:
@@ -40,14 +40,14 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
         model,
         int(found[1]),
         found[2],
-        release=text_or_none(where, "saelensRelease", own.get("saelensRelease")),
-        sae_id=text_or_none(where, "saelensSaeId", own.get("saelensSaeId")),
-        dataset=text_or_none(where, "dataset", own.get("dataset")),
-        prompts=whole_number(own.get("num_prompts")),
-        tokens_in_prompt=whole_number(own.get("num_tokens_in_prompt")),
+        release=imported_text_or_none(where, "saelensRelease", own.get("saelensRelease")),
+        sae_id=imported_text_or_none(where, "saelensSaeId", own.get("saelensSaeId")),
+        dataset=imported_text_or_none(where, "dataset", own.get("dataset")),
+        prompts=imported_feature_index(own.get("num_prompts")),
+        tokens_in_prompt=imported_feature_index(own.get("num_tokens_in_prompt")),
         said={part: line for part, line in said.items() if line},
     )
-    return check_source_name(where, of_file)
+    return check_imported_source(where, of_file)
 
 
 def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
@@ -56,7 +56,7 @@ def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
     Raises:
         SourceError: a line is of another source, cut short, or says something else than it should.
     """
-    for where, fields in json_lines(path):
+    for where, fields in source_json_lines(path):
         model, name = _names(where, fields)
         if (model, name) != (own.model, own.source):
             raise SourceError(f"{where} is of {model}/{name}, not of {own.model}/{own.source}")
@@ -67,7 +67,7 @@ def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
 
 
 def _names(where: str, fields: Mapping[str, Any]) -> tuple[str, str]:
-    model, name = (text_or_none(where, key, fields.get(key)) for key in ("modelId", "layer"))
+    model, name = (imported_text_or_none(where, key, fields.get(key)) for key in ("modelId", "layer"))
     if not model or not name:
         raise SourceError(f"{where} is no row of Neuronpedia's: it has no modelId or no layer")
     return model, name
@@ -75,4 +75,4 @@ def _names(where: str, fields: Mapping[str, Any]) -> tuple[str, str]:
 
 def _first(path: Path) -> dict[str, Any]:
     """The first line of a file that may be missing."""
-    return next(json_lines(path), ("", {}))[1] if path.is_file() else {}
+    return next(source_json_lines(path), ("", {}))[1] if path.is_file() else {}

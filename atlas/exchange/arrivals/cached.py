@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from atlas.exchange.arrivals.caches import read_activations, read_token_ids
+from atlas.exchange.arrivals.caches import read_activations, read_cached_token_ids
 from atlas.exchange.arrivals.registration import Checked, Entered
 from atlas.exchange.arrivals.sequences import Layout
 from atlas.exchange.arrivals.spelling import Spelled, window_as_bytes, window_as_text
@@ -48,7 +48,7 @@ class CacheStore:
         corpus, documents, read = self._corpus(), 0, 0
         contexts: list[np.ndarray] = []
         seen: set[str] = set()
-        for first, block in read_token_ids(files[0]):
+        for first, block in read_cached_token_ids(files[0]):
             part = [self._window(row[:end]) for row, end in zip(block, self.layout.ends(block), strict=True)]
             found, new = self._contexts(part, corpus, first, seen)
             contexts.append(found)

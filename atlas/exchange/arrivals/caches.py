@@ -94,7 +94,7 @@ def features(path: Path, _: SaidSource) -> Iterator[SaidFeature]:
         yield SaidFeature(f"{path}: feature {feature}", feature, [], [], None, None, None, {})
 
 
-def read_token_ids(path: Path) -> Iterator[tuple[int, Tokens]]:
+def read_cached_token_ids(path: Path) -> Iterator[tuple[int, Tokens]]:
     """The token ids of the sequences, some at a time, with the number of the first of them."""
     with _opened(path) as file:
         held = file.get_slice("tokens")

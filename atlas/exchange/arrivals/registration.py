@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from atlas.exchange.arrivals.files import Export
 from atlas.exchange.arrivals.said import SaidFeature
-from atlas.exchange.arrivals.spelling import byte_token_text
+from atlas.exchange.arrivals.spelling import text_of_exported_token
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.imported.arrival import Arrival
 from ingest.labels.imported.matching import Matching
@@ -67,7 +67,7 @@ class Entered:
     new: bool
 
 
-def enter_sae(atlas: Atlas, checked: Checked, record: RunRecord) -> Entered:
+def enter_imported_sae(atlas: Atlas, checked: Checked, record: RunRecord) -> Entered:
     """Enter an SAE, its features and its labels, where the atlas does not hold them.
 
     Raises:
@@ -88,7 +88,7 @@ def enter_sae(atlas: Atlas, checked: Checked, record: RunRecord) -> Entered:
         entered = Entered(*_keys(atlas, checked, run), new=True)
         features = (item for item in checked.export.read() if isinstance(item, SaidFeature))
         while part := list(islice(features, ROWS)):
-            _append_features(atlas, entered.sae, part, byte_token_text if checked.bytes_spelled else str)
+            _append_features(atlas, entered.sae, part, text_of_exported_token if checked.bytes_spelled else str)
         name_saes(atlas)
         _import_labels(atlas, checked, record)
     return entered
@@ -163,7 +163,7 @@ def _append_features(atlas: Atlas, sae: int, features: Iterable[SaidFeature], te
         key = {"sae": sae, "feature": each.feature}
         raised, lowered = ([(text(token), weight) for token, weight in end] for end in (each.raised, each.lowered))
         ends = {"top_logits": _json(raised), "bottom_logits": _json(lowered)}
-        spelled = {"pos_str": each.raised, "neg_str": each.lowered} if text is byte_token_text else {}
+        spelled = {"pos_str": each.raised, "neg_str": each.lowered} if text is text_of_exported_token else {}
         shown.append(key | ends | {"decoder_norm": each.decoder_norm})
         figures = {"density": each.density, "max_activation": each.max_activation}
         rest = dict(each.said) | {name: [token for token, _ in end] for name, end in spelled.items()}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from atlas.exchange.published import NAME
-from ingest.labels.imported.explanation import text_or_none, whole_number
+from ingest.labels.imported.explanation import imported_feature_index, imported_text_or_none
 from schema.errors import SourceError
 
 LONGEST = 2**15 - 1
@@ -75,7 +75,7 @@ class SaidWindow:
     peak: int | None
 
 
-def check_source_name(where: str, source: SaidSource) -> SaidSource:
+def check_imported_source(where: str, source: SaidSource) -> SaidSource:
     """The same source.
 
     Raises:
@@ -103,8 +103,8 @@ def said_feature(where: str, fields: Mapping[str, Any], index: str) -> SaidFeatu
         said_feature_index(where, fields, index),
         _weights(where, fields, "pos"),
         _weights(where, fields, "neg"),
-        number_or_none(where, "frac_nonzero", fields.get("frac_nonzero")),
-        number_or_none(where, "maxActApprox", fields.get("maxActApprox")),
+        imported_number_or_none(where, "frac_nonzero", fields.get("frac_nonzero")),
+        imported_number_or_none(where, "maxActApprox", fields.get("maxActApprox")),
         _norm(where, fields.get("vector")),
         {name: value for name, value in fields.items() if name not in OWN},
     )
@@ -121,9 +121,9 @@ def said_window(where: str, feature: int, fields: Mapping[str, Any], names: Sequ
         raise SourceError(f"{where}: it has not as many values as tokens, or none")
     if len(tokens) > LONGEST:
         raise SourceError(f"{where}: it has {len(tokens):,} tokens; a window has at most {LONGEST:,}")
-    texts = [text_or_none(where, "a token", token) or "" for token in tokens]
+    texts = [imported_text_or_none(where, "a token", token) or "" for token in tokens]
     acts = [_activation(where, value) for value in values]
-    low, high, share = (number_or_none(where, name, fields.get(name)) for name in names[:3])
+    low, high, share = (imported_number_or_none(where, name, fields.get(name)) for name in names[:3])
     peak = fields.get(names[3])
     if peak is not None and (isinstance(peak, bool) or not isinstance(peak, int) or not -1 <= peak < len(tokens)):
         raise SourceError(f"{where}: {names[3]} is {reprlib.repr(peak)}, which is no token of it")
@@ -136,13 +136,13 @@ def said_feature_index(where: str, fields: Mapping[str, Any], name: str) -> int:
     Raises:
         SourceError: there is none.
     """
-    found = whole_number(fields.get(name))
+    found = imported_feature_index(fields.get(name))
     if found is None:
         raise SourceError(f"{where}: {name} is {reprlib.repr(fields.get(name))}; it is a whole number from 0")
     return found
 
 
-def number_or_none(where: str, name: str, value: object) -> float | None:
+def imported_number_or_none(where: str, name: str, value: object) -> float | None:
     """A finite number, or nothing.
 
     Raises:
@@ -156,7 +156,7 @@ def number_or_none(where: str, name: str, value: object) -> float | None:
 
 
 def _activation(where: str, value: object) -> float:
-    found = number_or_none(where, "an activation", value)
+    found = imported_number_or_none(where, "an activation", value)
     if found is None or found < 0:
         raise SourceError(f"{where}: {reprlib.repr(value)} is no activation of an SAE, which is 0 or more")
     return found
@@ -167,7 +167,10 @@ def _weights(where: str, fields: Mapping[str, Any], end: str) -> list[tuple[str,
     if not isinstance(texts, list) or not isinstance(values, list) or len(texts) != len(values):
         raise SourceError(f"{where}: {end}_str and {end}_values are no lists of one length")
     return [
-        (text_or_none(where, f"{end}_str", text) or "", number_or_none(where, f"{end}_values", value) or 0.0)
+        (
+            imported_text_or_none(where, f"{end}_str", text) or "",
+            imported_number_or_none(where, f"{end}_values", value) or 0.0,
+        )
         for text, value in zip(texts, values, strict=True)
     ]
 
@@ -176,4 +179,6 @@ def _norm(where: str, vector: object) -> float | None:
     """The length of a decoder row, where the export has one."""
     if not isinstance(vector, list) or not vector:
         return None
-    return number_or_none(where, "vector", math.hypot(*(number_or_none(where, "vector", x) or 0.0 for x in vector)))
+    return imported_number_or_none(
+        where, "vector", math.hypot(*(imported_number_or_none(where, "vector", x) or 0.0 for x in vector))
+    )

@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from atlas.exchange.arrivals.caches import Activations, Tokens, features_of_cache_file, read_activations, read_token_ids
+from atlas.exchange.arrivals.caches import (
+    Activations,
+    Tokens,
+    features_of_cache_file,
+    read_activations,
+    read_cached_token_ids,
+)
 from atlas.exchange.arrivals.files import Export
 from schema.errors import SourceError
 
@@ -66,7 +72,7 @@ def check_cache(files: Sequence[Path], d_vocab: int, own: Layout) -> None:
             stands beside the text of its sequence, or twice.
     """
     found, ends = sha256(), []
-    for first, block in read_token_ids(files[0]):
+    for first, block in read_cached_token_ids(files[0]):
         if ((block < 0) | (block >= d_vocab)).any():
             raise SourceError(
                 f"{files[0]}: sequences from {first:,} on have tokens beyond the {d_vocab:,} of the tokenizer; "
@@ -85,7 +91,7 @@ def check_cache(files: Sequence[Path], d_vocab: int, own: Layout) -> None:
 
 def _hash(path: Path) -> bytes:
     found = sha256()
-    for _, block in read_token_ids(path):
+    for _, block in read_cached_token_ids(path):
         found.update(block.tobytes())
     return found.digest()
 

@@ -44,22 +44,22 @@ def window_as_text(tokens: Sequence[str]) -> Spelled:
 
 def window_as_bytes(tokens: Sequence[str]) -> Spelled:
     """A window whose tokens are spelled in the alphabet of bytes."""
-    read = list(map(token_bytes, tokens))
+    read = list(map(bytes_of_exported_token, tokens))
     characters = b"".join(read).decode("utf-8", "surrogateescape")  # a stray byte is one, from U+DC80 on
     place = [n for n, character in enumerate(characters) for _ in character.encode("utf-8", "surrogateescape")]
     place.append(len(characters))
     ends = pairwise(accumulate(map(len, read), initial=0))
     spans = [(place[start], place[end - 1] + 1 if end > start else place[start]) for start, end in ends]
     shown = "".join(PART if "\udc80" <= character <= "\udcff" else character for character in characters)
-    return Spelled(shown, list(map(byte_token_text, tokens)), spans)
+    return Spelled(shown, list(map(text_of_exported_token, tokens)), spans)
 
 
-def byte_token_text(token: str) -> str:
+def text_of_exported_token(token: str) -> str:
     """The text of one token in the alphabet of bytes."""
-    return token_bytes(token).decode("utf-8", "replace")
+    return bytes_of_exported_token(token).decode("utf-8", "replace")
 
 
-def token_bytes(token: str) -> bytes:
+def bytes_of_exported_token(token: str) -> bytes:
     """The bytes of a token."""
     if token.isascii():
         return token.encode()
@@ -90,7 +90,7 @@ class Evidence:
             return
         self.take_tokens(tokens)
         try:
-            b"".join(map(token_bytes, tokens)).lstrip(FURTHER).decode("utf-8")
+            b"".join(map(bytes_of_exported_token, tokens)).lstrip(FURTHER).decode("utf-8")
         except UnicodeDecodeError as error:
             self._against = error.reason != "unexpected end of data"
         self._for = self._for or any(map(_is_whole, _HIGH.findall("".join(tokens))))
@@ -103,7 +103,7 @@ class Evidence:
 def _is_whole(letters: str) -> bool:
     """Whether letters are the bytes of whole characters."""
     try:
-        token_bytes(letters).decode("utf-8")
+        bytes_of_exported_token(letters).decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

@@ -13,14 +13,14 @@ from typing import Any
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.tracer import trace
 
-from atlas.publish.activations import DESCRIPTION, Description, TableDescription, read_description
+from atlas.publish.activations import DESCRIPTION, Description, TableDescription, read_published_description
 from atlas.site.duckdb.child import FailedQueryError, InterruptedQueryError, UnavailableError
-from atlas.site.duckdb.ordering import quote_identifier
+from atlas.site.duckdb.ordering import quote_sql_identifier
 from atlas.site.duckdb.pool import Answer, Limits, Pool
 from atlas.site.duckdb.translate import Translator
-from atlas.site.duckdb.values import make_rows
+from atlas.site.duckdb.values import duckdb_answer_rows
 from atlas.site.guard.sql_turns import BusyError, asked_sql
-from atlas.site.guard.whole_answers import prepared_statement, refuse_broken_csv
+from atlas.site.guard.whole_answers import refuse_csv_cut_by_an_error, whole_statement
 
 PAGES = Limits(workers=3, memory_megabytes=1024, threads=2)
 ASKED = Limits(workers=2, memory_megabytes=1024, threads=2, niceness=10)
@@ -48,7 +48,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             AtlasError: nothing readable says so.
         """
         super().__init__(datasette, path=str(file), is_mutable=False)
-        self._description = read_description(file.with_name(DESCRIPTION))
+        self._description = read_published_description(file.with_name(DESCRIPTION))
         self._translator = Translator(self._description.tables)
         self._shadows: list[sqlite3.Connection] = []
         self.pages = Pool(file, pages, LONGEST_CELL)
@@ -86,8 +86,8 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             BusyError: it could be run at another time.
             sqlite3.OperationalError: the statement cannot be run.
         """
-        with refuse_broken_csv():
-            params, truncate = await prepared_statement(self, sql, params, truncate)
+        with refuse_csv_cut_by_an_error():
+            params, truncate = await whole_statement(self, sql, params, truncate)
             return await self._execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
 
     async def _execute(
@@ -104,7 +104,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             return await super().execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
         known = self._known_count(sql)
         if known is not None:
-            return _results(Answer(["count(*)"], make_rows(["count(*)"], [[known]])), None)
+            return _results(Answer(["count(*)"], duckdb_answer_rows(["count(*)"], [[known]])), None)
         limit = self._most_rows(page_size or self.ds.page_size) if truncate else None
         seconds = min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms) / 1000
         with trace("sql", database=self.name, sql=sql.strip(), params=params):
@@ -166,16 +166,16 @@ def shadow_database(description: Description) -> sqlite3.Connection:
 
 def _ddl(name: str, table: TableDescription) -> str:
     parts = [
-        f"{quote_identifier(column)} {type_}{' NOT NULL' if column in table.required else ''}"
+        f"{quote_sql_identifier(column)} {type_}{' NOT NULL' if column in table.required else ''}"
         for column, type_ in table.columns.items()
     ]
     if table.key:
         parts.append(f"PRIMARY KEY ({_quoted(table.key)})")
     for reference in table.references:
-        target = f"{quote_identifier(reference.table)} ({_quoted(reference.targets)})"
+        target = f"{quote_sql_identifier(reference.table)} ({_quoted(reference.targets)})"
         parts.append(f"FOREIGN KEY ({_quoted(reference.columns)}) REFERENCES {target}")
-    return f"CREATE TABLE {quote_identifier(name)} (\n  " + ",\n  ".join(parts) + "\n)"
+    return f"CREATE TABLE {quote_sql_identifier(name)} (\n  " + ",\n  ".join(parts) + "\n)"
 
 
 def _quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(map(quote_identifier, names))
+    return ", ".join(map(quote_sql_identifier, names))

@@ -23,10 +23,10 @@ _NO_TABLES_PAGE = re.compile(r"\b(?:select|union|intersect|except|group|having)\
 
 def order_table_page(sql: str, tables: Mapping[str, TableDescription]) -> str:
     """A table page's SELECT in an order that pages can follow; any other statement as it is."""
-    return page_in_key_order(break_ties(sql, tables), tables)
+    return page_in_key_order(order_sql_without_ties(sql, tables), tables)
 
 
-def break_ties(sql: str, tables: Mapping[str, TableDescription]) -> str:
+def order_sql_without_ties(sql: str, tables: Mapping[str, TableDescription]) -> str:
     """A table page's first SELECT with its key behind the column it is sorted by."""
     page = _PAGE.match(sql)
     if page is None:
@@ -36,7 +36,7 @@ def break_ties(sql: str, tables: Mapping[str, TableDescription]) -> str:
     columns = {_bare(column.strip()) for column in page["columns"].split(",")}
     if not key or not set(key) <= columns or not columns | {_bare(page["sort"])} <= set(tables[name].columns):
         return sql
-    ties = "".join(f", {quote_identifier(column)}" for column in key)
+    ties = "".join(f", {quote_sql_identifier(column)}" for column in key)
     return sql[: page.end()] + ties + sql[page.end() :]
 
 
@@ -53,7 +53,7 @@ def page_in_key_order(sql: str, tables: Mapping[str, TableDescription]) -> str:
     return sql[: page.start("order")] + sql[page.end("order") :] if columns == table.key else sql
 
 
-def quote_identifier(identifier: str) -> str:
+def quote_sql_identifier(identifier: str) -> str:
     """An identifier in the quotes that both SQLite and DuckDB know."""
     return '"' + identifier.replace('"', '""') + '"'
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from atlas.site.duckdb.child import FailedQueryError, InterruptedQueryError, UnavailableError, Worker
 from atlas.site.duckdb.translate import Statement
-from atlas.site.duckdb.values import Row, Settings, make_rows
+from atlas.site.duckdb.values import Row, Settings, duckdb_answer_rows
 from atlas.site.guard.sql_turns import BUSY, PATIENCE_SECONDS
 from atlas.site.processes import ChildLostError
 
@@ -101,7 +101,7 @@ class Pool:
     def _answer(self, message: dict[str, Any]) -> Answer:
         match message.get("error"):
             case None:
-                return Answer(message["columns"], make_rows(message["columns"], message["rows"]))
+                return Answer(message["columns"], duckdb_answer_rows(message["columns"], message["rows"]))
             case "interrupted":
                 raise InterruptedQueryError
             case "memory":

@@ -25,7 +25,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from atlas.publish.activations import TableDescription
-from atlas.site.duckdb.ordering import order_table_page, quote_identifier
+from atlas.site.duckdb.ordering import order_table_page, quote_sql_identifier
 from queries.tokens import Kind, Token, sql_tokens
 
 Parameters = dict[str, Any] | list[Any]
@@ -99,7 +99,7 @@ class _Rewritten:
             raise sqlite3.OperationalError(f"there is no value for the parameter :{name}") from None
         type_ = self.used[name]
         if type_ is not None:
-            found = filter_value(value, type_)
+            found = duckdb_filter_value(value, type_)
             return NO_NUMBER if found is None and name in self.denied else found
         return value
 
@@ -234,7 +234,7 @@ class _Translation:
             self.put(following, "")
 
 
-def filter_value(value: Any, type_: str) -> Any:
+def duckdb_filter_value(value: Any, type_: str) -> Any:
     """A filter's value for a column: None, which finds nothing, where it is none of that type."""
     text = None if value is None else str(value)
     if text is None or type_ == "VARCHAR":
@@ -274,7 +274,7 @@ def _without_brackets(found: list[Token], names: set[str]) -> Iterable[Token]:
         is_name = found[index].says("[") and name in names and found[index + 2].says("]")
         before = found[index - 1] if index else Token(Kind.SPACE, "")
         if is_name and name and not (before.name or before.kind is Kind.STRING or before.says("]", ")")):
-            yield Token(Kind.QUOTED, quote_identifier(name))
+            yield Token(Kind.QUOTED, quote_sql_identifier(name))
             index += 3
         else:
             yield found[index]

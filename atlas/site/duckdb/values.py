@@ -33,7 +33,7 @@ FLOAT_DIGITS = range(6, 10)
 """Six digits name some 32-bit floats, nine every one."""
 
 
-def column_converter(type_: str) -> Callable[[Any], Any]:
+def duckdb_value_converter(type_: str) -> Callable[[Any], Any]:
     """What converts the values of a column of that DuckDB type."""
     return _shortest if type_ == "FLOAT" else json_value
 
@@ -130,7 +130,7 @@ class Row(tuple[Any, ...]):
         return list(self._positions)
 
 
-def make_rows(columns: Sequence[str], values: Sequence[Sequence[Any]]) -> list[Row]:
+def duckdb_answer_rows(columns: Sequence[str], values: Sequence[Sequence[Any]]) -> list[Row]:
     """Rows of an answer; of two columns with one name, the name gives the first."""
     positions = {name: place for place, name in reversed(list(enumerate(columns)))}
     ordered = {name: positions[name] for name in columns}

@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from atlas.site.duckdb.values import Settings, column_converter
+from atlas.site.duckdb.values import Settings, duckdb_value_converter
 from atlas.site.processes import pack_frame, read_frame
 
 WATCH_MILLISECONDS = 1000
@@ -159,7 +159,7 @@ def _closed_names(cursor: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
 def _rows(cursor: duckdb.DuckDBPyConnection, limit: int | None, settings: Settings) -> dict[str, Any]:
     """At most `limit` rows, fetched a few at a time, so that what is not wanted is never computed."""
     columns = [column[0] for column in cursor.description]
-    convert = [column_converter(str(column[1])) for column in cursor.description]
+    convert = [duckdb_value_converter(str(column[1])) for column in cursor.description]
     rows: list[list[Any]] = []
     size = 0
     while limit is None or len(rows) < limit:

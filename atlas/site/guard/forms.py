@@ -17,7 +17,7 @@ LARGEST_FORM = 32_768
 CONTENT = "application/x-www-form-urlencoded"
 
 
-def takes_forms(scope: Scope, kept: KeptLists | None) -> bool:
+def lets_form_through(scope: Scope, kept: KeptLists | None) -> bool:
     """Whether a request is a form, to be looked at further; all else but GET and HEAD is refused."""
     return kept is not None and scope["method"] == "POST" and scope["path"] == WRITTEN_AT
 

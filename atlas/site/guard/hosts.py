@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from atlas.site.lists.kept_lists import browser_origin
+from atlas.site.lists.kept_lists import kept_origin
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -47,7 +47,7 @@ def known_hosts(host: str, origins: Iterable[str]) -> KnownHosts | None:
     Raises:
         AtlasError: an origin is no https://NAME or http://NAME:PORT.
     """
-    names = frozenset(str(urlsplit(browser_origin(origin)).hostname) for origin in origins)
+    names = frozenset(str(urlsplit(kept_origin(origin)).hostname) for origin in origins)
     return KnownHosts(names | {host.lower()}) if _is_loopback(host) else None
 
 

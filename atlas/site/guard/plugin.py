@@ -30,7 +30,7 @@ CHARTED = ("database", "table", "row", "query")
 """Kinds of page that show rows; Vega weighs 0.9 MB, which no other page should load."""
 
 
-def settings(datasette: "Datasette") -> dict[str, Any] | None:
+def guarded_settings(datasette: "Datasette") -> dict[str, Any] | None:
     """What a snapshot says to this plugin; None where the site is no published atlas."""
     found: dict[str, Any] | None = datasette.plugin_config(PLUGIN)
     return found
@@ -39,17 +39,17 @@ def settings(datasette: "Datasette") -> dict[str, Any] | None:
 @hookimpl
 def startup(datasette: "Datasette") -> None:
     """Lock the snapshot, so that no publisher removes it while it is served; keep to its settings and its prefix."""
-    if settings(datasette) is None:
+    if guarded_settings(datasette) is None:
         return
     paths = [Path(database.path) for database in datasette.databases.values() if database.path]
     if paths:
         hold_snapshot(datasette, paths[0].resolve().parent)
-    keep_settings(datasette)
+    keep_guarded_settings(datasette)
     if mount_prefix(datasette) != "/":
         prefix_absolute_addresses(datasette)
 
 
-def keep_settings(datasette: "Datasette") -> None:
+def keep_guarded_settings(datasette: "Datasette") -> None:
     """The snapshot's settings beside those of the command line: with one of these, Datasette reads no others.
 
     It keeps no word of that; so the file counts as read where most of what differs from the defaults holds.
@@ -70,7 +70,7 @@ def keep_settings(datasette: "Datasette") -> None:
 @hookimpl(trylast=True)
 def prepare_jinja2_environment(env: Environment, datasette: "Datasette") -> None:
     """Datasette's templates with the prefix in every link, where there is one."""
-    if settings(datasette) is not None and mount_prefix(datasette) != "/" and env.loader is not None:
+    if guarded_settings(datasette) is not None and mount_prefix(datasette) != "/" and env.loader is not None:
         env.loader = ChoiceLoader([Mounted(env.loader), env.loader])
 
 
@@ -78,7 +78,7 @@ def prepare_jinja2_environment(env: Environment, datasette: "Datasette") -> None
 def block_robots_extra_lines(datasette: "Datasette") -> list[str]:
     """What robots leave alone, below the prefix too."""
     disallowed = (datasette.plugin_config(ROBOTS) or {}).get("disallow")
-    if settings(datasette) is None or mount_prefix(datasette) == "/" or not isinstance(disallowed, list):
+    if guarded_settings(datasette) is None or mount_prefix(datasette) == "/" or not isinstance(disallowed, list):
         return []
     return [f"Disallow: {datasette.urls.path(address)}" for address in disallowed]
 
@@ -86,7 +86,7 @@ def block_robots_extra_lines(datasette: "Datasette") -> list[str]:
 @hookimpl
 def prepare_connection(conn: Any, database: str, datasette: "Datasette") -> None:
     """Bound what SQL can do; DuckDB's connections have bounds of their own."""
-    found = settings(datasette)
+    found = guarded_settings(datasette)
     served = database in datasette.databases and database != OWN_DATABASE
     if found is not None and served and isinstance(conn, sqlite3.Connection):
         guard_connection(conn, found.get("longest_text", 0))
@@ -97,7 +97,7 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
     """Refuse what is hostile, and send the headers that a browser heeds."""
 
     def _wrap(application: Application) -> Application:
-        if settings(datasette) is None:
+        if guarded_settings(datasette) is None:
             return application
 
         # Asked at each request: another plugin adds its database after the application is wrapped.
@@ -113,7 +113,7 @@ def asgi_wrapper(datasette: "Datasette") -> Callable[[Application], Application]
 @hookimpl
 def register_routes(datasette: "Datasette") -> list[tuple[str, Any]]:
     """Datasette's pages about itself without what they tell of this machine."""
-    if settings(datasette) is None:
+    if guarded_settings(datasette) is None:
         return []
     return [
         (r"^/-/databases(\.(?P<format>json))?$", _databases),
@@ -145,7 +145,7 @@ def handle_exception(
 ) -> Generator[None, list[Any], list[Any]]:
     """Explain a failure; Datasette's own hook, which would print and show the exception, is not asked."""
     others = yield
-    if settings(datasette) is None:
+    if guarded_settings(datasette) is None:
         return others
 
     async def _answered() -> "Response":
@@ -169,6 +169,6 @@ def extra_css_urls(datasette: "Datasette", view_name: str) -> Generator[None, li
 
 
 def _needed(datasette: "Datasette", view_name: str, found: list[Any]) -> list[Any]:
-    if view_name in CHARTED or settings(datasette) is None:
+    if view_name in CHARTED or guarded_settings(datasette) is None:
         return found
     return [urls for urls in found if not (isinstance(urls, list) and any(CHARTS in str(url) for url in urls))]

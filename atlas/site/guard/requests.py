@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
-from atlas.site.guard.forms import bounded_form, form_refusal, takes_forms
+from atlas.site.guard.forms import bounded_form, form_refusal, lets_form_through
 from atlas.site.guard.hosts import UNKNOWN, KnownHosts
 from atlas.site.guard.path_prefix import with_prefix, without_prefix
 from atlas.site.guard.policy import page_policy
@@ -58,7 +58,7 @@ def request_refusal(scope: Scope, kept: KeptLists | None = None, hosts: KnownHos
         return Refusal(421, UNKNOWN)
     path, query = scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b"")
     path = path.partition(b"?")[0]
-    if kept is not None and takes_forms(scope, kept):
+    if kept is not None and lets_form_through(scope, kept):
         refused = form_refusal(scope, kept)
         if refused:
             return Refusal(*refused)
@@ -103,7 +103,7 @@ def _wrong_value(given: Mapping[str, list[str]]) -> str | None:
     return None
 
 
-def has_words(search: str) -> bool:
+def asks_for_words(search: str) -> bool:
     """Whether a search asks for something: the index cannot read one of spaces and quotes alone."""
     return bool(search.replace('"', "").strip())
 
@@ -164,7 +164,7 @@ def _searching(scope: Scope) -> Scope:
     if not any(pair.startswith(b"_search") for pair in pairs):
         return scope
     values = {pair: unquote_plus(pair.partition(b"=")[2].decode("latin-1")) for pair in pairs}
-    kept = [pair for pair in pairs if not pair.startswith(b"_search") or has_words(values[pair])]
+    kept = [pair for pair in pairs if not pair.startswith(b"_search") or asks_for_words(values[pair])]
     return {**scope, "query_string": b"&".join(kept)}
 
 

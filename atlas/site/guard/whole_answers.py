@@ -19,8 +19,8 @@ from datasette.utils.asgi import Base400
 
 from atlas.publish.activations import PLUGIN
 from queries.parameters import Value
-from queries.runner import bind_parameters, read_values
-from queries.saved import SavedQuery, served_query
+from queries.runner import bind_parameters, read_query_values
+from queries.saved import SavedQuery, saved_query_of_sql
 from queries.selection import check_selection, selection_statements
 from schema import QueryError, SelectionError
 
@@ -82,14 +82,14 @@ def unbroken_send(send: Send, asked: Wanted) -> Send:
     return _sending
 
 
-async def prepared_statement(database: "Database", sql: str, parameters: Any, truncate: bool) -> tuple[Any, bool]:
+async def whole_statement(database: "Database", sql: str, parameters: Any, truncate: bool) -> tuple[Any, bool]:
     """The parameters of a statement as they are read, and whether its rows may be cut off.
 
     Raises:
         sqlite3.OperationalError: a value of a saved query is missing, cannot be read or names nothing, as the command
             line says it too.
     """
-    query = served_query(sql)
+    query = saved_query_of_sql(sql)
     asked = wanted.get()
     if query is not None and isinstance(parameters, Mapping):
         try:
@@ -104,7 +104,7 @@ async def _read(
     database: "Database", query: SavedQuery, parameters: Mapping[str, Any], opened: bool
 ) -> Mapping[str, Value]:
     given = {name: value for name, value in parameters.items() if value not in ("", None) and name[:1] != "_"}
-    values = read_values(query, given) if opened else bind_parameters(query, given)
+    values = read_query_values(query, given) if opened else bind_parameters(query, given)
     held = {each: (await database.execute(each)).rows for each in selection_statements(query, values)}
     atlas = (database.ds.plugin_config(PLUGIN) or {}).get("atlas", ATLAS)
     check_selection(query, values, held, atlas)
@@ -112,7 +112,7 @@ async def _read(
 
 
 @contextmanager
-def refuse_broken_csv() -> Iterator[None]:
+def refuse_csv_cut_by_an_error() -> Iterator[None]:
     """Datasette leaves a failed statement's error out of a CSV: there, it is told instead of the rows.
 
     Raises:

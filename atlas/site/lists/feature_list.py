@@ -61,7 +61,7 @@ def list_name(text: str) -> str:
     return name
 
 
-def list_note(text: str) -> str:
+def kept_note(text: str) -> str:
     """A note or description as it is kept: lines, and nothing that cannot be seen.
 
     Raises:

@@ -48,10 +48,10 @@ def kept_lists(lists: FeatureLists, host: str, origins: Iterable[str]) -> KeptLi
         AtlasError: an origin is spelled otherwise.
     """
     own = LOOPBACK if host in EVERYWHERE else LOOPBACK | {host.lower()}
-    return KeptLists(lists, own, frozenset(map(browser_origin, origins)))
+    return KeptLists(lists, own, frozenset(map(kept_origin, origins)))
 
 
-def browser_origin(text: str) -> str:
+def kept_origin(text: str) -> str:
     """An origin as browsers spell it.
 
     Raises:

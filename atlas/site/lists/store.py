@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atlas.site.lists.feature_list import MOST_FEATURES, MOST_LISTS, Listed, ListError, Summary, list_name, list_note
+from atlas.site.lists.feature_list import MOST_FEATURES, MOST_LISTS, Listed, ListError, Summary, kept_note, list_name
 from schema.statements import split_statements, sql_file
 
 FILE = "lists.db"
@@ -97,7 +97,7 @@ class FeatureLists:
         Raises:
             ListError: there is one of this name, there are too many, or a text is too long.
         """
-        values = [list_name(name), list_note(description), _now()]
+        values = [list_name(name), kept_note(description), _now()]
         with self._writing() as file:
             if file.execute("SELECT COUNT(*) FROM list").fetchone()[0] >= MOST_LISTS:
                 raise ListError(f"there are {MOST_LISTS:,} lists; delete one first", 409)
@@ -111,7 +111,7 @@ class FeatureLists:
         Raises:
             ListError: there is no such list, another has this name, or a text is too long.
         """
-        new_name, description = list_name(new_name), list_note(description)
+        new_name, description = list_name(new_name), kept_note(description)
         with self._writing() as file:
             key = _key(file, name)
             _check_free(file, new_name, key)
@@ -136,7 +136,7 @@ class FeatureLists:
         """
         now = _now()
         rows = [
-            (each.release, each.sae_id, each.feature, list_note(each.note), each.weights_sha256, now)
+            (each.release, each.sae_id, each.feature, kept_note(each.note), each.weights_sha256, now)
             for each in features
         ]
         with self._writing() as file:
@@ -158,7 +158,7 @@ class FeatureLists:
         Raises:
             ListError: there is no such list, or it does not hold the feature, or the note is too long.
         """
-        note = list_note(note)
+        note = kept_note(note)
         with self._writing() as file:
             key = _key(file, name)
             changed = file.execute(f"UPDATE listed SET note = ? {PLACED}", [note, key, release, sae_id, feature])

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from atlas.site.live.model_process import ANSWER_SECONDS, WAITING, LiveError, ModelProcess, bounded_text
+from atlas.site.live.model_process import ANSWER_SECONDS, WAITING, LiveError, ModelProcess, text_for_model_process
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class LiveEmbedder(ModelProcess):
             raise LiveError(
                 "the labels cannot be read: the model's process ended over them; the log of the server says why", 503
             )
-        answer = await self._queued({"text": bounded_text(text), "atlas": str(snapshot), "limit": LABELS})
+        answer = await self._queued({"text": text_for_model_process(text), "atlas": str(snapshot), "limit": LABELS})
         if "refused" in answer:
             raise LiveError(answer["refused"], 503)
         if answer["read"] < answer["labels"]:

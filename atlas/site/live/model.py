@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from atlas.site.live.model_process import ANSWER_SECONDS, WAITING, LiveError, ModelProcess, bounded_text
+from atlas.site.live.model_process import ANSWER_SECONDS, WAITING, LiveError, ModelProcess, text_for_model_process
 
 LONGEST_PROMPT = 500
 """Characters of a prompt that is steered."""
@@ -26,7 +26,7 @@ class LiveModel(ModelProcess):
         Raises:
             LiveError: the text is too long, too many are waiting, the model is not there yet, or it took too long.
         """
-        return await self._queued({"text": bounded_text(text)})
+        return await self._queued({"text": text_for_model_process(text)})
 
     async def tell_apart(self, boxes: tuple[Sequence[str], Sequence[str]]) -> dict[str, Any]:
         """The features that tell two boxes of sentences apart, as `features`, each with its SAE's place as `sae`.
@@ -37,8 +37,8 @@ class LiveModel(ModelProcess):
         if not all(boxes):
             raise LiveError("a box is empty; type a sentence a line into each", 400)
         for box in boxes:
-            bounded_text("\n".join(box))
-        return await self._queued({"boxes": [[bounded_text(sentence) for sentence in box] for box in boxes]})
+            text_for_model_process("\n".join(box))
+        return await self._queued({"boxes": [[text_for_model_process(sentence) for sentence in box] for box in boxes]})
 
     def loaded_saes(self) -> list[dict[str, Any]]:
         """What the SAEs that are loaded are found by, in their order.
@@ -61,7 +61,7 @@ class LiveModel(ModelProcess):
         """
         if len(asked["text"]) > LONGEST_PROMPT:
             raise LiveError(f"the prompt has {len(asked['text']):,} characters; type at most {LONGEST_PROMPT:,}", 400)
-        answer = await self._queued({"steer": asked | {"text": bounded_text(asked["text"])}})
+        answer = await self._queued({"steer": asked | {"text": text_for_model_process(asked["text"])}})
         if "refused" in answer:
             raise LiveError(answer["refused"], 400)
         return answer

@@ -144,7 +144,7 @@ class ModelProcess:
         self._loading = None if self._closed else self._thread.submit(self._load)
 
 
-def bounded_text(text: str) -> str:
+def text_for_model_process(text: str) -> str:
     """A text that the model may be asked to read; a lone surrogate is no text to a tokenizer."""
     if len(text) > LONGEST_TEXT:
         raise LiveError(f"the text has {len(text):,} characters; type at most {LONGEST_TEXT:,}", 400)

@@ -53,7 +53,7 @@ def menu_links(datasette: "Datasette") -> list[dict[str, str]]:
     return [{"href": str(datasette.urls.path("live")), "label": "Type a sentence"}]
 
 
-def published_saes(folder: Path) -> tuple[str, ...]:
+def saes_for_live_model(folder: Path) -> tuple[str, ...]:
     """The SAEs of a snapshot, spelled release/sae_id, that read the model of the first.
 
     Raises:

@@ -65,10 +65,10 @@ def replies(
 def _told_apart(encoder: "BatchEncoder", boxes: list[list[str]]) -> dict[str, Any]:
     """What tells two boxes of sentences apart: the best features, each with its SAE's place among those loaded."""
     from ingest.search.examples import rank_features_of_saes
-    from ingest.search.found_features import features_told_apart_by_examples
+    from ingest.search.found_features import search_told_apart
 
     positive, negative = boxes
-    of_each = features_told_apart_by_examples(encoder, (positive, negative))
+    of_each = search_told_apart(encoder, (positive, negative))
     return {"features": rank_features_of_saes(of_each).slice(0, MOST_FEATURES * len(of_each)).to_pylist()}
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from datasette.utils import tilde_decode, tilde_encode
 
-from atlas.publish.canned_queries import DATABASE_NAME, published_name
+from atlas.publish.canned_queries import DATABASE_NAME, published_query_name
 from queries import SavedQuery, find_query
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def sae_path(sae: str) -> str:
     return "/".join(path_segment(part).replace("~2E", ".").replace("~40", "@") for part in parts)
 
 
-def name_in_path(path: str) -> str:
+def name_in_page_address(path: str) -> str:
     """The name that stands in a path, tilde-encoded, or percent-encoded as a browser does it."""
     return unquote(path) if "%" in path else str(tilde_decode(path))
 
@@ -88,10 +88,10 @@ def table_address(datasette: "Datasette", table: str, *, database: str = DATABAS
 
 def query_address(datasette: "Datasette", query: SavedQuery, **values: object) -> str:
     """A saved query's page, asked with these values of its parameters."""
-    return table_address(datasette, published_name(query), database=query.database, **values)
+    return table_address(datasette, published_query_name(query), database=query.database, **values)
 
 
-def asked_further(datasette: "Datasette", names: Iterable[str], **values: str) -> list[dict[str, str]]:
+def queries_asked_further(datasette: "Datasette", names: Iterable[str], **values: str) -> list[dict[str, str]]:
     """The title and the address of each saved query, with those of these values that are its parameters."""
     found = []
     for query in map(find_query, names):
@@ -105,6 +105,6 @@ def row_address(datasette: "Datasette", table: str, key: int) -> str:
     return str(datasette.urls.row(DATABASE, table, str(key)))
 
 
-def neuronpedia_address(neuronpedia_id: str, feature: int) -> str:
+def address_at_neuronpedia(neuronpedia_id: str, feature: int) -> str:
     """A feature's page on Neuronpedia: `gpt2-small/8-res-jb` and 6489."""
     return f"{NEURONPEDIA}/{quote(neuronpedia_id)}/{feature}"

@@ -76,7 +76,7 @@ def _retrieve_error(reading: "asyncio.Future[Any]") -> None:
         reading.exception()
 
 
-def snapshot_of(datasette: "Datasette") -> str | None:
+def snapshot_of_cached_page(datasette: "Datasette") -> str | None:
     """What names the snapshot that is served; None where the database may still change.
 
     Two snapshots of equal content differ: their logs of runs do.
@@ -90,7 +90,7 @@ async def cached(
     cache: Cache[Value], datasette: "Datasette", key: Hashable, read: Callable[[], Awaitable[Value]]
 ) -> Value:
     """A value of this snapshot as it is mounted here, read once; of a database that may change, read every time."""
-    snapshot = snapshot_of(datasette)
+    snapshot = snapshot_of_cached_page(datasette)
     if snapshot is None:
         return await read()
     named = (snapshot, datasette.setting("base_url"), key)

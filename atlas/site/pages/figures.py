@@ -48,13 +48,13 @@ def small(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}"
 
 
-def visible(token: str) -> str:
+def visible_in_page(token: str) -> str:
     """A token in which nothing but space, every line end and every control character can be seen."""
     shown = token.translate(CONTROLS)
     return shown.replace(" ", "␣").replace("\t", "⇥") if not token.strip() else shown
 
 
-def largest(rows: Iterable[Mapping[str, Any]], name: str) -> float:
+def largest_figure(rows: Iterable[Mapping[str, Any]], name: str) -> float:
     """The largest size of a number that each row has; 0 without rows."""
     return max((abs(float(row[name])) for row in rows), default=0.0)
 
@@ -67,6 +67,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "decimals": decimals,
     "small": small,
-    "visible": visible,
-    "largest": largest,
+    "visible": visible_in_page,
+    "largest": largest_figure,
 }

@@ -9,7 +9,7 @@ from datasette.utils import add_cors_headers
 from datasette.utils.asgi import Request, Response
 from datasette.version import __version__ as datasette_version
 
-from atlas.site.pages.addresses import DATABASE, name_in_path
+from atlas.site.pages.addresses import DATABASE, name_in_page_address
 from schema import AtlasError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def page_view(view: View) -> Callable[..., Awaitable[Response]]:
 
     async def _answer(datasette: "Datasette", request: Request) -> Response:
         await datasette.ensure_permissions(request.actor, [("view-database", DATABASE), "view-instance"])
-        parts = {name: name_in_path(value) for name, value in request.url_vars.items() if value}
+        parts = {name: name_in_page_address(value) for name, value in request.url_vars.items() if value}
         try:
             found = await view(Asked(datasette, request, parts))
         except PageError as error:

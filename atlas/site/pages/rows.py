@@ -41,7 +41,7 @@ async def rows(datasette: "Datasette", name: str, /, **values: object) -> list[R
     return await _executed(datasette, sql(name), values)
 
 
-async def saved_rows(datasette: "Datasette", query: str, /, **values: Value) -> list[Row]:
+async def page_rows_of_saved_query(datasette: "Datasette", query: str, /, **values: Value) -> list[Row]:
     """The rows of a saved query on the database `atlas`, with the defaults of what is not given.
 
     Raises:
@@ -65,7 +65,7 @@ async def rows_if_published(datasette: "Datasette", table: str, name: str, /, **
     return await rows(datasette, name, **values)
 
 
-async def activation_rows(datasette: "Datasette", name: str, /, **values: object) -> list[Row] | None:
+async def page_rows_of_activations(datasette: "Datasette", name: str, /, **values: object) -> list[Row] | None:
     """The rows of a statement on the database `activations`.
 
     None where the snapshot has no such database, or it does not answer in time:

@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from atlas.site.pages.figures import figure, signed, visible
+from atlas.site.pages.figures import figure, signed, visible_in_page
 
 LEVELS = 10
 LINE_END = "⏎"
@@ -107,7 +107,7 @@ def _joined(pieces: Iterable[Piece]) -> list[Piece]:
 
 def token_markup(text: str | None) -> Markup:
     """A token, apart from the direction of the text around it; a dash where it is not known."""
-    return TOKEN.format("–" if text is None else visible(text))
+    return TOKEN.format("–" if text is None else visible_in_page(text))
 
 
 def shaded_markup(pieces: Iterable[Piece]) -> Markup:

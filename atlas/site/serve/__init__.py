@@ -7,8 +7,8 @@
 | server | the socket, its address, and the server around them |
 """
 
-from atlas.site.serve.dispatch import Front, current_folder
+from atlas.site.serve.dispatch import Front, served_snapshot_folder
 from atlas.site.serve.generation import Generation, datasette_of
 from atlas.site.serve.server import browser_url, listening_socket, serve
 
-__all__ = ["Front", "Generation", "browser_url", "current_folder", "datasette_of", "listening_socket", "serve"]
+__all__ = ["Front", "Generation", "browser_url", "datasette_of", "listening_socket", "serve", "served_snapshot_folder"]

@@ -26,7 +26,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 """How long a snapshot that could not be opened is left alone: each time twice as long as before."""
 
 
-def current_folder(site: Path) -> Path:
+def served_snapshot_folder(site: Path) -> Path:
     """The folder of the site's current snapshot.
 
     Raises:
@@ -85,7 +85,7 @@ class Front:
         Raises:
             AtlasError: nothing is published, or the snapshot cannot be opened.
         """
-        folder = current_folder(self.site)
+        folder = served_snapshot_folder(self.site)
         try:
             self._current = await Generation.open(folder, self._prepare, base_url=self.base_url, secret=self.secret)
         except Exception as error:
@@ -141,7 +141,7 @@ class Front:
     def _published(self) -> Path | None:
         """The folder that current.json names; None while it cannot be read."""
         try:
-            return current_folder(self.site)
+            return served_snapshot_folder(self.site)
         except (AtlasError, OSError):
             return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from atlas.site.serve.dispatch import Front, current_folder
+from atlas.site.serve.dispatch import Front, served_snapshot_folder
 from atlas.site.serve.generation import Prepare
 from schema import AtlasError
 
@@ -59,7 +59,7 @@ def serve(
     Raises:
         AtlasError: nothing was published there, it cannot be opened, or the port cannot be listened on.
     """
-    current_folder(site)
+    served_snapshot_folder(site)
     with listening_socket(host, port) as listener:
         address = browser_url(host, listener.getsockname()[1]) + base_url.removeprefix("/")
 

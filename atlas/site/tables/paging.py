@@ -16,7 +16,7 @@ from datasette.utils import escape_sqlite
 
 from atlas.publish.activations import PLUGIN
 from atlas.site.guard.sql_turns import asked_sql, sql_turn
-from atlas.site.guard.whole_answers import prepared_statement, refuse_broken_csv
+from atlas.site.guard.whole_answers import refuse_csv_cut_by_an_error, whole_statement
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -57,8 +57,8 @@ class PagedDatabase(Database):  # type: ignore[misc]
             BusyError: a statement of one's own had no turn for a while.
             sqlite3.OperationalError: a saved query's value cannot be read, or the statement cannot be run.
         """
-        with refuse_broken_csv():
-            params, truncate = await prepared_statement(self, sql, params, truncate)
+        with refuse_csv_cut_by_an_error():
+            params, truncate = await whole_statement(self, sql, params, truncate)
             sql = await self._keyed(sql)
             if asked_sql.get() is None:
                 return await super().execute(sql, params, truncate, **options)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from datasette import hookimpl
 
 from atlas.publish.activations import PLUGIN
-from atlas.publish.canned_queries import published_name
+from atlas.publish.canned_queries import published_query_name
 from queries import Parameter, SavedQuery, saved_queries
-from queries.parameters import Value, replace_placeholders
-from queries.runner import missing_from, read_values
+from queries.parameters import Value, replace_query_placeholders
+from queries.runner import parameters_missing, read_query_values
 from schema import QueryError
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
@@ -41,7 +41,7 @@ def extra_template_vars(template: str, view_name: str, database: str | None, dat
     if template != PAGE or settings is None:
         return {}
     shared = partial(shared_query, settings.get("atlas", "atlas.duckdb"))
-    found: dict[str, Any] = {"shared_query": shared, "awaited": awaited_parameters}
+    found: dict[str, Any] = {"shared_query": shared, "awaited": command_parameters_to_share}
     if view_name == OWN_SQL and hasattr(datasette, "metadata"):  # Datasette 1.0 keeps it elsewhere
         described = (datasette.metadata("databases") or {}).get(database, {})
         found["metadata"] = {name: value for name, value in described.items() if name not in DESCRIPTIONS}
@@ -55,10 +55,10 @@ def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | N
     or where one holds a character that a terminal would obey.
     """
     query, given = _published(name), _given(values)
-    if query is None or missing_from(given, query) or not all(value.isprintable() for value in given.values()):
+    if query is None or parameters_missing(given, query) or not all(value.isprintable() for value in given.values()):
         return None
     try:
-        read = read_values(query, given)
+        read = read_query_values(query, given)
     except QueryError:
         return None
     return Shared(
@@ -69,10 +69,10 @@ def shared_query(atlas: str, name: str, values: Mapping[str, Any]) -> Shared | N
     )
 
 
-def awaited_parameters(name: str, values: Mapping[str, Any]) -> list[str]:
+def command_parameters_to_share(name: str, values: Mapping[str, Any]) -> list[str]:
     """The parameters of the saved query published by that name that still need a value."""
     query = _published(name)
-    return [] if query is None else missing_from(_given(values), query)
+    return [] if query is None else parameters_missing(_given(values), query)
 
 
 def shell_command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) -> str:
@@ -85,11 +85,11 @@ def shell_command(query: SavedQuery, atlas: str, values: Mapping[str, Value]) ->
 def sql_with_literals(query: SavedQuery, values: Mapping[str, Value]) -> str:
     """The SQL with a literal for each parameter: its value, its default, or NULL."""
     literals = {each.name: _literal(each, values.get(each.name, each.default)) for each in query.parameters}
-    return replace_placeholders(query.sql, literals.__getitem__)
+    return replace_query_placeholders(query.sql, literals.__getitem__)
 
 
 def _published(name: str) -> SavedQuery | None:
-    return next((query for query in saved_queries().values() if published_name(query) == name), None)
+    return next((query for query in saved_queries().values() if published_query_name(query) == name), None)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, str]:

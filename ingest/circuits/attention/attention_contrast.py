@@ -11,10 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.feature_columns import q_values
+from ingest.contrasts.feature_columns import contrast_q
 from ingest.contrasts.null import SEED
 from ingest.contrasts.scores import Documents
-from ingest.statistics.permutation import Tails, not_below_chance, observed_p, shuffled_tails, smallest_p_by_shuffle
+from ingest.statistics.permutation import (
+    Tails,
+    observed_p,
+    q_not_below_permuted_chance,
+    shuffled_tails,
+    smallest_p_by_shuffle,
+)
 from ingest.statistics.rank_sum import rank_sum
 from ingest.statistics.shuffles import Units, rank_lifts, shuffle_labels, shuffled_units, unit_scores
 from ingest.statistics.stratified import length_classes, stratified_rank_sum
@@ -61,9 +67,9 @@ def compare_sides(measures: dict[str, Values], documents: Documents, shuffles: i
         return found
     p = np.concatenate([columns["p"] for columns in found.values()])
     joined = Tails(*(np.concatenate(parts) for parts in zip(*tails, strict=True)))
-    q = q_values(p, np.ones(tests, dtype=bool))
+    q = contrast_q(p, np.ones(tests, dtype=bool))
     if shuffles:
-        q = not_below_chance(q, smallest_p_by_shuffle(joined, tests, shuffles).min_q)
+        q = q_not_below_permuted_chance(q, smallest_p_by_shuffle(joined, tests, shuffles).min_q)
     q = np.maximum(np.minimum(q, 1), p)
     for columns, own_q in zip(found.values(), np.split(q, len(found)), strict=True):
         columns["q"] = own_q

@@ -18,7 +18,7 @@ WEIGHTS_AT_ONCE = 2**24
 """Attention weights of all heads that are in memory at a time."""
 
 
-def measure_documents(tracer: Tracer, prompts: Sequence[Prompt]) -> dict[int, Measured]:
+def measure_attention_of_documents(tracer: Tracer, prompts: Sequence[Prompt]) -> dict[int, Measured]:
     """The measures of each document, over all of its windows."""
     found: dict[int, Measured] = {}
     for batch in _alike(tracer, prompts):

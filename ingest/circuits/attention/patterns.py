@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from ingest.attribution.prompts import Prompt, prompt_of_text, windows_of_documents
+from ingest.attribution.prompts import Prompt, prompt_of_text, prompt_windows
 from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import PATTERN, hook_at
 from ingest.models.language_model import LanguageModel
@@ -57,7 +57,7 @@ def _prompt(atlas: Atlas, tracer: Tracer, document: str | None, text: str | None
     if text is not None:
         return prompt_of_text(text, tracer.tokenization)
     rows = atlas.rows("SELECT document FROM document WHERE external_id = ? ORDER BY document LIMIT 1", [document])
-    windows = windows_of_documents(atlas, [rows[0][0]], tracer.keys[0].tokenization) if rows else []
+    windows = prompt_windows(atlas, [rows[0][0]], tracer.keys[0].tokenization) if rows else []
     if not windows:
         raise SelectionError(f"{atlas.path} has no document '{document}' that this SAE has read; look: atlas query")
     return windows[0]

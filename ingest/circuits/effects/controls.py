@@ -29,7 +29,7 @@ class Matching:
     norm: Float[np.ndarray, " feature"]
 
 
-def read_features_to_match(atlas: Atlas, sae: int) -> Matching:
+def read_features_to_draw_controls(atlas: Atlas, sae: int) -> Matching:
     """Every feature of an SAE."""
     rows = atlas.arrow(
         """

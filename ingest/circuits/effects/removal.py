@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 
 from ingest.circuits.tracer import Tracer
-from ingest.encode.passes import FORWARD_TOKENS, alike_in_length, pad_windows
+from ingest.encode.passes import FORWARD_TOKENS, pad_windows, passes_alike_in_length
 from ingest.encode.windows import Window
 from ingest.models.hook_points import RESID_PRE, hook_at
 from ingest.models.hooked import Run
@@ -62,7 +62,7 @@ def losses_without_features(
     """The losses of windows; `told` is how many are done."""
     first, done = tracer.tokenization.first_position, 0
     found = Losses.of(len(features), len(windows))
-    for places in alike_in_length(range(len(windows)), windows, first, FORWARD_TOKENS):
+    for places in passes_alike_in_length(range(len(windows)), windows, first, FORWARD_TOKENS):
         batch = _read(tracer, features, [windows[place] for place in places])
         found.without[:, places] = _without(tracer, features, batch).cpu().numpy()
         found.active[:, places] = (batch.acts > 0).sum(1).T.cpu().numpy()

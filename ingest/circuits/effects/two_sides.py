@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 
 from ingest.attribution.prompts import Prompt, prompts_of_documents
 from ingest.circuits.effects.removal import Losses
-from ingest.contrasts.selection import check_disjoint, normal_texts
+from ingest.contrasts.selection import check_disjoint, contrasted_texts
 from ingest.encode.windows import Window
 from schema.store import Atlas
 
@@ -41,7 +41,7 @@ def read_texts_of_sides(atlas: Atlas, sets: Sets, tokenization: int, limit: int 
         SelectionError: a set selects nothing that this SAE reads, or one text is on both sides.
     """
     sides = [prompts_of_documents(atlas, side, tokenization, limit) for side in sets]
-    check_disjoint(*(normal_texts(atlas, _documents(side)) for side in sides))
+    check_disjoint(*(contrasted_texts(atlas, _documents(side)) for side in sides))
     prompts = [prompt for side in sides for prompt in side]
     key, first, place = np.unique(_documents(prompts), return_index=True, return_inverse=True)
     rows = atlas.rows(

@@ -65,7 +65,7 @@ class Traced:
 
 
 @torch.no_grad()
-def ablation_effects(traced: Traced, level: Level, readouts: Sequence[Readout]) -> list[Effects]:
+def graph_edges_by_ablation(traced: Traced, level: Level, readouts: Sequence[Readout]) -> list[Effects]:
     """How far each readout falls where one node is taken out, for every node of a level.
 
     An undisturbed row goes along with each batch, so that taking out nothing changes nothing at all. What is read
@@ -85,7 +85,9 @@ def ablation_effects(traced: Traced, level: Level, readouts: Sequence[Readout]) 
     return [np.concatenate(parts) if parts else np.empty((0, len(r))) for parts, r in zip(found, readouts, strict=True)]
 
 
-def gradient_effects(traced: Traced, level: Level, readout: Readout, points: Sequence[float] = (1.0,)) -> Effects:
+def graph_edges_by_gradient(
+    traced: Traced, level: Level, readout: Readout, points: Sequence[float] = (1.0,)
+) -> Effects:
     """What each node of a level writes times the gradient of each read node, a mean over points of the way.
 
     At point 1 the stream is the prompt's; at 0 it is without any node.
@@ -103,7 +105,7 @@ def gradient_effects(traced: Traced, level: Level, readout: Readout, points: Seq
 
 def integrated_effects(traced: Traced, level: Level, readout: Readout) -> Effects:
     """By integrated gradients: over all nodes they add up to what taking out all does, as near as ten steps come."""
-    return gradient_effects(traced, level, readout, [(step + 0.5) / STEPS for step in range(STEPS)])
+    return graph_edges_by_gradient(traced, level, readout, [(step + 0.5) / STEPS for step in range(STEPS)])
 
 
 def _gradients(

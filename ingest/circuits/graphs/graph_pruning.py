@@ -65,9 +65,9 @@ def prune_graph(edges: Edges, roles: Roles, node_threshold: float, edge_threshol
     A dead end is a node that leads nowhere, or a feature that nothing leads to.
     """
     score = node_influence(edges, roles.target_weight)
-    node = smallest_set(score, node_threshold) | roles.stays
+    node = smallest_set_of_nodes(score, node_threshold) | roles.stays
     edge = edges.among(node)
-    edge[edge] = smallest_set(edge_influence(_chosen(edges, edge), roles.target_weight), edge_threshold)
+    edge[edge] = smallest_set_of_nodes(edge_influence(_chosen(edges, edge), roles.target_weight), edge_threshold)
     node, edge = _without_dead_ends(edges, roles, node, edge)
     return Pruned(score, cumulative_share(score), node, edge)
 
@@ -91,7 +91,7 @@ def edge_influence(edges: Edges, target_weight: PerNode) -> Float[np.ndarray, " 
     return found
 
 
-def smallest_set(score: Float[np.ndarray, " item"], share: float) -> Bool[np.ndarray, " item"]:
+def smallest_set_of_nodes(score: Float[np.ndarray, " item"], share: float) -> Bool[np.ndarray, " item"]:
     """The fewest items whose scores have that share of the sum; ties go along, what scores 0 does not."""
     if not score.any():
         return np.zeros(len(score), dtype=bool)

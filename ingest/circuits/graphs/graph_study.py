@@ -14,8 +14,8 @@ from ingest.circuits.graphs.graph_edges import (
     Effects,
     Method,
     Traced,
-    ablation_effects,
-    gradient_effects,
+    graph_edges_by_ablation,
+    graph_edges_by_gradient,
     integrated_effects,
 )
 from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, node_levels, saes_on_the_way, strongest_graph_nodes
@@ -26,7 +26,7 @@ from ingest.circuits.tracer import Tracer
 from ingest.models.hook_points import RESID_PRE, hook_at, hook_layer
 
 MOST_LOGITS, LOGIT_SHARE = 10, 0.95
-BY_GRADIENT = {"gradient": gradient_effects, "integrated": integrated_effects}
+BY_GRADIENT = {"gradient": graph_edges_by_gradient, "integrated": integrated_effects}
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _exact(traced: Traced, nodes: Nodes) -> tuple[list[Effects], Float[np.ndarra
     """The exact effects of each level on the next, and of each node on the targets."""
     effects, on_target, own = [], [], nodes.readouts[-1]
     for level, readout in zip(nodes.levels, nodes.readouts, strict=True):
-        found = ablation_effects(traced, level, [readout] if readout is own else [readout, own])
+        found = graph_edges_by_ablation(traced, level, [readout] if readout is own else [readout, own])
         effects.append(found[0])
         on_target.append(found[-1] @ nodes.weight)
     return effects, np.concatenate([*on_target, np.zeros(len(nodes.weight))])

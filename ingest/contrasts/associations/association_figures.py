@@ -10,12 +10,12 @@ from ingest.contrasts.associations.effect_columns import (
     UNKNOWN,
     ClassFigures,
     Targets,
-    finished_classes,
-    finished_targets,
+    finished_class_associations,
+    finished_target_associations,
 )
 from ingest.contrasts.associations.question import Asked
 from ingest.contrasts.associations.shuffled_p import Exchange, correct_associations
-from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, features_tested, q_values
+from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, contrast_q, features_tested
 from ingest.contrasts.scores import Scores, Unit, read_score_chunks
 from ingest.statistics.association import kruskal_wallis, rank_correlation, ranks_of
 from ingest.statistics.bootstrap import RESAMPLES
@@ -81,8 +81,8 @@ class Ranges:
         tails = Tails(*(np.concatenate(column) for column in zip(*self.tails, strict=True)))
         more, null = correct_associations(columns, chosen, tails, shuffles)
         known = np.isfinite(columns["p_discovery"]) & (columns.pop("fires_discovery") >= MIN_DOCUMENTS)
-        columns |= more | {"q_discovery": q_values(columns["p_discovery"], known)}
-        by_kind = finished_classes if self.asked.n_classes else finished_targets
+        columns |= more | {"q_discovery": contrast_q(columns["p_discovery"], known)}
+        by_kind = finished_class_associations if self.asked.n_classes else finished_target_associations
         name = "feature_classes" if self.asked.n_classes else "feature_target"
         tables = {name: _table(columns | by_kind(columns, chosen)), "association_null": null}
         return tables | {name: _table(rows) for name, rows in joined.items()}

@@ -55,7 +55,7 @@ class Targets:
         return {"rho_confirmation": rho, "rho_low": interval.low, "rho_high": interval.high}
 
 
-def finished_targets(columns: Columns, chosen: Int[np.ndarray, " seen"]) -> Columns:
+def finished_target_associations(columns: Columns, chosen: Int[np.ndarray, " seen"]) -> Columns:
     """What is known of all features together: whether each is confirmed (-1 where unknown), and its place."""
     said, low, high = columns["rho_discovery"], columns["rho_low"], columns["rho_high"]
     confirmed = np.where(said > 0, low > 0, (said < 0) & (high < 0))
@@ -63,11 +63,11 @@ def finished_targets(columns: Columns, chosen: Int[np.ndarray, " seen"]) -> Colu
     unknown = ~np.isfinite(said) | ~np.isfinite(low)
     return {
         "confirmed": np.where(unknown, UNKNOWN, confirmed).astype(np.int8),
-        "place_discovery": effect_places(effect, chosen, columns["feature"]),
+        "place_discovery": places_by_association(effect, chosen, columns["feature"]),
     }
 
 
-def effect_places(effect: np.ndarray, chosen: np.ndarray, feature: np.ndarray) -> Int[np.ndarray, " seen"]:
+def places_by_association(effect: np.ndarray, chosen: np.ndarray, feature: np.ndarray) -> Int[np.ndarray, " seen"]:
     """The place of each feature, from 1: tested ones by the size of their effect, then the others."""
     order = np.lexsort((feature, -effect, ~chosen))
     place = np.empty(len(order), dtype=np.int32)
@@ -169,8 +169,8 @@ class ClassFigures:
         return Classes(one, one, np.full((len(scores), self.asked.n_classes), np.nan))
 
 
-def finished_classes(columns: Columns, chosen: Bool[np.ndarray, " seen"]) -> Columns:
+def finished_class_associations(columns: Columns, chosen: Bool[np.ndarray, " seen"]) -> Columns:
     """The place of each feature, by the discovery half, or by all documents where it is too small."""
     said = columns["epsilon_discovery"]
     effect = np.where(np.isfinite(said), said, columns["epsilon_squared"])
-    return {"place_discovery": effect_places(effect, chosen, columns["feature"])}
+    return {"place_discovery": places_by_association(effect, chosen, columns["feature"])}

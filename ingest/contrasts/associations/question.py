@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from ingest.contrasts.scores import Documents, Unit, read_documents, read_scored_documents
-from ingest.contrasts.selection import normal_texts, select_documents
+from ingest.contrasts.selection import contrasted_texts, select_documents
 from schema.errors import SelectionError
 from schema.methods import method_revision
 from schema.store import Atlas
@@ -89,7 +89,7 @@ def _numbers(atlas: Atlas, question: Question, field: str) -> Borne:
     held = [document for document in chosen if document in known]
     if not held:
         raise SelectionError(f"no document of {', '.join(question.sets)} has the field '{field}'")
-    texts = normal_texts(atlas, held)
+    texts = contrasted_texts(atlas, held)
     labels = {document: known[document] for document in texts}
     if len(set(labels.values())) < 2:
         raise SelectionError(f"'{field}' is the same in all {len(labels):,} documents: there is nothing to go with it")
@@ -101,14 +101,14 @@ def _classes(atlas: Atlas, question: Question) -> Borne:
         raise SelectionError("classes are two sets or more; repeat --class")
     labels: dict[int, float] = {}
     of_text: dict[str, int] = {}
-    chosen = [normal_texts(atlas, select_documents(atlas, [name])) for name in question.sets]
+    chosen = [contrasted_texts(atlas, select_documents(atlas, [name])) for name in question.sets]
     for place, texts in enumerate(chosen):
         for document, text in texts.items():
             if of_text.setdefault(text, place) != place:
                 pair = f"{question.sets[of_text[text]]} and {question.sets[place]}"
                 raise SelectionError(f"a text is of both {pair}; choose classes that share none")
             labels[document] = place
-    return Borne(labels, normal_texts(atlas, labels))
+    return Borne(labels, contrasted_texts(atlas, labels))
 
 
 def covered_documents(atlas: Atlas, sae: int, borne: Borne) -> dict[int, float]:

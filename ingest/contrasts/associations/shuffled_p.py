@@ -6,10 +6,10 @@ from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
 from ingest.contrasts.associations.question import Asked
-from ingest.contrasts.feature_columns import Columns, q_values
+from ingest.contrasts.feature_columns import Columns, contrast_q
 from ingest.contrasts.scores import Scores
 from ingest.statistics.association import Spread, Trend, ranks_of
-from ingest.statistics.permutation import Tails, family_wise, not_below_chance, smallest_p_by_shuffle
+from ingest.statistics.permutation import Tails, family_wise, q_not_below_permuted_chance, smallest_p_by_shuffle
 from ingest.statistics.pooled import Pooled, Shuffles, Statistic, pooled_p
 from ingest.statistics.shuffles import Rows, labelled_units, unit_mean_scores
 
@@ -54,9 +54,9 @@ def correct_associations(
     number = np.searchsorted(feature[chosen], tails.feature[held])
     mine = Tails(number, tails.shuffle[held], tails.p[held])
     found = smallest_p_by_shuffle(mine, int(chosen.sum()), shuffles)
-    family, q = np.full(len(p), np.nan), q_values(p, chosen)
+    family, q = np.full(len(p), np.nan), contrast_q(p, chosen)
     family[chosen] = family_wise(p[chosen], mine, shuffles)
-    q[chosen] = not_below_chance(q[chosen], found.min_q)
+    q[chosen] = q_not_below_permuted_chance(q[chosen], found.min_q)
     rows = {
         "shuffle": np.arange(1, shuffles + 1, dtype=np.int32),
         "seed": np.full(shuffles, SEED, dtype=np.int32),

@@ -8,13 +8,13 @@ import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 from scipy.stats import t as student
 
-from ingest.contrasts.confirmation import rows_called_positive
+from ingest.contrasts.confirmation import confirmed_calls
 from ingest.contrasts.feature_columns import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import CONFIDENCE
 from ingest.statistics.groups import MIN_GROUPS
-from ingest.statistics.paired import pair_differences, pair_numbers, signed_rank
-from ingest.statistics.rank_sum import contrast_domains
+from ingest.statistics.paired import pair_differences, paired_template_numbers, signed_rank
+from ingest.statistics.rank_sum import rank_sums_by_domain
 from schema.statements import sql_file
 from schema.store import Atlas
 
@@ -76,10 +76,10 @@ MIN_DIFFERENCES = 5
 """With fewer pairs that differ a feature is not tested on pairs; blind to which side is higher."""
 
 
-def pair_columns(scores: Scores) -> Columns:
+def evidence_from_pairs(scores: Scores) -> Columns:
     """The signed-rank test of each feature of the range; only features with a difference have a row."""
     documents, firing = scores.documents, scores.firing
-    pair = pair_numbers(documents.template, documents.positive)
+    pair = paired_template_numbers(documents.template, documents.positive)
     pairs = int(pair.max(initial=-1)) + 1
     differences = pair_differences(firing.feature, firing.score, firing.document, pair, documents.positive)
     test = signed_rank(differences, len(scores))
@@ -104,8 +104,8 @@ def domain_columns(
     members = np.bincount(documents.domain[~documents.positive], minlength=n_domains)
     judged = np.bincount(documents.domain[~documents.positive & documents.confirmation], minlength=n_domains)
     sizes = (documents.sizes[0], len(scores))
-    found = contrast_domains(firing.feature, firing.score, documents.domain[firing.document], members, sizes)
-    rows = rows_called_positive(scores, threshold)
+    found = rank_sums_by_domain(firing.feature, firing.score, documents.domain[firing.document], members, sizes)
+    rows = confirmed_calls(scores, threshold)
     rows = rows.where(~rows.positive)
     cells = rows.feature.astype(np.int64) * n_domains + documents.domain[rows.document]
     called = np.bincount(cells, minlength=len(scores) * n_domains).reshape(len(scores), n_domains).astype(float)

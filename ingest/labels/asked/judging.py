@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ingest.labels.asked.endpoint import Endpoint
-from ingest.labels.asked.wording import marked_texts
-from ingest.labels.firing_places import first_runs_of_features
+from ingest.labels.asked.wording import texts_marked_for_asking
+from ingest.labels.firing_places import first_firing_runs
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, prepare_contexts, read_contexts
 from ingest.labels.scored.detection import detection_figures, enough_groups
-from ingest.labels.scored.scoring import NOT_APART, Label, Scored, compare_with_wrong_labels, too_few_groups
+from ingest.labels.scored.scoring import NOT_APART, Label, Scored, compare_with_wrong_labels, too_few_groups_to_score
 from ingest.labels.snippets import Places
 from ingest.labels.vocabulary import Vocabulary
 from schema.store import Atlas
@@ -44,7 +44,7 @@ def judge_labels(
     endpoint, wrong = asked
     vocabulary = Vocabulary()
     pool = prepare_contexts(atlas, vocabulary)
-    since = first_runs_of_features(atlas)
+    since = first_firing_runs(atlas)
     for label in labels:
         if label.key in wanted:
             features = range(label.feature, label.feature + 1)
@@ -84,7 +84,7 @@ def _scored(
     if not apart:
         return replace(found, reason=NOT_APART)
     if not enough_groups(groups):
-        return replace(found, reason=too_few_groups(counts, negatives))
+        return replace(found, reason=too_few_groups_to_score(counts, negatives))
     texts = [_plain(atlas, side) for side in sides]
     told, prompt, answer = _asked(endpoint, label.text, texts, label.key)
     areas = [_area(told), *(_area(_asked(endpoint, other.text, texts, label.key)[0]) for other in others)]
@@ -104,7 +104,7 @@ def _spread(places: Places) -> Places:
 
 
 def _plain(atlas: Atlas, places: Places) -> list[str]:
-    return [" ".join(text.replace("«", "").replace("»", "").split()) for text in marked_texts(atlas, places)]
+    return [" ".join(text.replace("«", "").replace("»", "").split()) for text in texts_marked_for_asking(atlas, places)]
 
 
 def _asked(endpoint: Endpoint, label: str, texts: Sequence[Sequence[str]], seed: int) -> tuple[Told, str, str]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ingest.labels import RADIUS
 from ingest.labels.asked.endpoint import Endpoint
-from ingest.labels.imported.description import label_words
+from ingest.labels.imported.description import words_of_imported_label
 from ingest.labels.snippets import Places
 from ingest.labels.sql import label_sql
 from schema.errors import SelectionError
@@ -52,10 +52,10 @@ def word_labels(atlas: Atlas, sae: int, features: Sequence[int], endpoint: Endpo
         prompt = PROMPT.format(texts=listed, logits=_logits(atlas, sae, feature))
         answer = endpoint.answer(prompt)
         label = " ".join(answer.split()).strip("\"'“”.")[:LONGEST_LABEL] or answer
-        yield Worded(feature, label, label_words(label), len(texts), prompt, answer)
+        yield Worded(feature, label, words_of_imported_label(label), len(texts), prompt, answer)
 
 
-def marked_texts(atlas: Atlas, places: Places) -> list[str]:
+def texts_marked_for_asking(atlas: Atlas, places: Places) -> list[str]:
     """The text around each place, its own token in marks."""
     columns = {"place": np.arange(len(places.context)), "context": places.context, "middle": places.position}
     with atlas.registered(wanted=pa.table(columns)):
@@ -74,7 +74,9 @@ def _strongest(atlas: Atlas, feature: int) -> list[str]:
         """,
         {"feature": feature, "examples": EXAMPLES},
     )
-    return marked_texts(atlas, Places(*(rows[name].to_numpy() for name in ("context", "position", "member"))))
+    return texts_marked_for_asking(
+        atlas, Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
+    )
 
 
 def _logits(atlas: Atlas, sae: int, feature: int) -> str:

@@ -7,9 +7,9 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
-from ingest.labels.imported.description import label_words
+from ingest.labels.imported.description import words_of_imported_label
 from ingest.labels.imported.explanation import Explanation
-from ingest.labels.imported.files import files_sha256, format_of, read_explanations
+from ingest.labels.imported.files import imported_files_sha256, imported_labels_format, read_imported_explanations
 from ingest.labels.imported.matching import Matching
 from ingest.labels.stored_labels import OWN, append_labels
 from schema import tables
@@ -56,9 +56,11 @@ class Arrival:
             SourceError: the file cannot be read, or gives one name to two labels.
             SelectionError: a label is of no SAE here, or of a feature that the SAE has not.
         """
-        kind = format_of(path)
-        source = {"source": path.name, "source_sha256": files_sha256(path)}
-        rows = (source | row for found in read_explanations(path) if (row := self._row(found, kind)) is not None)
+        kind = imported_labels_format(path)
+        source = {"source": path.name, "source_sha256": imported_files_sha256(path)}
+        rows = (
+            source | row for found in read_imported_explanations(path) if (row := self._row(found, kind)) is not None
+        )
         while part := list(islice(rows, ROWS)):
             run = self.run()
             append_labels(self.atlas, tables.feature_label, (row | {"ingest_run": run} for row in part))
@@ -81,7 +83,7 @@ class Arrival:
             "label": found.label,
             "method": found.method,
             "kind": "text",
-            "words": json.dumps(label_words(found.label), ensure_ascii=False),
+            "words": json.dumps(words_of_imported_label(found.label), ensure_ascii=False),
             "author": found.author,
             "model": found.model,
             "created_at": found.created_at,

@@ -7,7 +7,7 @@ to`) and those that are in every sentence say nothing. Names of classes stand fo
 import re
 from importlib.resources import files
 
-from ingest.labels.vocabulary import WORD, singular
+from ingest.labels.vocabulary import WORD, singular_label_word
 
 QUOTED = re.compile(r"[\"“”‘`']([^\"“”’`']{1,60})[\"“”’`'](?!\w)")
 
@@ -37,11 +37,15 @@ SAYING = frozenset(files(__package__).joinpath("saying.txt").read_text(encoding=
 """Words in the singular that labels are written with, and that are in every sentence."""
 
 
-def label_words(label: str) -> tuple[str, ...]:
+def words_of_imported_label(label: str) -> tuple[str, ...]:
     """The words that a label is judged by, each once, in its order."""
     quoted = [found.lower() for text in QUOTED.findall(label) for found in _spelled(text)]
     plain = [word.lower() for word in WORD.findall(QUOTED.sub(" ", label))]
-    said = [CLASS_NAMES.get(singular(word), word) for word in plain if singular(word) not in SAYING and len(word) > 1]
+    said = [
+        CLASS_NAMES.get(singular_label_word(word), word)
+        for word in plain
+        if singular_label_word(word) not in SAYING and len(word) > 1
+    ]
     return tuple(dict.fromkeys([*quoted, *said]))
 
 

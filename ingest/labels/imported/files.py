@@ -25,9 +25,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.labels.imported.explanation import OF_NEURONPEDIA, Explanation, read_time, text_or_none, whole_number
+from ingest.labels.imported.explanation import (
+    OF_NEURONPEDIA,
+    Explanation,
+    imported_feature_index,
+    imported_text_or_none,
+    imported_time,
+)
 from ingest.sources.document import LINE_LIMIT
-from ingest.sources.lines import json_lines, lines_within_limit
+from ingest.sources.lines import lines_within_limit, source_json_lines
 from schema.errors import SourceError
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -41,7 +47,7 @@ def neuronpedia_labels(path: Path) -> Iterator[Explanation]:
     Raises:
         SourceError: the file is cut short, or a line is no explanation.
     """
-    for where, fields in json_lines(path):
+    for where, fields in source_json_lines(path):
         found = _neuronpedia_label(where, fields)
         if found.label:
             yield found
@@ -51,12 +57,12 @@ def _neuronpedia_label(where: str, fields: Mapping[str, Any]) -> Explanation:
     missing = [name for name in NEEDED if name not in fields]
     if missing:
         raise SourceError(f"{where} is no explanation of Neuronpedia's: it has no {', '.join(missing)}")
-    feature = whole_number(fields["index"])
+    feature = imported_feature_index(fields["index"])
     if feature is None:
         raise SourceError(
             f"{where}: {reprlib.repr(fields['index'])} is no index of a feature; it is a whole number from 0"
         )
-    said = {name: text_or_none(where, name, fields.get(name)) for name in TEXTS}
+    said = {name: imported_text_or_none(where, name, fields.get(name)) for name in TEXTS}
     return Explanation(
         where=where,
         dictionary=f"{said['modelId']}/{said['layer']}",
@@ -65,7 +71,7 @@ def _neuronpedia_label(where: str, fields: Mapping[str, Any]) -> Explanation:
         method=said["typeName"] or OF_NEURONPEDIA,
         author=said["authorName"],
         model=said["explanationModelName"],
-        created_at=read_time(fields.get("createdAt")),
+        created_at=imported_time(fields.get("createdAt")),
         external_id=said["id"],
     )
 
@@ -86,7 +92,7 @@ def delphi_labels(path: Path) -> Iterator[Explanation]:
     for file in files:
         if label := _text(file):
             named = _name(file)
-            module = text_or_none(str(file), "its name", named["module"])
+            module = imported_text_or_none(str(file), "its name", named["module"])
             yield Explanation(str(file), module, int(named["index"]), label, DELPHI)
 
 
@@ -114,7 +120,7 @@ def _text(file: Path) -> str:
         found = None
     if not isinstance(found, str):
         raise SourceError(f"{file} holds no text, as explanations of delphi's do: {text[:40]!r}")
-    return " ".join(str(text_or_none(str(file), "what it holds", found)).split())
+    return " ".join(str(imported_text_or_none(str(file), "what it holds", found)).split())
 
 
 CSV = "csv"
@@ -150,7 +156,7 @@ def _column(path: Path, name: str, columns: object) -> str:
 
 def _csv_label(where: str, row: Mapping[str, str | None], columns: Mapping[str, str]) -> Explanation:
     spelled = row[columns["feature"]]
-    feature = whole_number(spelled)
+    feature = imported_feature_index(spelled)
     if feature is None:
         raise SourceError(f"{where}: {reprlib.repr(spelled)} is no index of a feature; it is a whole number from 0")
     return Explanation(
@@ -161,12 +167,12 @@ def _csv_label(where: str, row: Mapping[str, str | None], columns: Mapping[str, 
         method=row.get("method") or CSV,
         author=row.get("author") or None,
         model=row.get("model") or None,
-        created_at=read_time(row.get("created_at")),
+        created_at=imported_time(row.get("created_at")),
         external_id=row.get("id") or None,
     )
 
 
-def format_of(path: Path) -> str:
+def imported_labels_format(path: Path) -> str:
     """The format of a file or folder: neuronpedia, delphi or csv.
 
     Raises:
@@ -183,7 +189,7 @@ def format_of(path: Path) -> str:
     raise SourceError(f"{path}: labels are read from .jsonl(.gz) of Neuronpedia's, .txt of delphi's, and .csv")
 
 
-def read_explanations(path: Path) -> Iterator[Explanation]:
+def read_imported_explanations(path: Path) -> Iterator[Explanation]:
     """The labels of a file or folder, one after the other.
 
     Raises:
@@ -194,10 +200,10 @@ def read_explanations(path: Path) -> Iterator[Explanation]:
         "delphi": delphi_labels,
         "csv": csv_labels,
     }
-    yield from readers[format_of(path)](path)
+    yield from readers[imported_labels_format(path)](path)
 
 
-def files_sha256(path: Path) -> str:
+def imported_files_sha256(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of a folder's text files."""
     found = hashlib.sha256()
     for file in sorted(path.glob("*.txt")) if path.is_dir() else [path]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ingest.labels.firing_places import draw_pool, fires_in_pool, firing_places, places_of_each_feature
+from ingest.labels.firing_places import draw_label_pool, fires_in_label_pool, firing_places, places_of_each_feature
 from ingest.labels.made.choice import Backgrounds, Evidence, choose_label, label_text
 from ingest.labels.snippets import read_snippets
 from ingest.labels.vocabulary import NOTHING, Vocabulary, vocabulary_items
@@ -36,12 +36,12 @@ class Made:
 def make_labels(atlas: Atlas, sae: int, d_sae: int, report: Report = lambda done, features: None) -> Iterator[Made]:
     """A label for each feature that fires, by feature; call it after `gather_firing_places`."""
     vocabulary = Vocabulary()
-    grid = read_snippets(atlas, draw_pool(atlas, making=True), vocabulary)
+    grid = read_snippets(atlas, draw_label_pool(atlas, making=True), vocabulary)
     raised = _raised(atlas, sae, vocabulary)
     backgrounds = Backgrounds.of(grid, len(vocabulary))
     for first in range(0, d_sae, FEATURES):
         features = range(first, min(first + FEATURES, d_sae))
-        silent = ~fires_in_pool(atlas, sae, features)
+        silent = ~fires_in_label_pool(atlas, sae, features)
         made = set[int]()
         for making in (True, False):
             for number, evidence in _evidence(atlas, features, vocabulary, making=making):

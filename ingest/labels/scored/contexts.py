@@ -14,7 +14,13 @@ import pyarrow as pa
 from jaxtyping import Bool, Int
 
 from ingest.labels import CONTEXTS, RADIUS
-from ingest.labels.firing_places import POOL_WINDOWS, draw_pool, fires_in_pool, firing_places, places_of_each_feature
+from ingest.labels.firing_places import (
+    POOL_WINDOWS,
+    draw_label_pool,
+    fires_in_label_pool,
+    firing_places,
+    places_of_each_feature,
+)
 from ingest.labels.snippets import Grid, Places, read_snippets
 from ingest.labels.sql import label_sql, run_label_sql
 from ingest.labels.vocabulary import Vocabulary
@@ -70,7 +76,7 @@ class Contexts:
 
 def prepare_contexts(atlas: Atlas, vocabulary: Vocabulary) -> Snippets:
     """Fill the temporary tables label_pool and label_token; the blind snippets. After `gather_firing_places`."""
-    pool = draw_pool(atlas, making=False)
+    pool = draw_label_pool(atlas, making=False)
     run_label_sql(atlas, "token", {"windows": POOL_WINDOWS, "places": PLACES_OF_TOKEN})
     return Snippets(read_snippets(atlas, pool, vocabulary), pool)
 
@@ -79,7 +85,7 @@ def read_contexts(
     atlas: Atlas, sae: int, features: range, vocabulary: Vocabulary, pool: Snippets
 ) -> Iterator[Contexts]:
     """The contexts of each feature of a range, whether there are any or not."""
-    fires = fires_in_pool(atlas, sae, features)
+    fires = fires_in_label_pool(atlas, sae, features)
     values = {"sae": sae, "first": features.start, "last": features.stop - 1, "radius": RADIUS}
     firing_at, same_at = firing_places(atlas, features, making=False), _places(atlas, "same_token", values)
     repeated = _repeated(atlas, firing_at, same_at)

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ingest.labels.firing_places import first_runs_of_features
+from ingest.labels.firing_places import first_firing_runs
 from ingest.labels.made.background import Background
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, Snippets, prepare_contexts, read_contexts
 from ingest.labels.scored.detection import Detection, detection_figures, enough_groups, label_aurocs
@@ -89,7 +89,7 @@ def score_labels(atlas: Atlas, sae: int, labels: Sequence[Label], wanted: Contai
     vocabulary = Vocabulary()
     pool = prepare_contexts(atlas, vocabulary)
     judged = _judged(labels, vocabulary, pool)
-    since = first_runs_of_features(atlas)
+    since = first_firing_runs(atlas)
     for features, places in _batches(labels, wanted):
         of = {feature: list(group) for feature, group in groupby(places, key=lambda place: labels[place].feature)}
         yield [
@@ -137,7 +137,7 @@ def _scored(judged: Judged, place: int, contexts: Contexts, *, apart: bool) -> I
         elif not apart:
             yield replace(found, reason=NOT_APART)
         elif not enough_groups(groups):
-            yield replace(found, reason=too_few_groups(counts, negatives))
+            yield replace(found, reason=too_few_groups_to_score(counts, negatives))
         else:
             other = snippet_scores(silent.grid, candidates, judged.background)
             figures = detection_figures((firing[:, 0], other[:, 0]), groups, seed=label.feature)
@@ -152,7 +152,7 @@ def compare_with_wrong_labels(areas: np.ndarray) -> Null | None:
     return Null(len(wrong), float(wrong.mean()), float(wrong.max()), int((wrong < own).sum()))
 
 
-def too_few_groups(counts: tuple[int, ...], negatives: Negatives) -> str:
+def too_few_groups_to_score(counts: tuple[int, ...], negatives: Negatives) -> str:
     """The reason why there is no figure where firing and silent contexts are of so many groups."""
     on = "on tokens that it is also silent on, " if negatives == "same token" else ""
     return f"{on}firing in {counts[0]} groups of documents and silent in {counts[1]}; {MIN_GROUPS} of each are needed"

@@ -16,7 +16,7 @@ import click
 import torch
 
 from ingest.pocket.recipe.budget import Budget, Workers
-from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
+from ingest.pocket.recipe.pipeline import Recipe, Source, judge_trained_release, run_recipe
 from ingest.pocket.recipe.sae_trainers import SAEConfig
 from ingest.pocket.recipe.train import LanguageModelConfig
 
@@ -102,7 +102,7 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
         torch.set_float32_matmul_precision("high")
     source = Source(train, valid, titles, _without_folders(sys.argv[1:]), works)
     if judge:
-        judge_release(source, out, Workers(threads))
+        judge_trained_release(source, out, Workers(threads))
         return
     recipe = Recipe(
         source=source,

@@ -94,7 +94,7 @@ class Workers:
         if description is None:
             return list(results)
         out: list[Out] = []
-        with share_shown(description) as show:
+        with show_budget_share(description) as show:
             for result in results:
                 out.append(result)
                 show(len(out) / len(todo))
@@ -133,7 +133,7 @@ def _add(old: Tensor | None, new: Tensor | None) -> Tensor | None:
 
 
 @contextmanager
-def share_shown(description: str) -> Iterator[Callable[[float], None]]:
+def show_budget_share(description: str) -> Iterator[Callable[[float], None]]:
     """A function to call with the share that is done, from 0 to 1."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
         task = bars.add_task(description, total=1.0)

@@ -21,17 +21,17 @@ from ingest.pocket.recipe.meaning import LEAST_AUROC, LEAST_LIFT, LEAST_PARENTS,
 HEADER = ("source", "licence", "id", "title")
 
 
-def sources_table() -> list[dict[str, str]]:
+def card_sources_table() -> list[dict[str, str]]:
     """Address, commit, licence and attribution of every source that may be trained on."""
     text = importlib.resources.files(__package__).joinpath("sources.tsv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines(), delimiter="\t"))
 
 
-def write_attribution(documents: Iterable[TrainingDocument], titles: str | None, path: Path) -> None:
+def write_card_attribution(documents: Iterable[TrainingDocument], titles: str | None, path: Path) -> None:
     """A row a source that was trained on, and a row a work of it where the works are named one by one."""
     names = {(document.source, document.doc_id.partition(":")[2].partition("#")[0]) for document in documents}
     used, works = {source for source, _ in names}, {work for _, work in names}
-    rows = [(row["source"], row["licence"], row["address"], row["attribution"]) for row in sources_table()]
+    rows = [(row["source"], row["licence"], row["address"], row["attribution"]) for row in card_sources_table()]
     licences = {source: licence for source, licence, _, _ in rows}
     for source, work, title in _titles(titles):
         if work in works:
@@ -257,7 +257,7 @@ def _data() -> str:
     lines = ["## Data and licences", ""]
     lines += ["No share-alike source was trained on. `ATTRIBUTION.tsv` names single works.", ""]
     lines += ["| source | commit | licence | whom to thank | changes |", "|---|---|---|---|---|"]
-    for row in sources_table():
+    for row in card_sources_table():
         source = f"[{row['source']}]({row['address']})"
         cells = (source, row["commit"], row["licence"], row["attribution"], row["changes"])
         lines.append("| " + " | ".join(cells) + " |")

@@ -45,12 +45,12 @@ class TrainingDocument:
         return f"{self.source}/{self.doc_id.partition('#')[0]}"
 
 
-def is_source_share_alike(document: TrainingDocument) -> bool:
+def is_training_source_share_alike(document: TrainingDocument) -> bool:
     """Whether a document lies under a share-alike licence, by its source and the prefix of its doc_id."""
     return document.doc_id.startswith(SHARE_ALIKE.get(document.source, ()))
 
 
-def expand_globs(patterns: Iterable[str]) -> list[Path]:
+def expand_training_globs(patterns: Iterable[str]) -> list[Path]:
     """The files that glob patterns name, sorted and each once.
 
     Raises: FileNotFoundError when a pattern matches nothing.
@@ -73,7 +73,7 @@ def read_documents(paths: Iterable[Path]) -> Iterator[TrainingDocument]:
                 yield TrainingDocument(row["doc_id"], row["source"], row["domain"], row["text"])
 
 
-def write_documents(documents: Iterable[TrainingDocument], path: Path) -> None:
+def write_training_documents(documents: Iterable[TrainingDocument], path: Path) -> None:
     """JSON lines as `atlas ingest` reads them, each document with its work as its group."""
     with path.open("w", encoding="utf-8") as lines:
         for each in documents:
@@ -124,7 +124,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def encode_texts(tokenizer: Tokenizer, texts: Iterable[str], batch: int = 256) -> Iterator[list[int]]:
+def encode_training_texts(tokenizer: Tokenizer, texts: Iterable[str], batch: int = 256) -> Iterator[list[int]]:
     """The token ids of each text, in order, without BOS."""
     remaining = iter(texts)
     while chunk := list(islice(remaining, batch)):

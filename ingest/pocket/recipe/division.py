@@ -15,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from jaxtyping import Bool, UInt64
 
-from ingest.pocket.recipe.corpus import TrainingDocument, is_source_share_alike
+from ingest.pocket.recipe.corpus import TrainingDocument, is_training_source_share_alike
 
 LARGEST_SHARE = 0.2
 """Most of a domain's training works that are held out: a domain of few works stays with the training text."""
@@ -43,12 +43,16 @@ def divide(train: Iterable[TrainingDocument], valid: Sequence[TrainingDocument],
 
     Share-alike documents of the training files are in neither part. A work that lies in both files is held out.
     """
-    documents = [document for document in train if not is_source_share_alike(document)]
+    documents = [document for document in train if not is_training_source_share_alike(document)]
     known = {document.parent for document in valid}
     taken = _taken(documents, known, valid, works)
     training = [document for document in documents if document.parent not in known | taken]
     more = [document for document in documents if document.parent in taken]
-    copied = {id(each) for each, share in zip(more, copied_shares(more, training), strict=True) if share > COPIED}
+    copied = {
+        id(each)
+        for each, share in zip(more, shares_copied_from_training(more, training), strict=True)
+        if share > COPIED
+    }
     held_out = [*valid, *(document for document in more if id(document) not in copied)]
     return Division(training, held_out, len(taken), len(copied))
 
@@ -69,7 +73,7 @@ def _taken(
     return taken
 
 
-def two_parts(
+def two_validation_parts(
     documents: Sequence[TrainingDocument],
 ) -> tuple[list[TrainingDocument], list[TrainingDocument]]:
     """The documents to choose features by, and those to judge them by: no parent has pieces in both.
@@ -93,7 +97,9 @@ def work_hash(parent: str) -> bytes:
     return blake2b(parent.encode(), digest_size=16).digest()
 
 
-def copied_shares(documents: Sequence[TrainingDocument], training: Iterable[TrainingDocument]) -> list[float]:
+def shares_copied_from_training(
+    documents: Sequence[TrainingDocument], training: Iterable[TrainingDocument]
+) -> list[float]:
     """The share of each document's runs of `GRAM` words, in lower case, that stand somewhere in the training text.
 
     A document shorter than a run has none, and a share of 0.

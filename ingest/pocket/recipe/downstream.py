@@ -18,12 +18,12 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import mixed_precision
-from ingest.pocket.recipe.language_model import ROWS, continue_from
+from ingest.pocket.recipe.language_model import ROWS, continue_training_model_from
 
 Stream = Float[Tensor, "window position d_model"]
 
 
-def divergence(
+def downstream_divergence(
     model: GPT2LMHeadModel, stream: list[Stream], block: int, text: Bool[Tensor, "window position"]
 ) -> Callable[[Float[Tensor, "token d_model"]], Float[Tensor, ""]]:
     """A function of what stands in place of the text's residual stream at a block: the divergence of the predictions.
@@ -36,7 +36,7 @@ def divergence(
     def _divergence(reconstructed: Tensor) -> Tensor:
         with mixed_precision(reconstructed.device):
             residual = stream[block].masked_scatter(text[:, :, None], reconstructed.to(stream[block].dtype))
-            changed = body.ln_f(continue_from(model, residual, block))[text]
+            changed = body.ln_f(continue_training_model_from(model, residual, block))[text]
             with torch.no_grad():
                 clean = body.ln_f(stream[-1])[text]
             loss: Tensor = _Divergence.apply(changed, clean, body.wte.weight)  # type: ignore[no-untyped-call]

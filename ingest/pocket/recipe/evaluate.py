@@ -20,8 +20,8 @@ from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import Workers
 from ingest.pocket.recipe.corpus import TrainingDocument
-from ingest.pocket.recipe.division import two_parts
-from ingest.pocket.recipe.fidelity import cross_entropies, cross_entropy_recovered, measure_hooks
+from ingest.pocket.recipe.division import two_validation_parts
+from ingest.pocket.recipe.fidelity import cross_entropy_recovered, measure_hooks, trained_hooks_cross_entropies
 from ingest.pocket.recipe.language_model import hook_name
 from ingest.pocket.recipe.meaning import Part, meaning
 from ingest.pocket.recipe.windows import IGNORED, read_text
@@ -69,7 +69,7 @@ CROSS_ENTROPY_EVERY = 32
 """Cross-entropy with a hook replaced is taken on every 32nd window."""
 
 
-def load_saes(release: Path) -> dict[int, Any]:
+def load_trained_saes(release: Path) -> dict[int, Any]:
     """The autoencoders of a release by the block they read before, in float32."""
     folders = sorted((release / "sae").iterdir())
     return {int(folder.name.split(".")[1]): SAE.load_from_disk(str(folder), dtype="float32") for folder in folders}
@@ -80,11 +80,13 @@ def evaluate(release: Path, documents: list[TrainingDocument], workers: Workers)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = GPT2LMHeadModel.from_pretrained(str(release / "gpt2"), dtype=torch.float32)
     model = model.to(device).eval()
-    saes = {block: sae.to(device) for block, sae in load_saes(release).items()}
-    choosing, judging = (read_text(part, release / "gpt2", model.config.n_positions) for part in two_parts(documents))
+    saes = {block: sae.to(device) for block, sae in load_trained_saes(release).items()}
+    choosing, judging = (
+        read_text(part, release / "gpt2", model.config.n_positions) for part in two_validation_parts(documents)
+    )
     _, chosen = measure_hooks(model, saes, choosing, workers)
     nats, judged = measure_hooks(model, saes, judging, workers)
-    entropies = cross_entropies(model, saes, judging.windows[::CROSS_ENTROPY_EVERY], workers)
+    entropies = trained_hooks_cross_entropies(model, saes, judging.windows[::CROSS_ENTROPY_EVERY], workers)
     tokens = int((judging.windows != IGNORED).sum())
     figures: dict[str, Any] = {"tokens": tokens, "bytes": judging.text_bytes, "documents": len(judging.documents)}
     figures |= {"nats_a_token": nats / tokens, "bits_per_byte": nats / math.log(2) / judging.text_bytes}

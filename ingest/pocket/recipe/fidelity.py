@@ -17,9 +17,13 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import Workers
-from ingest.pocket.recipe.language_model import continue_from, residual_stream, token_nats
-from ingest.pocket.recipe.sparse import Selection, active_features, decode
-from ingest.pocket.recipe.windows import IGNORED, Text, evaluation_batches
+from ingest.pocket.recipe.language_model import (
+    continue_training_model_from,
+    training_residual_stream,
+    training_token_nats,
+)
+from ingest.pocket.recipe.sparse import Selection, decode, sparse_training_features
+from ingest.pocket.recipe.windows import IGNORED, Text, trained_evaluation_batches
 
 
 @dataclass
@@ -90,19 +94,19 @@ def measure_hooks(
     @torch.no_grad()
     def _run(piece: tuple[Tensor, Tensor]) -> tuple[float, dict[int, HookSums], int]:
         ids, first = piece
-        stream = residual_stream(model, ids)
+        stream = training_residual_stream(model, ids)
         is_text = ids != IGNORED
         window = is_text.nonzero()[:, 0]
         here = {block: HookSums(sae.cfg.d_in, sae.cfg.d_sae) for block, sae in saes.items()}
         for block, sae in saes.items():
             x = stream[block][is_text]
-            chosen = active_features(sae, x)
+            chosen = sparse_training_features(sae, x)
             here[block].add(x, chosen, decode(sae, chosen, len(x)))
             here[block].keep(chosen, window, first)
-        loss = token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64)
+        loss = training_token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64)
         return float(loss), here, int(is_text[first].sum())
 
-    for loss, here, words in workers.map(_run, evaluation_batches(text.windows, text.first), "evaluation"):
+    for loss, here, words in workers.map(_run, trained_evaluation_batches(text.windows, text.first), "evaluation"):
         nats += loss
         for block, hook in here.items():
             sums[block].merge(hook, words_before)
@@ -110,7 +114,7 @@ def measure_hooks(
     return nats, sums
 
 
-def cross_entropies(
+def trained_hooks_cross_entropies(
     model: GPT2LMHeadModel, saes: dict[int, Any], windows: UInt16[np.ndarray, "window position"], workers: Workers
 ) -> dict[int, dict[str, float]]:
     """The mean loss with each hook as it is, reconstructed, and set to zero; BOS is left as it is.
@@ -121,8 +125,8 @@ def cross_entropies(
     @torch.no_grad()
     def _run(piece: tuple[Tensor, Tensor]) -> dict[int, dict[str, float]]:
         ids, _ = piece
-        stream = residual_stream(model, ids)
-        clean = float(token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
+        stream = training_residual_stream(model, ids)
+        clean = float(training_token_nats(model, stream[-1][:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
         return {
             block: {"clean": clean}
             | {
@@ -135,7 +139,7 @@ def cross_entropies(
             for block, sae in saes.items()
         }
 
-    parts = workers.map(_run, evaluation_batches(windows, np.zeros(len(windows), dtype=bool)), "cross-entropy")
+    parts = workers.map(_run, trained_evaluation_batches(windows, np.zeros(len(windows), dtype=bool)), "cross-entropy")
     tokens = int((windows != IGNORED).sum())
     return {
         block: {name: sum(part[block][name] for part in parts) / tokens for name in ("clean", "sae", "zero")}
@@ -146,13 +150,13 @@ def cross_entropies(
 def _reconstruction(sae: Any, x: Tensor) -> Tensor:
     """(batch, position, d_model) -> the same."""
     flat = x.flatten(0, 1)
-    return decode(sae, active_features(sae, flat), len(flat)).view(x.shape)
+    return decode(sae, sparse_training_features(sae, flat), len(flat)).view(x.shape)
 
 
 def _nats_with(model: GPT2LMHeadModel, ids: Tensor, x: Tensor, block: int, other: Tensor) -> float:
     """The total loss with `other` in place of the residual stream `x`, but for BOS."""
-    last = continue_from(model, torch.cat([x[:, :1], other[:, 1:]], dim=1), block)
-    return float(token_nats(model, last[:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
+    last = continue_training_model_from(model, torch.cat([x[:, :1], other[:, 1:]], dim=1), block)
+    return float(training_token_nats(model, last[:, :-1], ids[:, 1:]).sum(dtype=torch.float64))
 
 
 def cross_entropy_recovered(ce: dict[str, float]) -> dict[str, float]:

@@ -50,7 +50,7 @@ def hook_name(block: int) -> str:
     return f"blocks.{block}.hook_resid_pre"
 
 
-def residual_stream(
+def training_residual_stream(
     model: GPT2LMHeadModel, ids: Int[Tensor, "batch position"], depth: int | None = None
 ) -> list[Float[Tensor, "batch position d_model"]]:
     """The residual stream before each of the first `depth` blocks, and after the last of them.
@@ -64,7 +64,7 @@ def residual_stream(
     return stream
 
 
-def continue_from(
+def continue_training_model_from(
     model: GPT2LMHeadModel, residual: Float[Tensor, "batch position d_model"], block: int
 ) -> Float[Tensor, "batch position d_model"]:
     """The last residual stream, given what stands in place of `blocks.{block}.hook_resid_pre`."""
@@ -75,7 +75,7 @@ def continue_from(
 
 
 @torch.no_grad()
-def token_nats(
+def training_token_nats(
     model: GPT2LMHeadModel,
     residual: Float[Tensor, "batch position d_model"],
     targets: Int[Tensor, "batch position"],
@@ -91,7 +91,7 @@ def token_nats(
     return nats.view(targets.shape) * (targets != IGNORED)
 
 
-def cross_entropy(
+def training_cross_entropy(
     model: GPT2LMHeadModel, windows: Int[Tensor, "batch position_and_next"], depth: int | None = None
 ) -> Float[Tensor, ""]:
     """The mean loss over the next tokens of the windows; padded targets do not count.
@@ -99,7 +99,7 @@ def cross_entropy(
     Units: nats a token.
     """
     body: Any = model.transformer
-    residual = residual_stream(model, windows[:, :-1], depth)[-1]
+    residual = training_residual_stream(model, windows[:, :-1], depth)[-1]
     x = body.ln_f(residual).flatten(0, 1)  # (batch, position, d_model) -> (batch * position, d_model)
     loss: Tensor = _UnembedLoss.apply(x, body.wte.weight, windows[:, 1:].flatten())  # type: ignore[no-untyped-call]
     return loss

@@ -69,7 +69,7 @@ def domain_features(
     return found
 
 
-def auroc_interval(
+def trained_auroc_interval(
     values: Float[np.ndarray, " document"], positive: Bool[np.ndarray, " document"], parents: Sequence[str]
 ) -> tuple[float, float]:
     """The interval of one feature's AUROC at level 0.95; parents are drawn again, not documents."""
@@ -81,7 +81,7 @@ def auroc_interval(
     return float(found.low[0]), float(found.high[0])
 
 
-def distinct_words(
+def trained_feature_words(
     feature: int,
     features: Int[np.ndarray, " active"],
     tokens: Int[np.ndarray, " active"],
@@ -119,7 +119,7 @@ class Part:
 
     def words(self, feature: int) -> list[str]:
         """The different words of first windows that a feature fires on, the most frequent first."""
-        return distinct_words(feature, self.active[:, 1], self.active[:, 0], self.text.words)
+        return trained_feature_words(feature, self.active[:, 1], self.active[:, 0], self.text.words)
 
     def lift(self, feature: int, domain: str) -> float:
         """How many times as often a feature fires on the domain's words as on all others, in first windows."""
@@ -145,7 +145,7 @@ class Part:
         if not 0 < positive.sum() < len(positive):
             return None
         values = self.values[kept, feature]
-        interval = auroc_interval(values, positive, [documents[place].parent for place in kept])
+        interval = trained_auroc_interval(values, positive, [documents[place].parent for place in kept])
         return float(auroc(values[:, None], positive)[0]), *interval
 
 

@@ -16,17 +16,17 @@ from jaxtyping import UInt16
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import Budget, Workers
-from ingest.pocket.recipe.card import model_card, renewed_card, training_log, write_attribution
+from ingest.pocket.recipe.card import model_card, renewed_card, training_log, write_card_attribution
 from ingest.pocket.recipe.corpus import (
-    encode_texts,
-    expand_globs,
+    encode_training_texts,
+    expand_training_globs,
     load_tokenizer,
     read_documents,
     save_tokenizer,
     train_tokenizer,
-    write_documents,
+    write_training_documents,
 )
-from ingest.pocket.recipe.division import Division, copied_shares, divide, two_parts
+from ingest.pocket.recipe.division import Division, divide, shares_copied_from_training, two_validation_parts
 from ingest.pocket.recipe.evaluate import Bigram, evaluate
 from ingest.pocket.recipe.sae import save_saes, train_saes
 from ingest.pocket.recipe.sae_trainers import SAEConfig
@@ -56,8 +56,8 @@ class Source:
 
         Raises: FileNotFoundError when a glob names no file.
         """
-        valid = list(read_documents(expand_globs([self.valid])))
-        return divide(read_documents(expand_globs(self.train)), valid, self.works)
+        valid = list(read_documents(expand_training_globs([self.valid])))
+        return divide(read_documents(expand_training_globs(self.train)), valid, self.works)
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
     release.mkdir(parents=True, exist_ok=True)
     workers = Workers(recipe.threads if device == "cpu" else 1)
     text = _tokenizer_and_text(recipe, out, release / "gpt2")
-    write_documents(recipe.source.division.held_out, out / "validation.jsonl")
+    write_training_documents(recipe.source.division.held_out, out / "validation.jsonl")
     model = _language_model(recipe, text.windows, out, workers)
     if recipe.trials is not None:
-        halves = two_parts(two_parts(recipe.source.division.held_out)[0])
+        halves = two_validation_parts(two_validation_parts(recipe.source.division.held_out)[0])
         first, second = (read_text(half, release / "gpt2", recipe.model.context_size).first_windows for half in halves)
         setting = Setting(release / "gpt2", text, (first, second), recipe.sae, recipe.trials, recipe.seed)
         run_trials(setting, out / "trials", workers.threads)
@@ -101,13 +101,13 @@ def run_recipe(recipe: Recipe, out: Path) -> Path:
         )
         save_saes(trainers, release)
     figures = _figures(recipe, text.windows, out, workers)
-    write_attribution(recipe.source.division.training, recipe.source.titles, release / "ATTRIBUTION.tsv")
+    write_card_attribution(recipe.source.division.training, recipe.source.titles, release / "ATTRIBUTION.tsv")
     card = model_card(figures, recipe.source.command, training_log(out))
     (release / "CARD.md").write_text(card, encoding="utf-8")
     return release
 
 
-def judge_release(source: Source, release: Path, workers: Workers) -> dict[str, Any]:
+def judge_trained_release(source: Source, release: Path, workers: Workers) -> dict[str, Any]:
     """The figures of a release on the validation text, beside a bigram of the training text; its card is renewed.
 
     Raises: FileNotFoundError when a source names no file; ValueError when the release has no card of the recipe.
@@ -139,8 +139,8 @@ def _judged(
     division = source.division
     figures = evaluate(release, division.held_out, workers)
     tokenizer = load_tokenizer(release / "gpt2")
-    documents = two_parts(division.held_out)[1]
-    shares = np.array(copied_shares(documents, division.training))
+    documents = two_validation_parts(division.held_out)[1]
+    shares = np.array(shares_copied_from_training(documents, division.training))
     figures["copied"] = {"mean": float(shares.mean()), "over_a_tenth": int((shares > 0.1).sum())}
     figures["division"] = {"taken": division.taken, "dropped": division.dropped}
     judging = read_text(documents, release / "gpt2", windows.shape[1] - 1)
@@ -169,7 +169,7 @@ def _tokenizer_and_text(recipe: Recipe, out: Path, folder: Path) -> TrainingText
 def _training_text(source: Source, folder: Path, context_size: int) -> TrainingText:
     """The training text cut into windows by a tokenizer that is there."""
     documents = source.division.training
-    ids = encode_texts(load_tokenizer(folder), (document.text for document in documents))
+    ids = encode_training_texts(load_tokenizer(folder), (document.text for document in documents))
     return training_text(zip((document.domain for document in documents), ids, strict=True), context_size)
 
 

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
-from ingest.pocket.recipe.budget import Budget, Workers, mixed_precision, share_shown
-from ingest.pocket.recipe.language_model import hook_name, residual_stream
+from ingest.pocket.recipe.budget import Budget, Workers, mixed_precision, show_budget_share
+from ingest.pocket.recipe.language_model import hook_name, training_residual_stream
 from ingest.pocket.recipe.sae_trainers import SAEConfig, Trainers
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 
@@ -29,7 +29,7 @@ GROUP = 4
 """Batches that are stepped through between two looks at the clock."""
 
 
-def activation_stream(
+def training_activation_stream(
     model: GPT2LMHeadModel,
     windows: UInt16[np.ndarray, "window position"],
     blocks: tuple[int, ...],
@@ -42,7 +42,7 @@ def activation_stream(
     @torch.no_grad()
     def _run(ids: Tensor) -> dict[str, Tensor]:
         with mixed_precision(device):
-            stream = residual_stream(model, ids, max(blocks))
+            stream = training_residual_stream(model, ids, max(blocks))
         text = ids != IGNORED
         return {hook_name(block): stream[block][text] for block in blocks}
 
@@ -72,7 +72,7 @@ def train_saes(
     if resumed:
         trainers.load(folder)
     # windows in an order of their own, and after a resumption in another one, so that nothing is seen twice over
-    raw = activation_stream(model, windows, config.blocks, workers, seed + 1 + trainers.step_number)
+    raw = training_activation_stream(model, windows, config.blocks, workers, seed + 1 + trainers.step_number)
     names = list(trainers.by_hook)
     batches = multi_hook_concat_split_iter(config.buffer, config.batch, raw, names)
     if not resumed:
@@ -99,7 +99,7 @@ def _run(
 ) -> None:
     clock = time.monotonic() - trainers.seconds
     saved = time.monotonic()
-    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, share_shown("autoencoders") as show:
+    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, show_budget_share("autoencoders") as show:
         while (progress := budget.progress(trainers.tokens, trainers.seconds)) < 1.0:
             if progress < 1.0 - trainers.config.downstream:
                 explained = trainers.steps([next(batches) for _ in range(GROUP)], progress)

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import Workers, mixed_precision, warmdown
-from ingest.pocket.recipe.downstream import divergence
-from ingest.pocket.recipe.language_model import hook_name, residual_stream
-from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, select, sparse_matrix
+from ingest.pocket.recipe.downstream import downstream_divergence
+from ingest.pocket.recipe.language_model import hook_name, training_residual_stream
+from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, select, sparse_training_matrix
 from ingest.pocket.recipe.windows import IGNORED
 
 FurtherLoss = Callable[[Float[Tensor, "token d_model"]], Float[Tensor, ""]]
@@ -81,7 +81,7 @@ class Trainers:
         """Scale, centre and point the decoders by a first batch of activations."""
         for name, trainer in self.by_hook.items():
             trainer.activation_scaler.estimate_scaling_factor(batch[name].shape[1], iter([batch[name]]), 1)
-            start_from_data(trainer.sae, trainer.activation_scaler(batch[name]), self.config.ridge)
+            start_training_from_data(trainer.sae, trainer.activation_scaler(batch[name]), self.config.ridge)
 
     def steps(self, batches: list[dict[str, Tensor]], progress: float) -> dict[str, float]:
         """One step a batch at every hook; returns the share of the last batch's variance that each explains.
@@ -96,13 +96,13 @@ class Trainers:
         @torch.no_grad()
         def _stream(ids: Tensor) -> list[Tensor]:
             with mixed_precision(ids.device):
-                return residual_stream(model, ids)
+                return training_residual_stream(model, ids)
 
         tasks: list[tuple[str, Tensor, FurtherLoss | None]] = []
         for ids, stream in zip(batches, self.workers.map(_stream, batches), strict=True):
             text = ids != IGNORED
             for block in self.config.blocks:
-                asked = divergence(model, stream, block, text)
+                asked = downstream_divergence(model, stream, block, text)
                 tasks.append((hook_name(block), stream[block][text].float(), asked))
         return self._each_hook(tasks, progress)
 
@@ -176,7 +176,7 @@ def _trainer(config: SAEConfig, block: int, d_in: int, context_size: int, device
 
 
 @torch.no_grad()
-def start_from_data(sae: Any, batch: Float[Tensor, "token d_in"], ridge: float) -> None:
+def start_training_from_data(sae: Any, batch: Float[Tensor, "token d_in"], ridge: float) -> None:
     """Centre the autoencoder on the mean and point each feature at an activation, which its encoder tells from others.
 
     An encoder along the activation itself would answer to the few directions that all activations share: a handful
@@ -193,7 +193,7 @@ def start_from_data(sae: Any, batch: Float[Tensor, "token d_in"], ridge: float) 
     encoder = torch.linalg.solve(covariance, directions.T)
     some = centred[:SCALED_ON]
     chosen = select(some, encoder, torch.zeros_like(sae.b_enc), sae.cfg.k, sae.handicap)
-    rebuilt = sparse_matrix(*chosen, (len(some), sae.cfg.d_sae)) @ directions
+    rebuilt = sparse_training_matrix(*chosen, (len(some), sae.cfg.d_sae)) @ directions
     encoder *= (some * rebuilt).sum() / rebuilt.pow(2).sum()
     norm = encoder.norm(dim=0).sqrt()
     sae.b_dec.copy_(mean)

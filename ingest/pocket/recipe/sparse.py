@@ -38,7 +38,7 @@ class Selection(NamedTuple):
     value: Float[Tensor, " active"]
 
 
-def candidate_places(
+def training_candidate_places(
     hidden: Float[Tensor, "token d_sae"], k: float
 ) -> tuple[Int[Tensor, " place"], Int[Tensor, " place"]]:
     """Token and feature of somewhat more than the `k` largest positive values a token, in the order of tokens.
@@ -68,8 +68,8 @@ def select(
     All are computed in the fast number format, to find where the largest are; those are computed again in float32.
     """
     with mixed_precision(x.device):
-        token, feature = candidate_places(torch.addmm(b_enc - handicap, x, W_enc), k)
-    places = sparse_matrix(token, feature, b_enc[feature], (len(x), len(b_enc)))
+        token, feature = training_candidate_places(torch.addmm(b_enc - handicap, x, W_enc), k)
+    places = sparse_training_matrix(token, feature, b_enc[feature], (len(x), len(b_enc)))
     value = torch.sparse.sampled_addmm(places, x, W_enc).values()
     excess = value - handicap[feature]
     least = torch.topk(excess, min(int(k * len(x)), len(excess)), sorted=False).values.min()
@@ -77,7 +77,7 @@ def select(
     return Selection(token[kept], feature[kept], value[kept])
 
 
-def sparse_matrix(
+def sparse_training_matrix(
     row: Int[Tensor, " active"], column: Int[Tensor, " active"], value: Float[Tensor, " active"], size: tuple[int, int]
 ) -> Tensor:
     """A sparse matrix whose entries are given in the order of its rows."""
@@ -87,7 +87,7 @@ def sparse_matrix(
 
 
 @torch.no_grad()
-def active_features(sae: Any, x: Float[Tensor, "token d_in"]) -> Selection:
+def sparse_training_features(sae: Any, x: Float[Tensor, "token d_in"]) -> Selection:
     """What a JumpReLU autoencoder of SAELens encodes the activations as, without the zeros."""
     bias = sae.b_enc - sae.b_dec @ sae.W_enc if sae.cfg.apply_b_dec_to_input else sae.b_enc
     hidden = torch.addmm(bias, x, sae.W_enc)
@@ -98,7 +98,7 @@ def active_features(sae: Any, x: Float[Tensor, "token d_in"]) -> Selection:
 @torch.no_grad()
 def decode(sae: Any, chosen: Selection, tokens: int) -> Float[Tensor, "token d_in"]:
     """The reconstruction from the active features of that many tokens."""
-    out: Tensor = sparse_matrix(*chosen, (tokens, len(sae.W_dec))) @ sae.W_dec + sae.b_dec
+    out: Tensor = sparse_training_matrix(*chosen, (tokens, len(sae.W_dec))) @ sae.W_dec + sae.b_dec
     return out
 
 
@@ -121,9 +121,15 @@ class _ActiveValues(torch.autograd.Function):
         x, W_enc, token, feature = ctx.saved_tensors
         d_value, size = gradients[2], (len(x), W_enc.shape[1])
         order = torch.argsort(feature, stable=True)
-        d_W_enc = (sparse_matrix(feature[order], token[order], d_value[order], size[::-1]) @ x).t()
+        d_W_enc = (sparse_training_matrix(feature[order], token[order], d_value[order], size[::-1]) @ x).t()
         d_b_enc = torch.zeros_like(W_enc[0]).index_add_(0, feature, d_value)
-        return sparse_matrix(token, feature, d_value, size) @ W_enc.t().contiguous(), d_W_enc, d_b_enc, None, None
+        return (
+            sparse_training_matrix(token, feature, d_value, size) @ W_enc.t().contiguous(),
+            d_W_enc,
+            d_b_enc,
+            None,
+            None,
+        )
 
 
 class _Decoded(torch.autograd.Function):
@@ -133,17 +139,17 @@ class _Decoded(torch.autograd.Function):
     def forward(ctx: Any, token: Tensor, feature: Tensor, value: Tensor, W_dec: Tensor, tokens: int) -> Tensor:
         """Shapes: token, feature and value (active), W_dec (d_sae, d_in); returns (token, d_in)."""
         ctx.save_for_backward(token, feature, value, W_dec)
-        return sparse_matrix(token, feature, value, (tokens, len(W_dec))) @ W_dec
+        return sparse_training_matrix(token, feature, value, (tokens, len(W_dec))) @ W_dec
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor, Tensor, None]:
         """The gradients of the values and of the decoder."""
         token, feature, value, W_dec = ctx.saved_tensors
         size = (len(gradients[0]), len(W_dec))
-        places = sparse_matrix(token, feature, torch.zeros_like(value), size)
+        places = sparse_training_matrix(token, feature, torch.zeros_like(value), size)
         d_value = torch.sparse.sampled_addmm(places, gradients[0], W_dec.t()).values()
         order = torch.argsort(feature, stable=True)
-        d_W_dec = sparse_matrix(feature[order], token[order], value[order], size[::-1]) @ gradients[0]
+        d_W_dec = sparse_training_matrix(feature[order], token[order], value[order], size[::-1]) @ gradients[0]
         return None, None, d_value, d_W_dec, None
 
 

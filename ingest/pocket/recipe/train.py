@@ -15,8 +15,8 @@ from jaxtyping import UInt16
 from torch import nn
 from transformers import GPT2LMHeadModel
 
-from ingest.pocket.recipe.budget import Budget, Workers, blocks_trained_at, mixed_precision, share_shown, warmdown
-from ingest.pocket.recipe.language_model import cross_entropy, new_model, parameter_groups
+from ingest.pocket.recipe.budget import Budget, Workers, blocks_trained_at, mixed_precision, show_budget_share, warmdown
+from ingest.pocket.recipe.language_model import new_model, parameter_groups, training_cross_entropy
 from ingest.pocket.recipe.muon import Muon
 from ingest.pocket.recipe.windows import IGNORED, shuffled_batches
 
@@ -79,7 +79,7 @@ class Trainer:
 
         def _share(rows: torch.Tensor) -> torch.Tensor:
             with mixed_precision(self.device):
-                loss = cross_entropy(self.model, rows, depth)
+                loss = training_cross_entropy(self.model, rows, depth)
             return loss * ((rows[:, 1:] != IGNORED).sum() / counted)
 
         loss = self.workers.backward(_share, batch, list(self.model.parameters()), PIECE)
@@ -138,7 +138,7 @@ def _run(
     losses: list[float] = []
     clock = time.monotonic() - trainer.position.seconds
     saved = time.monotonic()
-    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, share_shown("language model") as show:
+    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve, show_budget_share("language model") as show:
         while (progress := budget.progress(trainer.position.tokens, trainer.position.seconds)) < 1.0:
             batch = next(batches)
             loss = trainer.step(batch, progress)

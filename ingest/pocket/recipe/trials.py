@@ -21,7 +21,7 @@ from transformers import GPT2LMHeadModel
 
 from ingest.pocket.recipe.budget import Budget, Workers
 from ingest.pocket.recipe.evaluate import hook_figures
-from ingest.pocket.recipe.fidelity import cross_entropies, measure_hooks
+from ingest.pocket.recipe.fidelity import measure_hooks, trained_hooks_cross_entropies
 from ingest.pocket.recipe.language_model import hook_name
 from ingest.pocket.recipe.meaning import Part
 from ingest.pocket.recipe.sae import save_saes, train_saes
@@ -144,7 +144,7 @@ def _judged(model: GPT2LMHeadModel, block: int, sae: Any, halves: tuple[Text, Te
     """How faithful one autoencoder is, and how many of its features mean one domain, on the second half."""
     workers = Workers()
     chosen, judged = (measure_hooks(model, {block: sae}, text, workers)[1][block] for text in halves)
-    entropies = cross_entropies(model, {block: sae}, halves[1].windows[::CROSS_ENTROPY_EVERY], workers)
+    entropies = trained_hooks_cross_entropies(model, {block: sae}, halves[1].windows[::CROSS_ENTROPY_EVERY], workers)
     found = hook_figures(Part(halves[0], chosen), Part(halves[1], judged), entropies[block])
     kept = ("features", "explained_variance", "l0", "dead", "ce_recovered", "medical_kept")
     domains = {row["domain"]: {name: row[name] for name in ("held", "clear")} for row in found["domains"]}

@@ -25,7 +25,7 @@ IGNORED = BOS_ID
 WORD = re.compile(r"\w+")
 
 
-def document_windows(ids: list[int], context_size: int) -> UInt16[np.ndarray, "window position"]:
+def training_windows(ids: list[int], context_size: int) -> UInt16[np.ndarray, "window position"]:
     """A document cut into windows of BOS and `context_size` tokens, the last one moved back to be full.
 
     The last token of a window is a target only, and the next window begins after it, so that every token is
@@ -52,7 +52,7 @@ class TrainingText:
 
     def balanced(self, power: float, seed: int) -> UInt16[np.ndarray, "window position"]:
         """As many windows, whose domains have shares of the text to the `power`: 1 as they are, 0 all equal."""
-        return self.windows if power == 1.0 else self.windows[balanced_places(self.domain, power, seed)]
+        return self.windows if power == 1.0 else self.windows[balanced_training_places(self.domain, power, seed)]
 
 
 def training_text(documents: Iterable[tuple[str, list[int]]], context_size: int) -> TrainingText:
@@ -61,7 +61,7 @@ def training_text(documents: Iterable[tuple[str, list[int]]], context_size: int)
     windows, domain = [], []
     for name, ids in documents:
         if ids:
-            windows.append(document_windows(ids, context_size))
+            windows.append(training_windows(ids, context_size))
             domain.append(np.full(len(windows[-1]), numbers.setdefault(name, len(numbers)), dtype=np.uint8))
     return TrainingText(np.concatenate(windows), np.concatenate(domain))
 
@@ -99,7 +99,9 @@ def shuffled_batches(
         number = (epoch + 1) * per_epoch
 
 
-def balanced_places(domain: UInt8[np.ndarray, " window"], power: float, seed: int) -> Int[np.ndarray, " window"]:
+def balanced_training_places(
+    domain: UInt8[np.ndarray, " window"], power: float, seed: int
+) -> Int[np.ndarray, " window"]:
     """Places of as many windows, drawn so that a domain's share is its share of the text to the `power`.
 
     A window of a domain that is to have more than it has comes again, but none before each of them has come.
@@ -167,13 +169,13 @@ def read_text(documents: list[TrainingDocument], tokenizer_folder: Path, context
         windows.append(cut)
         first.extend(i == 0 for i in range(len(cut)))
         spans = encoding.offsets[: context_size - 1]
-        words.extend(word_at(document.text, *span) for span in spans)
+        words.extend(training_word_at(document.text, *span) for span in spans)
         lengths.append(len(spans))
     word_documents = np.repeat(np.arange(len(documents)), lengths)
     return Text(documents, np.concatenate(windows), np.array(first), words, word_documents)
 
 
-def evaluation_batches(
+def trained_evaluation_batches(
     windows: UInt16[np.ndarray, "window position"], first: Bool[np.ndarray, " window"]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The windows in their order, in batches."""
@@ -183,7 +185,7 @@ def evaluation_batches(
         yield ids, torch.from_numpy(first[start : start + BATCH]).to(device)
 
 
-def word_at(text: str, start: int, end: int) -> str:
+def training_word_at(text: str, start: int, end: int) -> str:
     """The whole word, in lower case, that the token at these characters lies in; the token itself outside words."""
     first = start + len(text[start:end]) - len(text[start:end].lstrip())
     begin = first

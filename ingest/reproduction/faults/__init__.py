@@ -39,11 +39,11 @@ class Fault:
         return NAMES[self.number]
 
 
-def fault_untold(number: int, why: str) -> Fault:
+def study_fault_untold(number: int, why: str) -> Fault:
     """A fault that there is nothing to tell by."""
     return Fault(number, None, why)
 
 
-def k_of_n(count: int, total: int) -> str:
+def fault_share(count: int, total: int) -> str:
     """`3 of 40`."""
     return f"{count:,} of {total:,}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.reproduction.faults import Fault, Figure, fault_untold, k_of_n
+from ingest.reproduction.faults import Fault, Figure, fault_share, study_fault_untold
 from ingest.reproduction.means import PromptMeans
 from ingest.reproduction.printed import Printed
 from ingest.statistics.fisher import fisher_exact
@@ -50,16 +50,18 @@ def one_based(means: PromptMeans, printed: Printed | None) -> Fault:
         told = (
             f"numbered from one, {len(feature):,} features are listed by the index of their neighbour: these differ by "
             f"{figures['mean_difference_of_number']:.4g} on average, not {figures['mean_difference']:.4g}, and "
-            f"{k_of_n(also, len(feature))} are in the list themselves"
+            f"{fault_share(also, len(feature))} are in the list themselves"
         )
-        return Fault(1, also < len(feature), told, figures) if len(feature) else fault_untold(1, "nothing is listed")
+        return (
+            Fault(1, also < len(feature), told, figures) if len(feature) else study_fault_untold(1, "nothing is listed")
+        )
     inside = printed.number < len(difference)
     below, at = (np.abs(difference[index[inside]] - printed.difference[inside]) for index in _readings(printed))
     nearer = int((below < at).sum())
     figures = {"rows": len(printed), "fit_below": nearer, "deviation_below": float(below.max(initial=0.0))}
     figures["deviation_at"] = float(at.max(initial=0.0))
     told = (
-        f"{k_of_n(nearer, len(printed))} printed differences fit the feature below the printed number better than "
+        f"{fault_share(nearer, len(printed))} printed differences fit the feature below the printed number better than "
         f"that of the number: off by {figures['deviation_below']:.4g} at most, against {figures['deviation_at']:.4g}"
     )
     return Fault(1, 2 * nearer > len(printed), told, figures)
@@ -77,7 +79,7 @@ def bos_counted(means: PromptMeans) -> Fault:
     figures = {"printed": len(with_bos), "stay": stays, "largest_move": float(moved.max(initial=0.0))}
     figures["feature_moved"] = int(moved.argmax())
     told = (
-        f"{k_of_n(stays, len(with_bos))} features that are printed with BOS counted are printed without it; the "
+        f"{fault_share(stays, len(with_bos))} features that are printed with BOS counted are printed without it; the "
         f"difference of feature {figures['feature_moved']} moves most, by {figures['largest_move']:.4g}"
     )
     return Fault(6, stays < len(with_bos), told, figures)
@@ -98,8 +100,8 @@ def no_uncertainty(survival: Survival, shuffled: tuple[np.ndarray, np.ndarray], 
         else f"of {half[0]:,} printed of one half the other confirms {half[1]:,}"
     )
     told = (
-        f"{k_of_n(survival.at_q, survival.printed)} printed features are told from chance (q){family}; {confirmed}; "
-        f"with prompts exchanged between the lists the method prints {figures['printed_by_chance']:.4g} features, of "
+        f"{fault_share(survival.at_q, survival.printed)} printed features are told from chance (q){family}; {confirmed}"
+        f"; with prompts exchanged between the lists the method prints {figures['printed_by_chance']:.4g} features, of "
         f"differences up to {figures['largest_by_chance']:.4g} (measured: {largest:.4g})"
     )
     return Fault(7, bool(np.median(counts) > 0), told, figures)
@@ -122,7 +124,7 @@ def unmatched_lists(
     held = (
         ""
         if survival.matched is None
-        else f"; on pairs of one template {k_of_n(survival.matched, survival.printed)} printed features hold"
+        else f"; on pairs of one template {fault_share(survival.matched, survival.printed)} printed features hold"
     )
     told = (
         f"medians of {median_positive:.4g} and {median_control:.4g} tokens (p {length_p:.2g} for the difference); of "

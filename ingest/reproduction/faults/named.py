@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
-from ingest.reproduction.faults import Fault, Figure, fault_untold, k_of_n
+from ingest.reproduction.faults import Fault, Figure, fault_share, study_fault_untold
 from ingest.reproduction.moments import ENDS, LISTED, Moments, list_overlap
 from ingest.reproduction.printed import PrintedLists
 
@@ -32,7 +32,7 @@ def wrong_sae(names: tuple[str, str], measured: Moments, loaded: Moments, printe
     shared, entries = list_overlap(of_loaded, of_measured)
     figures: dict[str, Figure] = {"entries": entries, "shared": shared}
     if not printed:
-        told = f"the six lists of {names[1]} share {k_of_n(shared, entries)} entries with those of {names[0]}"
+        told = f"the six lists of {names[1]} share {fault_share(shared, entries)} entries with those of {names[0]}"
         return Fault(2, shared < entries, told, figures)
     hits, missed = (list_overlap(printed, found)[0] for found in (of_loaded, of_measured))
     figures |= {"printed_in_loaded": hits, "printed_in_measured": missed}
@@ -51,7 +51,7 @@ def label_elsewhere(
 ) -> Fault:
     """Fault 3: how near the feature whose page was opened is to the one measured, by what each writes to the stream."""
     if not 1 <= number < min(len(measured), len(loaded)):
-        return fault_untold(3, f"{number} is no feature's number in both SAEs")
+        return study_fault_untold(3, f"{number} is no feature's number in both SAEs")
     direction = measured[number - 1]
     lengths = np.linalg.norm(loaded, axis=1) * np.linalg.norm(direction)
     cosine = loaded @ direction / np.where(lengths > 0, lengths, np.inf)
@@ -78,9 +78,9 @@ def wrong_sort(loaded: Moments, printed: PrintedLists) -> Fault:
     if printed:
         same = sum(printed["skewness", end] == printed["kurtosis", end] for end in ENDS)
         figures["printed_twice"] = same
-        twice = f"{k_of_n(same, len(ENDS))} lists printed under Skewness are those under Kurtosis; "
+        twice = f"{fault_share(same, len(ENDS))} lists printed under Skewness are those under Kurtosis; "
     told = (
-        f"{twice}the ten highest and the ten lowest by kurtosis hold {k_of_n(count, entries)} of those by skewness"
+        f"{twice}the ten highest and the ten lowest by kurtosis hold {fault_share(count, entries)} of those by skewness"
         + ("" if figures["rho"] is None else f" (rank correlation of the two {rho:.2f})")
     )
     return Fault(4, count < entries, told, figures)
@@ -90,7 +90,7 @@ def moments_hypothesis(rows: Sequence[Correlated]) -> Fault:
     """Fault 9: for how many of the correlations the hypothesis holds, that high moments mean many meanings."""
     known = [row for row in rows if np.isfinite(row.low)]
     if not known:
-        return fault_untold(9, "too few features fire to correlate moments with what they mean")
+        return study_fault_untold(9, "too few features fire to correlate moments with what they mean")
     as_said = sum(_side(row) == EXPECTED[row.evidence] for row in known)
     against = sum(_side(row) == -EXPECTED[row.evidence] for row in known)
     open_ = len(known) - as_said - against

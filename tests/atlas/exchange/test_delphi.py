@@ -17,7 +17,7 @@ from atlas.exchange import Wanted, export
 from atlas.exchange.arrivals import ImportRequest, caches, import_exports, sequences
 from atlas.exchange.records import feature_records
 from atlas.publish import publish
-from atlas.site.serve import current_folder
+from atlas.site.serve import served_snapshot_folder
 from ingest.models.names import parse_sae_name
 from schema import AtlasError, SelectionError, open_atlas
 from schema.verify import verify
@@ -168,7 +168,7 @@ def test_windows_without_bos_go_out_and_in_and_out_again(
 def test_a_cache_can_be_browsed_though_no_model_ran(returned: Path, tmp_path: Path) -> None:
     publish(returned, tmp_path / "site")
     sae = str(parse_sae_name("pocket"))
-    with serving(current_folder(tmp_path / "site")) as served:
+    with serving(served_snapshot_folder(tmp_path / "site")) as served:
         with open_atlas(returned, read_only=True) as atlas:
             ((feature,),) = atlas.rows("SELECT feature FROM activation ORDER BY activation DESC, feature LIMIT 1")
         for page in ("/", f"/sae/{sae}", f"/feature/{sae}/{feature}", "/find?q=disease"):

@@ -18,7 +18,7 @@ from atlas.exchange import Wanted, export
 from atlas.exchange.arrivals import Imported, ImportRequest, import_exports
 from atlas.publish import publish
 from ingest.jobs.contrast import ContrastRequest, contrast
-from ingest.jobs.label import chosen_saes
+from ingest.jobs.label import saes_to_label
 from ingest.jobs.progress import Progress
 from queries import run_query, saved_queries
 from schema import AtlasError, SelectionError, open_atlas
@@ -413,7 +413,7 @@ def test_what_was_imported_in_part_is_not_compared(toy: Path, tmp_path: Path) ->
         open_atlas(atlas, read_only=True) as opened,
         pytest.raises(SelectionError, match="no SAE has read any document"),
     ):
-        chosen_saes(opened, ())
+        saes_to_label(opened, ())
 
 
 def test_pages_say_that_no_model_ran(toy: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from atlas.cli.main import cli
 from atlas.exchange import Wanted, export
 from queries import run_query, saved_queries
 from schema import AtlasDamagedError, AtlasError, AtlasFileError, AtlasMissingError, AtlasVersionError, open_atlas
-from schema.parquet_folder import read_atlas
+from schema.parquet_folder import read_atlas_or_parquet_folder
 from schema.tables import metadata
 from tests.made.required import REQUIRED
 
@@ -32,12 +32,12 @@ def folder(tiny: Path) -> Path:
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with read_atlas(path) as atlas:
+    with read_atlas_or_parquet_folder(path) as atlas:
         return atlas.rows(sql)
 
 
 def test_every_table_is_the_same_when_it_is_read_back(tiny: Path, folder: Path) -> None:
-    with open_atlas(tiny, read_only=True) as file, read_atlas(folder) as opened:
+    with open_atlas(tiny, read_only=True) as file, read_atlas_or_parquet_folder(folder) as opened:
         for table in metadata.sorted_tables:
             sql = f"SELECT * FROM {table.name} ORDER BY ALL"
             assert opened.arrow(sql).equals(file.arrow(sql)), table.name
@@ -73,7 +73,7 @@ def test_pyarrow_polars_and_duckdb_alone_read_the_same_rows(tiny: Path, folder: 
 
 
 def test_every_saved_query_gives_the_rows_of_the_file(tiny: Path, folder: Path) -> None:
-    with open_atlas(tiny, read_only=True) as file, read_atlas(folder) as opened:
+    with open_atlas(tiny, read_only=True) as file, read_atlas_or_parquet_folder(folder) as opened:
         for name, query in saved_queries().items():
             values = {each.name: REQUIRED[each.name] for each in query.parameters if each.required}
             assert run_query(opened, name, values).equals(run_query(file, name, values)), name
@@ -120,7 +120,7 @@ def test_what_is_no_exported_atlas_is_refused_in_one_line(folder: Path, tmp_path
         ("ftp://host/atlas", AtlasFileError, "an address of s3, "),
     ):
         with pytest.raises(error, match=words) as caught:
-            read_atlas(place)
+            read_atlas_or_parquet_folder(place)
         assert place in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -130,4 +130,4 @@ def test_an_address_in_an_object_store_is_reached_or_says_what_it_needs() -> Non
         duckdb.connect().execute("LOAD httpfs")
     except duckdb.Error:
         with pytest.raises(AtlasFileError, match=r"^s3://nobody/atlas needs DuckDB's extension httpfs.*INSTALL httpfs"):
-            read_atlas("s3://nobody/atlas")
+            read_atlas_or_parquet_folder("s3://nobody/atlas")

@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from atlas.publish import publish
-from atlas.publish.activations import ACTIVATIONS_FILE, DESCRIPTION, read_description
-from atlas.publish.canned_queries import published_name
-from atlas.publish.tables import every_table
+from atlas.publish.activations import ACTIVATIONS_FILE, DESCRIPTION, read_published_description
+from atlas.publish.canned_queries import published_query_name
+from atlas.publish.tables import published_tables
 from queries import saved_queries
 from schema import AtlasError, open_atlas
 from schema.tables import metadata
@@ -56,7 +56,7 @@ def test_a_table_has_the_rows_of_the_atlas(table: str, both: duckdb.DuckDBPyConn
 
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_lie_in_the_order_of_the_key(table: str, both: duckdb.DuckDBPyConnection) -> None:
-    key = ", ".join(column.name for column in every_table().tables[table].primary_key)
+    key = ", ".join(column.name for column in published_tables().tables[table].primary_key)
     assert key
     stored = both.execute(f"SELECT {key} FROM {table}").fetchall()
     assert stored == sorted(stored)
@@ -64,7 +64,7 @@ def test_rows_lie_in_the_order_of_the_key(table: str, both: duckdb.DuckDBPyConne
 
 
 def test_the_long_tables_are_sorted_by_what_is_asked_for(folder: Path) -> None:
-    keys = {name: table.key for name, table in read_description(folder / DESCRIPTION).tables.items()}
+    keys = {name: table.key for name, table in read_published_description(folder / DESCRIPTION).tables.items()}
     assert keys["activation"] == ("sae", "feature", "context", "position")
     assert keys["feature_document"] == ("sae", "feature", "document")
     assert keys["token"] == ("context", "position")
@@ -87,7 +87,7 @@ def test_comments_come_along(both: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_the_description_is_that_of_the_file(folder: Path, both: duckdb.DuckDBPyConnection) -> None:
-    description = read_description(folder / DESCRIPTION)
+    description = read_published_description(folder / DESCRIPTION)
     assert sorted(description.tables) == TABLES
     for name, table in description.tables.items():
         assert both.execute(f"SELECT count(*) FROM {name}").fetchall() == [(table.rows,)]
@@ -130,11 +130,11 @@ def test_datasette_is_told_of_it(folder: Path) -> None:
 
 
 def test_no_query_hides_a_table() -> None:
-    assert not {published_name(query) for query in saved_queries().values()} & set(TABLES)
+    assert not {published_query_name(query) for query in saved_queries().values()} & set(TABLES)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"fingerprint": "x", "tables": {"a": {}}}'])
 def test_a_damaged_description_says_what_to_do(content: str, tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION).write_text(content)
     with pytest.raises(AtlasError, match=r"activations\.json cannot be read .*; publish again"):
-        read_description(tmp_path / DESCRIPTION)
+        read_published_description(tmp_path / DESCRIPTION)

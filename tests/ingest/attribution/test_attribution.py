@@ -9,13 +9,13 @@ import torch
 from ingest.attribution.feature_game import (
     FeatureGame,
     activation_gradient,
-    features_and_remainder,
     integrated_gradients,
+    players_and_remainder,
 )
 from ingest.attribution.readouts import Readout, feature_readout, token_readout
-from ingest.attribution.shap_library import load_shap, partition_values, run_sequences, text_measure
+from ingest.attribution.shap_library import load_shap, run_shap_sequences, shap_partition_values, shap_text_measure
 from ingest.attribution.shapley import every_coalition, exact_values, permutation_values
-from ingest.attribution.study_filter import study_rule, study_values, term_rank, value_ranks
+from ingest.attribution.study_filter import study_filter_ranks, study_filter_term_rank, study_filter_values, study_rule
 from ingest.attribution.token_game import BASELINES, Baseline, TokenGame
 from ingest.models.block_arithmetic import causal_attention
 from ingest.models.gpt2 import GPT2
@@ -118,7 +118,7 @@ def feature_game(subject: Subject, *, every_position: bool, baseline: np.ndarray
     tokens = torch.from_numpy(np.concatenate([[BOS], TOKENS]))
     with torch.no_grad():
         resid = gpt2.value_at(sae.hook_name, gpt2.embed(tokens[None]), causal_attention)[0]
-    parts = features_and_remainder(sae, resid, baseline)
+    parts = players_and_remainder(sae, resid, baseline)
     return FeatureGame(gpt2, token_readout(gpt2, [5], "logit"), parts, sae.hook_layer, every_position=every_position)
 
 
@@ -149,7 +149,7 @@ def test_features_of_the_last_stream_are_read_by_the_final_norm_alone(subject: S
     tokens = torch.from_numpy(np.concatenate([[BOS], TOKENS]))
     with torch.no_grad():
         resid = gpt2.value_at(gpt2.last_hook, gpt2.embed(tokens[None]), causal_attention)[0]
-    parts, readout = features_and_remainder(sae, resid, None), token_readout(gpt2, [5], "logit")
+    parts, readout = players_and_remainder(sae, resid, None), token_readout(gpt2, [5], "logit")
     coalitions = np.array([[True] * 6, [True, False] * 3])
     for every_position in (False, True):
         game = FeatureGame(gpt2, readout, parts, len(gpt2.blocks), every_position=every_position)
@@ -189,16 +189,16 @@ def test_sampled_values_of_trained_weights_are_near_the_exact_ones(subject: Subj
 def test_shaps_partition_explainer_runs_in_batches(pocket: tuple[LanguageModel, list[SAE]]) -> None:
     model, _ = pocket
     gpt2 = GPT2.of(model.bridge, model.end_of_text)
-    measure = text_measure(gpt2, token_readout(gpt2, [5], "logit"), model.tokenizer, BOS)
+    measure = shap_text_measure(gpt2, token_readout(gpt2, [5], "logit"), model.tokenizer, BOS)
     text = "Asthma causes a"
     tokens = len(model.tokenizer(text)["input_ids"])
-    found = partition_values(model.tokenizer, measure, text, tokens)
+    found = shap_partition_values(model.tokenizer, measure, text, tokens)
     assert found.residual == pytest.approx([0], abs=1e-4)
     assert found.base == pytest.approx(measure(["..."])[0], abs=1e-4)
     with pytest.raises(SelectionError, match="a masked text has 129 tokens, and the model 128 positions"):
-        run_sequences(gpt2, token_readout(gpt2, [5], "logit"), [[0] * 128, [0] * 129], 1)
+        run_shap_sequences(gpt2, token_readout(gpt2, [5], "logit"), [[0] * 128, [0] * 129], 1)
     with pytest.raises(SelectionError, match="shap splits"):
-        partition_values(model.tokenizer, measure, text, tokens + 1)
+        shap_partition_values(model.tokenizer, measure, text, tokens + 1)
 
 
 def test_study_rule_reads_generated_tokens_as_input_tokens() -> None:
@@ -212,20 +212,22 @@ def test_study_rule_reads_generated_tokens_as_input_tokens() -> None:
 def test_rank_of_a_term_is_its_best_tokens() -> None:
     values = np.array([0.5, -3.0, 1.0, 2.0])
     start, end = np.array([0, 3, 6, 9]), np.array([3, 6, 9, 12])
-    assert value_ranks(values).tolist() == [4, 1, 3, 2]
-    assert term_rank(values, start, end, (0, 5)) == 1
-    assert term_rank(values, start, end, (7, 8)) == 3
-    assert term_rank(values, start, end, (20, 25)) is None
+    assert study_filter_ranks(values).tolist() == [4, 1, 3, 2]
+    assert study_filter_term_rank(values, start, end, (0, 5)) == 1
+    assert study_filter_term_rank(values, start, end, (7, 8)) == 3
+    assert study_filter_term_rank(values, start, end, (20, 25)) is None
 
 
 def test_study_values_equal_shaps_own_wrapper() -> None:
     """shap.Explainer(model, tokenizer), on a random model small enough for it."""
     model, tokenizer, gpt2 = tiny_writer()
     text = "a b c d"
-    found = study_values(gpt2, tokenizer, text)
+    found = study_filter_values(gpt2, tokenizer, text)
     assert found is not None
     ours, tokens = found
-    assert study_values(gpt2, tokenizer, " ".join("abcde" * 10)) is None, "fifty tokens leave nothing to generate"
+    assert study_filter_values(gpt2, tokenizer, " ".join("abcde" * 10)) is None, (
+        "fifty tokens leave nothing to generate"
+    )
     theirs = load_shap().Explainer(model, tokenizer)([text], silent=True)
     assert tokens == list(theirs.data[0])
     assert ours.shape == theirs.values[0].shape

@@ -16,8 +16,8 @@ from ingest.attribution.coalition_trie import (
     TrieAttention,
     build_trie,
     coalition_chunks,
-    read_by_following,
-    read_by_gathering,
+    read_trie_by_following,
+    read_trie_by_gathering,
 )
 from ingest.attribution.shapley import Coalitions, every_coalition
 
@@ -74,7 +74,7 @@ def test_chunks_hold_every_row_once_and_have_room(rows: Coalitions, most_rows: i
         assert nodes <= most_nodes or len(part) == 1
 
 
-@pytest.mark.parametrize("read", [read_by_following, read_by_gathering])
+@pytest.mark.parametrize("read", [read_trie_by_following, read_trie_by_gathering])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("removal", [False, True])
 def test_a_node_reads_what_its_prefix_reads(read: Reader, dtype: torch.dtype, removal: bool) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from atlas.cli.explain import command
 from ingest.attribution.questions import FeatureQuestion, LogitQuestion, TokenQuestion
-from ingest.attribution.shap_library import read_explanation, shap_explanation, shap_explanations
+from ingest.attribution.shap_library import read_shap_explanation, shap_explanation, shap_explanations
 from ingest.attribution.shapley import Estimator, Method
 from ingest.jobs.explain import ExplainRequest, explain, explain_into
 from ingest.jobs.ingest import IngestRequest, ingest_into
@@ -297,10 +297,10 @@ def test_the_studys_rule_can_be_run_later_and_once(explained: Path, tmp_path: Pa
 def test_stored_values_come_back_as_shap_explanations(explained: Path) -> None:
     with open_atlas(explained, read_only=True) as atlas:
         keys = dict(atlas.rows("SELECT question, MIN(explanation) FROM explanation GROUP BY question"))
-        stored = {question: read_explanation(atlas, key) for question, key in keys.items()}
+        stored = {question: read_shap_explanation(atlas, key) for question, key in keys.items()}
         full = dict(atlas.rows("SELECT explanation, full_value FROM explanation"))
         with pytest.raises(AtlasError, match="holds no explanation 999"):
-            read_explanation(atlas, 999)
+            read_shap_explanation(atlas, 999)
     for question, one in stored.items():
         rebuilt = shap_explanation(one)
         assert rebuilt.base_values + rebuilt.values.sum() == pytest.approx(full[keys[question]], abs=1e-3)

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.attribution.prompts import Prompt, prompt_of_text
-from ingest.circuits.graphs.graph_edges import STEPS, Traced, ablation_effects, gradient_effects, integrated_effects
+from ingest.circuits.graphs.graph_edges import (
+    STEPS,
+    Traced,
+    graph_edges_by_ablation,
+    graph_edges_by_gradient,
+    integrated_effects,
+)
 from ingest.circuits.graphs.graph_nodes import EMBEDDED, Level, node_levels
 from ingest.circuits.graphs.graph_pruning import (
     Edges,
@@ -18,7 +24,7 @@ from ingest.circuits.graphs.graph_pruning import (
     cumulative_share,
     node_influence,
     prune_graph,
-    smallest_set,
+    smallest_set_of_nodes,
 )
 from ingest.circuits.graphs.graph_readouts import FeatureReadout, LogitReadout, tokens_to_trace
 from ingest.circuits.graphs.graph_study import Graph, Pruning, Target, trace_graphs
@@ -110,7 +116,7 @@ def test_an_exact_edge_is_what_one_hook_at_a_time_gives(
     nodes = np.linspace(0, len(level) - 1, 4).astype(int)
     features = FeatureReadout.of_level(last, levels[2])
     logits = LogitReadout(traced.tokens.shape[1] - 1, np.array([TOKEN, 1234]))
-    found = ablation_effects(traced, level.some(nodes), [features, logits] if place < 2 else [logits])
+    found = graph_edges_by_ablation(traced, level.some(nodes), [features, logits] if place < 2 else [logits])
     with torch.no_grad():
         before = tracer.model.bridge(traced.tokens)[0, -1]
         acts = last.module.encode(traced.values[last.hook_name][0])
@@ -131,12 +137,12 @@ def test_ablating_the_top_feature_changes_the_logits_and_a_silent_one_nothing_at
     readout = LogitReadout(last, np.arange(50))
     features = level.some(np.flatnonzero(level.of_feature & (level.position == last)))
     top = features.some(np.array([int(features.activation.argmax())]))
-    assert np.abs(ablation_effects(traced, top, [readout])[0]).max() > 0.05
+    assert np.abs(graph_edges_by_ablation(traced, top, [readout])[0]).max() > 0.05
     sae = tracer.saes[0]
     silent = int((sae.encode(traced.values[sae.hook_name][0]).amax(0) == 0).nonzero()[0])
     written = 0 * sae.written_rows[[silent]]
     nothing = Level(sae.hook_name, 0, np.array([last]), np.array([silent]), np.zeros(1), written)
-    assert not ablation_effects(traced, nothing, [readout])[0].any()
+    assert not graph_edges_by_ablation(traced, nothing, [readout])[0].any()
 
 
 def test_gradients_are_what_taking_out_a_little_gives(traced: Traced, levels: list[Level]) -> None:
@@ -144,8 +150,8 @@ def test_gradients_are_what_taking_out_a_little_gives(traced: Traced, levels: li
     nodes = np.linspace(0, len(level) - 1, 5).astype(int)
     some = level.some(nodes)
     little = replace(some, written=some.written / 50)
-    slopes = 50 * ablation_effects(traced, little, [readout])[0]
-    np.testing.assert_allclose(gradient_effects(traced, some, readout), slopes, atol=5e-3, rtol=0.05)
+    slopes = 50 * graph_edges_by_ablation(traced, little, [readout])[0]
+    np.testing.assert_allclose(graph_edges_by_gradient(traced, some, readout), slopes, atol=5e-3, rtol=0.05)
 
 
 def test_integrated_effects_add_up_to_what_taking_out_every_node_does(
@@ -162,7 +168,9 @@ def test_integrated_effects_add_up_to_what_taking_out_every_node_does(
     whole = float(clean - empty)
     ten = float(integrated_effects(traced, level, readout).sum())
     hundred = [(step + 0.5) / (10 * STEPS) for step in range(10 * STEPS)]
-    assert float(gradient_effects(traced, level, readout, hundred).sum()) == pytest.approx(whole, rel=0.02, abs=0.05)
+    assert float(graph_edges_by_gradient(traced, level, readout, hundred).sum()) == pytest.approx(
+        whole, rel=0.02, abs=0.05
+    )
     assert ten == pytest.approx(whole, rel=0.25, abs=0.5)
 
 
@@ -267,7 +275,7 @@ def test_pruning_keeps_the_fewest_and_leaves_no_dead_end(
     edges, roles = drawn
     found = prune_graph(edges, roles, node_share, edge_share)
     score = node_influence(edges, roles.target_weight)
-    enough = smallest_set(score, node_share)
+    enough = smallest_set_of_nodes(score, node_share)
     assert score[enough].sum() >= node_share * score.sum() * (1 - 1e-9)
     if enough.any():
         others = enough & (score > score[enough].min())  # ties go along

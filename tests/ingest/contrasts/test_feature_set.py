@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from ingest.contrasts.confirmation import bootstrap_weights
+from ingest.contrasts.confirmation import confirmation_draws
 from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.scores import Scores
 from tests.made.apart import documents_of, judge_set, relabelled, scores_of
@@ -45,7 +45,7 @@ def test_near_copies_are_one_finding_and_the_set_does_better_than_any_of_them() 
     together = Together(scores.documents)
     for part in np.array_split(np.arange(200), 3):
         together.add(of_columns(scores, x[:, part], range(part[0], part[-1] + 1)))
-    rows, summary = together.rows(bootstrap_weights(scores.documents))
+    rows, summary = together.rows(confirmation_draws(scores.documents))
     features = rows["feature"].to_numpy()
     assert sum(features < 40) == 1
     assert rows["copies"].to_numpy()[features < 40] == 39
@@ -69,7 +69,7 @@ def test_neither_the_order_of_features_nor_their_ranges_matter() -> None:
         together = Together(scores.documents)
         for part in np.array_split(np.arange(200), cuts):
             together.add(of_columns(scores, x[:, columns[part]], range(part[0], part[-1] + 1)))
-        rows, summary = together.rows(bootstrap_weights(scores.documents))
+        rows, summary = together.rows(confirmation_draws(scores.documents))
         found.append((columns[rows["feature"].to_numpy()].tolist(), rows["weight"].to_numpy(), summary["set_auroc"]))
     assert found[0][0] == found[1][0]
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 from ingest.doctor.corpora import registry_figures
 from ingest.doctor.expected import FIELDS, Expected, Published, published_values
 from ingest.doctor.kinds import KINDS, tolerances_apart
-from ingest.doctor.study import NEAR_TIES, with_printed_study
+from ingest.doctor.study import NEAR_TIES, expected_with_printed_study
 from tests.made.gpt2_small import D_MODEL, D_SAE, VOCABULARY
 
 RELEASE = "gpt2-small-res-jb"
@@ -18,7 +18,7 @@ EXACT = ("strongest", "prompts", "candidates", "moments")
 
 @pytest.fixture(scope="module")
 def known() -> Published:
-    return with_printed_study(published_values(RELEASE))
+    return expected_with_printed_study(published_values(RELEASE))
 
 
 def numbers(entry: Expected) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.encode.windows import Tokenization, Window, sampled_ordinal, window_hash
+from ingest.encode.windows import Tokenization, Window, sampled_window, window_hash
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
 from ingest.models.spelling import spell_vocabulary
@@ -113,7 +113,7 @@ def test_a_window_is_drawn_in_proportion_to_its_tokens() -> None:
         hashes = [window_hash(f"{number:032x}", ordinal) for ordinal in range(4)]
         assert all(0 <= value < 2**63 for value in hashes)
         drawn = [Window(ordinal, zeros, zeros, zeros, hashes[ordinal]) for ordinal, zeros in enumerate(nothing)]
-        counts[sampled_ordinal(drawn)] += 1
+        counts[sampled_window(drawn)] += 1
     share = np.array([len(zeros) for zeros in nothing]) / 400
     assert (np.abs(counts - n * share) < 4 * np.sqrt(n * share * (1 - share))).all()
 

@@ -17,7 +17,7 @@ from ingest.engines.shards import (
     documents_table,
     encoded_of,
     encoded_table,
-    plan_of,
+    plan_of_shard,
 )
 from ingest.rows.batches import Plan
 from ingest.rows.source_records import Record
@@ -54,7 +54,7 @@ def planned(*wanted: list[bool], corpus: str = "notes") -> Plan:
 
 def test_documents_come_back_as_they_were_sent() -> None:
     plan = planned([True, False, True], [False, True, True])
-    found = plan_of(documents_table(plan))
+    found = plan_of_shard(documents_table(plan))
     assert (found.records, found.wanted) == (plan.records, plan.wanted)
     assert [each.document.sourced for each in found.records] == [each.document.sourced for each in plan.records]
 

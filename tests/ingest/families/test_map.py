@@ -6,7 +6,7 @@ import torch
 from sklearn.manifold import trustworthiness as reference
 from sklearn.metrics import silhouette_score
 
-from ingest.families.map import Layout, draw_map, trustworthiness
+from ingest.families.map import Layout, lay_out_feature_map, trustworthiness
 from ingest.families.neighbours import nearest_rows
 
 
@@ -21,11 +21,11 @@ def test_groups_lie_apart_and_a_seed_gives_the_same_map() -> None:
     unit, planted = directions(180, 6)
     layout = Layout(perplexity=10, early_rounds=100, rounds=200).of(180)
     near = nearest_rows(torch.from_numpy(unit), layout.neighbours)
-    place = draw_map(unit, near, layout)
+    place = lay_out_feature_map(unit, near, layout)
     assert silhouette_score(place, planted) > 0.5
     assert np.linalg.norm(place, axis=1).max() == pytest.approx(1)
     np.testing.assert_allclose(place.mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_array_equal(place, draw_map(unit, near, layout))
+    np.testing.assert_array_equal(place, lay_out_feature_map(unit, near, layout))
     assert trustworthiness(unit, place, 10) > 0.95
     assert trustworthiness(unit, np.random.default_rng(1).permutation(place), 10) == pytest.approx(0.5, abs=0.06)
 
@@ -50,8 +50,8 @@ def test_what_cannot_be_drawn_is_refused() -> None:
     unit, _ = directions(30, 3)
     near = nearest_rows(torch.from_numpy(unit), 12)
     with pytest.raises(ValueError, match="needs 8 features"):
-        draw_map(unit[:5], near, Layout().of(5))
+        lay_out_feature_map(unit[:5], near, Layout().of(5))
     with pytest.raises(ValueError, match="neighbours of each feature"):
-        draw_map(unit, near, Layout(perplexity=9))
+        lay_out_feature_map(unit, near, Layout(perplexity=9))
     with pytest.raises(ValueError, match="more than 30 rows"):
         trustworthiness(unit, unit[:, :2], 15)

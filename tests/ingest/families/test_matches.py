@@ -12,7 +12,7 @@ from ingest.families.matches import (
     Matches,
     chance_of_activations,
     chance_of_directions,
-    count_siblings,
+    count_matches_shared,
     matches_by_activation,
     matches_by_decoder,
     mutual_matches,
@@ -94,7 +94,7 @@ def test_a_permuted_copy_is_matched_one_to_one() -> None:
         np.testing.assert_allclose(forth.best.value, 1, atol=1e-6)
         assert mutual_matches(forth, back)[forth.rank == 1].all()
         assert not mutual_matches(forth, back)[forth.rank > 1].any()
-        assert (count_siblings(forth, 0.7)[forth.rank == 1] == 1).all()
+        assert (count_matches_shared(forth, 0.7)[forth.rank == 1] == 1).all()
 
 
 def test_what_is_split_here_says_so_and_what_is_not_does_not() -> None:
@@ -102,9 +102,9 @@ def test_what_is_split_here_says_so_and_what_is_not_does_not() -> None:
     parts = torch.cat([whole, whole[:1] + 0.3 * whole[3:], -whole[1:2]])
     found = matches_by_decoder(parts, whole, most=1)
     assert found.other[[0, 4]].tolist() == [0, 0]
-    assert count_siblings(found, 0.7)[:5].tolist() == [2, 1, 1, 1, 2]
-    assert count_siblings(found, 0.7)[5] == 0
-    assert count_siblings(found, 0.99)[:5].tolist() == [1, 1, 1, 1, 0]
+    assert count_matches_shared(found, 0.7)[:5].tolist() == [2, 1, 1, 1, 2]
+    assert count_matches_shared(found, 0.7)[5] == 0
+    assert count_matches_shared(found, 0.99)[:5].tolist() == [1, 1, 1, 1, 0]
 
 
 def test_mutual_is_told_by_the_way_back() -> None:

@@ -7,7 +7,7 @@ from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
 from ingest.families.cluster_names import name_clusters
-from ingest.families.coactive_pairs import features_firing_with, place_by_company
+from ingest.families.coactive_pairs import features_firing_with, place_by_coactive_pairs
 from ingest.families.silhouette import cluster_from_seeds
 
 
@@ -46,7 +46,7 @@ def test_what_fires_together_is_placed_together(by_lift: bool) -> None:
     fires = together(0, 5, 8)
     pairs = features_firing_with(csc_array(fires), len(fires), 50, by_lift=by_lift)
     value = np.maximum(np.log2(pairs.lift(len(fires))), 0) if by_lift else pairs.jaccard
-    placed = place_by_company(pairs, value, 0)
+    placed = place_by_coactive_pairs(pairs, value, 0)
     planted = np.repeat(np.arange(5), 8)[placed.feature]
     found = cluster_from_seeds(placed.unit, 5, 0)[0].cluster
     assert adjusted_rand_score(planted, found) == 1
@@ -61,8 +61,8 @@ def test_features_without_company_are_not_placed() -> None:
     fires[:6, 1] = fires[:6, 3] = fires[3:9, 4] = 1
     fires[10:13, 0] = 1
     pairs = features_firing_with(csc_array(fires), 20)
-    placed = place_by_company(pairs, pairs.jaccard, 0)
+    placed = place_by_coactive_pairs(pairs, pairs.jaccard, 0)
     assert placed.feature.tolist() == [1, 3, 4]
     np.testing.assert_allclose(np.linalg.norm(placed.unit, axis=1), 1, atol=1e-6)
     nothing = features_firing_with(csc_array(np.zeros((4, 3), np.float32)), 4)
-    assert len(place_by_company(nothing, nothing.jaccard, 0).feature) == 0
+    assert len(place_by_coactive_pairs(nothing, nothing.jaccard, 0).feature) == 0

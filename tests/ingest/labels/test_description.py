@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.labels.imported.description import label_words
+from ingest.labels.imported.description import words_of_imported_label
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from ingest.labels.imported.description import label_words
     ],
 )
 def test_the_words_that_say_something_are_left(label: str, words: tuple[str, ...]) -> None:
-    assert label_words(label) == words
+    assert words_of_imported_label(label) == words

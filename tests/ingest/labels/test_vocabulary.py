@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.labels.vocabulary import NOTHING, Vocabulary, canonical, singular, vocabulary_items
+from ingest.labels.vocabulary import NOTHING, Vocabulary, canonical_label_word, singular_label_word, vocabulary_items
 
 
 def spelled(*texts: str) -> list[list[str]]:
@@ -53,14 +53,14 @@ def test_a_token_has_its_class(text: str, kind: str) -> None:
     ],
 )
 def test_plurals_count_as_the_singular(plural: str, one: str) -> None:
-    assert singular(plural) == one
+    assert singular_label_word(plural) == one
     vocabulary = Vocabulary()
     assert vocabulary.number(plural) == vocabulary.number(one.upper())
 
 
 def test_pieces_are_not_taken_for_plurals() -> None:
-    assert canonical("-is") == "-is"
-    assert canonical("<class>") == "<class>"
+    assert canonical_label_word("-is") == "-is"
+    assert canonical_label_word("<class>") == "<class>"
 
 
 @given(st.lists(st.sampled_from([" red", "dish", " 19", "97", ".", "\n", " Ab", "�", "", " "]), max_size=12), st.data())

@@ -9,7 +9,7 @@ import pytest
 from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import InMemory, Reader
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
-from ingest.models.matching import fit_saes
+from ingest.models.matching import fit_saes_to_model
 from schema import ModelError, open_atlas
 from tests.made.architectures import D_MODEL, N_CTX, N_LAYERS, save_model
 from tests.made.tiny_models import loaded, save_sae, tiny_sae
@@ -91,10 +91,10 @@ def test_weights_that_were_processed_otherwise_are_refused(folder: Path) -> None
     model = load_language_model(str(folder / "model"), Processing(center_writing_weights=True))
     sae = loaded(tiny_sae("standard", D_MODEL))
     with pytest.raises(ModelError, match=r"with no processing, but .* is loaded with center_writing_weights"):
-        fit_saes(model, [sae])
+        fit_saes_to_model(model, [sae])
     folded = {"fold_ln": True, "center_writing_weights": True}
     with pytest.raises(ModelError, match="with center_writing_weights and fold_ln, but"):
-        fit_saes(model, [dataclasses.replace(sae, model_options=folded)])
+        fit_saes_to_model(model, [dataclasses.replace(sae, model_options=folded)])
 
 
 def test_a_reader_in_memory_equals_one_of_the_same_names(folder: Path) -> None:

@@ -30,35 +30,40 @@ import ingest.pocket
 from ingest.pocket.recipe import downstream
 from ingest.pocket.recipe.__main__ import main
 from ingest.pocket.recipe.budget import Budget, Workers, blocks_trained_at, warmdown
-from ingest.pocket.recipe.card import sources_table
-from ingest.pocket.recipe.corpus import SHARE_ALIKE, TrainingDocument, expand_globs, is_source_share_alike
-from ingest.pocket.recipe.division import copied_shares, divide, two_parts
+from ingest.pocket.recipe.card import card_sources_table
+from ingest.pocket.recipe.corpus import (
+    SHARE_ALIKE,
+    TrainingDocument,
+    expand_training_globs,
+    is_training_source_share_alike,
+)
+from ingest.pocket.recipe.division import divide, shares_copied_from_training, two_validation_parts
 from ingest.pocket.recipe.evaluate import Bigram
 from ingest.pocket.recipe.fidelity import HookSums
 from ingest.pocket.recipe.language_model import (
-    continue_from,
-    cross_entropy,
+    continue_training_model_from,
     new_model,
     parameter_groups,
-    residual_stream,
-    token_nats,
+    training_cross_entropy,
+    training_residual_stream,
+    training_token_nats,
 )
-from ingest.pocket.recipe.meaning import Part, auroc, auroc_interval, domain_features
+from ingest.pocket.recipe.meaning import Part, auroc, domain_features, trained_auroc_interval
 from ingest.pocket.recipe.muon import Muon, orthogonalize
-from ingest.pocket.recipe.pipeline import Recipe, Source, judge_release, run_recipe
+from ingest.pocket.recipe.pipeline import Recipe, Source, judge_trained_release, run_recipe
 from ingest.pocket.recipe.sae import train_saes
-from ingest.pocket.recipe.sae_trainers import SAEConfig, Trainers, start_from_data
-from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, active_features, decode
+from ingest.pocket.recipe.sae_trainers import SAEConfig, Trainers, start_training_from_data
+from ingest.pocket.recipe.sparse import SparseBatchTopKTrainingSAE, decode, sparse_training_features
 from ingest.pocket.recipe.train import LanguageModelConfig, train_language_model
 from ingest.pocket.recipe.trials import TRIALS
 from ingest.pocket.recipe.windows import (
     Text,
-    balanced_places,
-    document_windows,
+    balanced_training_places,
     evaluation_windows,
     shuffled_batches,
     training_text,
-    word_at,
+    training_windows,
+    training_word_at,
 )
 from ingest.sources import Document, read_documents
 
@@ -176,7 +181,7 @@ def test_judging_renews_the_figures_of_a_card_and_nothing_else(recipe: Recipe, o
     card = (release / "CARD.md").read_text(encoding="utf-8")
     before, heading, after = card.partition("## Quality\n")
     (release / "CARD.md").write_text(before + heading + "old figures\n", encoding="utf-8")
-    figures = judge_release(recipe.source, release, Workers(1))
+    figures = judge_trained_release(recipe.source, release, Workers(1))
     assert (release / "CARD.md").read_text(encoding="utf-8").startswith(before + heading)
     assert f"{figures['bits_per_byte']:.3f} bits a byte" in after
     assert (release / "CARD.md").read_text(encoding="utf-8") == card
@@ -191,12 +196,12 @@ def test_no_parent_has_pieces_in_both_parts_and_every_domain_is_shared_out() -> 
         for piece in range(draw.randint(1, 4))
     ]
     draw.shuffle(pieces)
-    choosing, judging = two_parts(pieces)
+    choosing, judging = two_validation_parts(pieces)
     assert not {piece.parent for piece in choosing} & {piece.parent for piece in judging}
     assert sorted(map(vars_of, choosing + judging)) == sorted(map(vars_of, pieces))
     for domain, parents in {"law": 3, "medical": 20, "travel": 1}.items():
         assert len({piece.parent for piece in judging if piece.domain == domain}) == (parents + 1) // 2
-    again = two_parts(sorted(pieces, key=vars_of))
+    again = two_validation_parts(sorted(pieces, key=vars_of))
     assert {piece.doc_id for piece in again[1]} == {piece.doc_id for piece in judging}
 
 
@@ -249,7 +254,7 @@ def test_copied_shares_are_those_of_sets_of_runs(pieces: list[list[str]], judged
 
     documents = [TrainingDocument(str(number), "s", "d", " ".join(words)) for number, words in enumerate(texts)]
     seen = {run for words in texts[judged:] for run in runs(words)}
-    shares = copied_shares(documents[:judged], documents[judged:])
+    shares = shares_copied_from_training(documents[:judged], documents[judged:])
     for words, share in zip(texts[:judged], shares, strict=False):
         own = runs(words)
         assert share == (pytest.approx(sum(run in seen for run in own) / len(own)) if own else 0.0)
@@ -260,7 +265,7 @@ def test_balanced_windows_have_the_shares_asked_and_repeat_none_before_all_have_
     sizes: list[int], power: float
 ) -> None:
     domain = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
-    places = balanced_places(domain, power, seed=0)
+    places = balanced_training_places(domain, power, seed=0)
     assert len(places) == len(domain)
     wanted = np.array(sizes) ** power / (np.array(sizes) ** power).sum() * len(domain)
     drawn = np.bincount(domain[places], minlength=len(sizes))
@@ -293,10 +298,10 @@ def test_a_feature_of_noise_that_was_chosen_does_not_hold() -> None:
     domains = np.where(positive, "medical", "law").tolist()
     found = domain_features(chosen, domains, np.zeros(400), ["medical"])[0]
     assert found.best_feature == 7
-    low, high = auroc_interval(judged[:, 7], positive, [f"work {i // 2}" for i in range(40)])
+    low, high = trained_auroc_interval(judged[:, 7], positive, [f"work {i // 2}" for i in range(40)])
     assert low == high == 1.0
     noise = int(np.argmax(np.delete(auroc(chosen, positive), 7)))
-    low, high = auroc_interval(judged[:, noise], positive, [f"work {i // 2}" for i in range(40)])
+    low, high = trained_auroc_interval(judged[:, noise], positive, [f"work {i // 2}" for i in range(40)])
     assert low < 0.6
 
 
@@ -361,15 +366,15 @@ def test_the_command_asks_how_long_to_train(corpus: Path, tmp_path: Path) -> Non
 def test_the_forward_pass_is_hugging_faces(model: GPT2LMHeadModel) -> None:
     ids = some_windows()[:, :-1]
     output = model(ids, output_hidden_states=True)
-    stream = residual_stream(model, ids)
+    stream = training_residual_stream(model, ids)
     for ours, theirs in zip(stream[:-1], output.hidden_states[:-1], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(continue_from(model, stream[1], 1), stream[-1])
+    torch.testing.assert_close(continue_training_model_from(model, stream[1], 1), stream[-1])
 
 
 def test_loss_and_gradients_are_those_of_the_whole_logits(model: GPT2LMHeadModel) -> None:
     windows = some_windows()
-    torch.autograd.backward(cross_entropy(model, windows))
+    torch.autograd.backward(training_cross_entropy(model, windows))
     ours = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
     model.zero_grad()
     targets = torch.where(windows[:, 1:] == 0, -100, windows[:, 1:])
@@ -377,17 +382,17 @@ def test_loss_and_gradients_are_those_of_the_whole_logits(model: GPT2LMHeadModel
     torch.autograd.backward(loss)
     for gradient, parameter in zip(ours, model.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-6)
-    nats = token_nats(model, residual_stream(model, windows[:, :-1])[-1], windows[:, 1:])
+    nats = training_token_nats(model, training_residual_stream(model, windows[:, :-1])[-1], windows[:, 1:])
     torch.testing.assert_close(nats.sum() / (windows[:, 1:] != 0).sum(), loss)
 
 
 def test_mixed_precision_is_float32_but_for_rounding(model: GPT2LMHeadModel) -> None:
     windows = some_windows()
-    whole = torch.autograd.grad(cross_entropy(model, windows), list(model.parameters()))
+    whole = torch.autograd.grad(training_cross_entropy(model, windows), list(model.parameters()))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = cross_entropy(model, windows)
+        loss = training_cross_entropy(model, windows)
     rounded = torch.autograd.grad(loss, list(model.parameters()))
-    torch.testing.assert_close(loss, cross_entropy(model, windows), rtol=1e-2, atol=0)
+    torch.testing.assert_close(loss, training_cross_entropy(model, windows), rtol=1e-2, atol=0)
     for ours, exact in zip(rounded, whole, strict=True):
         assert ours.dtype == torch.float32
         assert (ours - exact).norm() <= 0.05 * exact.norm()
@@ -396,16 +401,16 @@ def test_mixed_precision_is_float32_but_for_rounding(model: GPT2LMHeadModel) -> 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_add_up_to_the_same_gradient(model: GPT2LMHeadModel, threads: int) -> None:
     windows, parameters = some_windows(), list(model.parameters())
-    torch.autograd.backward(cross_entropy(model, windows))
+    torch.autograd.backward(training_cross_entropy(model, windows))
     expected = [parameter.grad.clone() for parameter in parameters if parameter.grad is not None]
     model.zero_grad()
     counted = (windows[:, 1:] != 0).sum()
     before = torch.get_num_threads()
     loss = Workers(threads).backward(
-        lambda rows: cross_entropy(model, rows) * ((rows[:, 1:] != 0).sum() / counted), windows, parameters, 2
+        lambda rows: training_cross_entropy(model, rows) * ((rows[:, 1:] != 0).sum() / counted), windows, parameters, 2
     )
     torch.set_num_threads(before)
-    assert loss == pytest.approx(float(cross_entropy(model, windows).detach()), rel=1e-5)
+    assert loss == pytest.approx(float(training_cross_entropy(model, windows).detach()), rel=1e-5)
     for gradient, parameter in zip(expected, parameters, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
 
@@ -413,7 +418,7 @@ def test_threads_add_up_to_the_same_gradient(model: GPT2LMHeadModel, threads: in
 def test_a_new_block_changes_nothing_until_it_is_trained() -> None:
     fresh = new_model(d_vocab=320, d_model=32, layers=2, heads=4, context_size=16)
     windows = some_windows()
-    torch.testing.assert_close(cross_entropy(fresh, windows, 1), cross_entropy(fresh, windows, 2))
+    torch.testing.assert_close(training_cross_entropy(fresh, windows, 1), training_cross_entropy(fresh, windows, 2))
 
 
 def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMHeadModel) -> None:
@@ -421,7 +426,7 @@ def test_muon_steps_are_orthogonal_and_spare_what_has_no_gradient(model: GPT2LMH
     assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.4
     matrices, _ = parameter_groups(model)
     before = [parameter.detach().clone() for parameter, _ in matrices]
-    torch.autograd.backward(cross_entropy(model, some_windows(), 1))
+    torch.autograd.backward(training_cross_entropy(model, some_windows(), 1))
     Muon(matrices).step(0.1)
     moved = [not torch.equal(old, new) for old, (new, _) in zip(before, matrices, strict=True)]
     assert moved == [True] * 4 + [False] * 4
@@ -485,12 +490,12 @@ def test_divergence_and_its_gradient_are_those_of_the_whole_logits(model: GPT2LM
     ids = some_windows()[:, :-1]
     text = ids != 0
     with torch.no_grad():
-        stream = residual_stream(model, ids)
+        stream = training_residual_stream(model, ids)
         clean = model(ids).logits[text].log_softmax(-1)
     other = (stream[1][text] + 0.3 * torch.randn(int(text.sum()), 32)).requires_grad_()
     with pytest.MonkeyPatch.context() as chunks:
         chunks.setattr(downstream, "ROWS", 7)
-        ours = downstream.divergence(model, stream, 1, text)(other)
+        ours = downstream.downstream_divergence(model, stream, 1, text)(other)
         (our_gradient,) = torch.autograd.grad(ours, other)
     place = stream[1].masked_scatter(text[:, :, None], other)
     body: Any = model.transformer
@@ -499,7 +504,9 @@ def test_divergence_and_its_gradient_are_those_of_the_whole_logits(model: GPT2LM
     torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-4)
     (their_gradient,) = torch.autograd.grad(theirs, other)
     assert (our_gradient - their_gradient).norm() <= 0.02 * their_gradient.norm()
-    assert float(downstream.divergence(model, stream, 1, text)(stream[1][text]).detach()) == pytest.approx(0, abs=1e-3)
+    assert float(downstream.downstream_divergence(model, stream, 1, text)(stream[1][text]).detach()) == pytest.approx(
+        0, abs=1e-3
+    )
 
 
 def test_the_last_part_of_a_training_brings_the_predictions_nearer(pocket: GPT2LMHeadModel) -> None:
@@ -510,14 +517,16 @@ def test_the_last_part_of_a_training_brings_the_predictions_nearer(pocket: GPT2L
     trainers = Trainers(config, 256, 128, "cpu", Workers())
     text = ids != 0
     with torch.no_grad():
-        stream = residual_stream(pocket, ids)
+        stream = training_residual_stream(pocket, ids)
     x, sae = stream[3][text], trainers.by_hook["blocks.3.hook_resid_pre"]
     trainers.prepare({"blocks.3.hook_resid_pre": x})
 
     def distance() -> float:
         scaled = sae.activation_scaler(x)
         out = sae.sae.training_forward_pass(TrainStepInput(scaled, {}, None, 0, False)).sae_out
-        return float(downstream.divergence(pocket, stream, 3, text)(sae.activation_scaler.unscale(out)).detach())
+        return float(
+            downstream.downstream_divergence(pocket, stream, 3, text)(sae.activation_scaler.unscale(out)).detach()
+        )
 
     before = distance()
     for _ in range(12):
@@ -529,12 +538,12 @@ def test_features_begin_where_each_is_needed(pocket: GPT2LMHeadModel) -> None:
     torch.manual_seed(0)
     ids = torch.randint(1, 8192, (48, 128))
     with torch.no_grad():
-        x = residual_stream(pocket, ids, 3)[3].flatten(0, 1)
+        x = training_residual_stream(pocket, ids, 3)[3].flatten(0, 1)
     first, later = x[::2], x[1::2]
 
     def outcome(tied: bool) -> tuple[int, float]:
         sae: Any = SparseBatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=256, d_sae=512, k=8.0))
-        start_from_data(sae, first, ridge=0.3)
+        start_training_from_data(sae, first, ridge=0.3)
         if tied:
             sae.W_enc.data = sae.W_dec.data.T.clone()
         output = sae.training_forward_pass(TrainStepInput(later, {}, None, 0, False))
@@ -551,7 +560,7 @@ def test_features_begin_where_each_is_needed(pocket: GPT2LMHeadModel) -> None:
 def test_evaluation_encodes_and_decodes_as_saelens_does(out: Path) -> None:
     sae = SAE.load_from_disk(str(out / "release" / "sae" / "blocks.1.hook_resid_pre"), dtype="float32")
     x = torch.randn(40, 32)
-    chosen = active_features(sae, x)
+    chosen = sparse_training_features(sae, x)
     dense = torch.zeros(40, 64)
     dense[chosen.token, chosen.feature] = chosen.value
     torch.testing.assert_close(dense, sae.encode(x), rtol=1e-4, atol=1e-5)
@@ -561,7 +570,7 @@ def test_evaluation_encodes_and_decodes_as_saelens_does(out: Path) -> None:
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 40])
 def test_windows_hold_every_token_once_as_a_target(length: int) -> None:
     ids = list(range(1, length + 1))
-    training = document_windows(ids, 16)
+    training = training_windows(ids, 16)
     assert training.shape[1] == 17
     assert (training[:, 0] == 0).all()
     assert set(training[training != 0].tolist()) == set(ids)
@@ -605,9 +614,9 @@ def test_auroc_is_scikit_learns() -> None:
 
 def test_words_are_whole() -> None:
     text = "The anti-fibrosis drug, é."
-    assert word_at(text, 9, 14) == "fibrosis"
-    assert word_at(text, 3, 8) == "anti"
-    assert word_at(text, text.index(","), text.index(",") + 1) == ","
+    assert training_word_at(text, 9, 14) == "fibrosis"
+    assert training_word_at(text, 3, 8) == "anti"
+    assert training_word_at(text, text.index(","), text.index(",") + 1) == ","
 
 
 def test_no_share_alike_text_is_trained_on() -> None:
@@ -618,11 +627,11 @@ def test_no_share_alike_text_is_trained_on() -> None:
         "python/peps": ("peps:pep-0001#0",),
     }.items():
         dropped = [f"{prefix}x#0" for prefix in SHARE_ALIKE.get(source, ())]
-        assert all(is_source_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in dropped)
-        assert not any(is_source_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in kept)
-    assert not {row["source"] for row in sources_table() if "BY-SA" in row["licence"]}
+        assert all(is_training_source_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in dropped)
+        assert not any(is_training_source_share_alike(TrainingDocument(doc_id, source, "", "")) for doc_id in kept)
+    assert not {row["source"] for row in card_sources_table() if "BY-SA" in row["licence"]}
 
 
 def test_a_pattern_without_files_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no file matches"):
-        expand_globs([str(tmp_path / "none-*.jsonl")])
+        expand_training_globs([str(tmp_path / "none-*.jsonl")])

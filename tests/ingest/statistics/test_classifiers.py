@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from ingest.statistics.classifiers import Probe, best_threshold, fit_probe, judge_calls, probe_calls
+from ingest.statistics.classifiers import Probe, best_threshold, classifier_scores, fit_probe, probe_calls
 from tests.made.sparse_cases import Case, cases, random_case
 
 
@@ -30,7 +30,7 @@ def test_the_threshold_has_the_largest_f1_and_is_the_highest_that_does(case: Cas
 def test_judgements_equal_scikit_learn(case: Case) -> None:
     feature, document, score = case.rows
     called = score >= 0.5
-    found = judge_calls(feature[called], case.positive[document[called]], case.sizes[0], case.n_features)
+    found = classifier_scores(feature[called], case.positive[document[called]], case.sizes[0], case.n_features)
     for number, scores in enumerate(case.dense):
         calls = scores >= 0.5
         assert found.recall[number] == pytest.approx(recall_score(case.positive, calls), abs=1e-12)
@@ -42,7 +42,7 @@ def test_judgements_equal_scikit_learn(case: Case) -> None:
 
 
 def test_nothing_to_find_is_not_a_ratio() -> None:
-    found = judge_calls(np.array([0]), np.array([False]), 0, 2)
+    found = classifier_scores(np.array([0]), np.array([False]), 0, 2)
     assert found.precision[0] == 0
     assert np.isnan([found.recall[0], found.recall[1], found.f1[1], found.precision[1]]).all()
 

@@ -10,7 +10,7 @@ from scipy import stats
 from ingest.statistics.correlation import (
     Correlations,
     cluster_draws,
-    clusters_of_correlated,
+    correlated_clusters,
     rank_correlations,
     weighted_ranks,
 )
@@ -79,7 +79,7 @@ def test_partial_correlation_is_that_of_residual_ranks() -> None:
 
 
 def test_clusters_are_chains_of_near_features() -> None:
-    cluster = clusters_of_correlated(np.array([0, 1, 4]), np.array([1, 2, 5]), 7)
+    cluster = correlated_clusters(np.array([0, 1, 4]), np.array([1, 2, 5]), 7)
     assert cluster[0] == cluster[1] == cluster[2]
     assert cluster[4] == cluster[5]
     assert len(set(cluster)) == 4

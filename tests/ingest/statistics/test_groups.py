@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.sources import Document, read_documents
-from ingest.statistics.groups import BOTH, CONTROL, POSITIVE, groups_of, later_half
+from ingest.statistics.groups import BOTH, CONTROL, POSITIVE, groups_of, later_half_of_groups
 from schema import open_atlas
 from schema.verify import verify
 
@@ -42,7 +42,7 @@ def test_a_group_is_named_or_follows_from_template_or_id(
 def test_whole_groups_fall_into_even_halves(drawn: list[tuple[int, bool]], seed: int) -> None:
     group, positive = (np.array(column) for column in zip(*drawn, strict=True))
     draw = np.random.default_rng(seed).permutation(13)[group]
-    later = later_half(groups_of(group, positive), draw)
+    later = later_half_of_groups(groups_of(group, positive), draw)
     sides = {number: set(positive[group == number]) for number in set(group)}
     for number in sides:
         assert len(set(later[group == number])) == 1
@@ -50,7 +50,7 @@ def test_whole_groups_fall_into_even_halves(drawn: list[tuple[int, bool]], seed:
         mine = [bool(later[group == number][0]) for number in sides if sides[number] == side]
         assert 0 <= len(mine) - 2 * sum(mine) <= 1
     order = np.random.default_rng(seed).permutation(len(group))
-    assert (later_half(groups_of(group[order], positive[order]), draw[order]) == later[order]).all()
+    assert (later_half_of_groups(groups_of(group[order], positive[order]), draw[order]) == later[order]).all()
 
 
 def test_groups_know_their_side() -> None:

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.tree import DecisionTreeClassifier
 
 from ingest.contrasts.concept import BestSplits, fms_columns
-from ingest.contrasts.confirmation import bootstrap_weights
+from ingest.contrasts.confirmation import confirmation_draws
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.monosemanticity import LOCAL, TOGETHER, Monosemanticity, monosemanticity, split_gain
 from tests.made.sparse_cases import Case, cases, random_case
@@ -128,7 +128,7 @@ def test_the_interval_is_that_of_documents_drawn_again_and_chance_that_of_the_ha
     documents = scores.documents
     best = BestSplits(documents)
     best.add(scores)
-    found, weights = best.monosemanticity(), bootstrap_weights(documents)
+    found, weights = best.monosemanticity(), confirmation_draws(documents)
     assert found is not None
     columns = fms_columns(found, documents, weights)
     drawn = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
-from ingest.statistics.paired import Pairs, pair_differences, pair_numbers, signed_rank
+from ingest.statistics.paired import Pairs, pair_differences, paired_template_numbers, signed_rank
 from tests.made.sparse_cases import Case, cases
 
 
@@ -25,7 +25,7 @@ def literal_differences(case: Case, feature: int) -> np.ndarray:
 @given(case=cases())
 def test_it_is_the_share_of_all_ways_to_swap(case: Case) -> None:
     feature, document, score = case.rows
-    pair = pair_numbers(case.group, case.positive)
+    pair = paired_template_numbers(case.group, case.positive)
     found = signed_rank(pair_differences(feature, score, document, pair, case.positive), case.n_features)
     for number in range(case.n_features):
         differences = literal_differences(case, number)
@@ -58,14 +58,14 @@ def test_p_is_exact_up_to_fifty_pairs_and_scipy_s_beyond(number: int) -> None:
 def test_pairs_are_templates_with_both_sides() -> None:
     template = np.array([4, 4, -1, -1, 7, 7, 9, 9, 9])
     positive = np.array([True, False, True, False, True, True, False, True, False])
-    assert pair_numbers(template, positive).tolist() == [0, 0, -1, -1, -1, -1, 1, 1, 1]
+    assert paired_template_numbers(template, positive).tolist() == [0, 0, -1, -1, -1, -1, 1, 1, 1]
 
 
 def test_without_pairs_nothing_is_tested() -> None:
     none = np.full(4, -1)
     positive = np.array([True, True, False, False])
     feature, score, document = np.array([0, 0]), np.array([1.0, 2.0]), np.array([0, 2])
-    pair = pair_numbers(none, positive)
+    pair = paired_template_numbers(none, positive)
     found = signed_rank(pair_differences(feature, score, document, pair, positive), 2)
     assert found.p.tolist() == [1, 1]
     assert found.higher.tolist() == [0, 0]

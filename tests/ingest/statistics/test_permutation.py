@@ -11,9 +11,9 @@ from ingest.statistics.permutation import (
     LEVEL,
     Tails,
     family_wise,
-    not_below_chance,
     observed_p,
     permuted_aurocs,
+    q_not_below_permuted_chance,
     shuffled_tails,
     smallest_p_by_shuffle,
 )
@@ -92,7 +92,7 @@ def test_the_family_wise_p_steps_down(drawn: tuple[np.ndarray, np.ndarray]) -> N
 
 def test_q_is_not_below_what_shuffles_give() -> None:
     min_q = np.array([0.01, 0.04, 0.2, *[1.0] * 16])
-    found = not_below_chance(np.array([0.001, 0.01, 0.03, 0.05, 0.5]), min_q)
+    found = q_not_below_permuted_chance(np.array([0.001, 0.01, 0.03, 0.05, 0.5]), min_q)
     assert found == pytest.approx([0.001, 0.1, 0.1, 0.15, 0.5])
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.rank_sum import RankSum, benjamini_hochberg, contrast_domains, rank_sum
+from ingest.statistics.rank_sum import RankSum, benjamini_hochberg, rank_sum, rank_sums_by_domain
 from tests.made.sparse_cases import Case, cases
 
 SCORES = st.sampled_from([0.0, 0.0, 0.0, 0.25, 0.5, 0.5, 1.0, 3.0, 1e-3, 1e6])
@@ -109,7 +109,7 @@ def test_it_equals_scikit_learn(case: Case) -> None:
     feature, document, score = case.rows
     domain = np.where(case.positive, -1, case.group % DOMAINS)
     members = np.bincount(domain[domain >= 0], minlength=DOMAINS)
-    found = contrast_domains(feature, score, domain[document], members, (case.sizes[0], case.n_features))
+    found = rank_sums_by_domain(feature, score, domain[document], members, (case.sizes[0], case.n_features))
     for number, scores in enumerate(case.dense):
         for place in range(DOMAINS):
             inside = case.positive | (domain == place)

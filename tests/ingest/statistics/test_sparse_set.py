@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ingest.statistics.sparse_set import FOLDS, NEAR, deal_folds, fit_sparse_set, l1_path, representatives
+from ingest.statistics.sparse_set import FOLDS, NEAR, deal_folds, fit_sparse_set, l1_path, sparse_set_representatives
 
 
 def planted(seed: int, documents: int = 160, features: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +72,7 @@ def test_representatives_say_different_things_and_stand_for_all(seed: int, docum
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(documents, 3)) @ rng.normal(size=(3, features))
     x[:, rng.random(features) < 0.2] = 1
-    chosen, copies = representatives(x)
+    chosen, copies = sparse_set_representatives(x)
     varies = np.flatnonzero(x.std(axis=0) > 0)
     assert len(chosen) + copies.sum() == len(varies)
     if len(chosen) > 1:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ingest.statistics.stratified import difference_p, length_classes, length_quartiles, stratified_rank_sum
+from ingest.statistics.stratified import length_classes, length_quartiles, stratified_length_p, stratified_rank_sum
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,16 +69,19 @@ def test_lengths_that_differ_have_a_small_p(pieces: int) -> None:
     sides, apart = (rank[:4], rank[4:]), lambda x, _: abs(x.sum() - 20)
     expected = stats.permutation_test(sides, apart, n_resamples=np.inf, alternative="greater").pvalue
     assert 0.05 < expected < 0.5
-    assert difference_p(length, positive, group) == pytest.approx(expected, rel=1e-9)
+    assert stratified_length_p(length, positive, group) == pytest.approx(expected, rel=1e-9)
 
 
 def test_pieces_of_few_books_do_not_make_a_difference_in_length_surer() -> None:
     rng = np.random.default_rng(2)
     book = np.arange(240) // 20
     length = (50 + 20 * rng.normal(size=12)[book] + 3 * rng.normal(size=240)).astype(int)
-    small = [difference_p(length, np.isin(book, rng.choice(12, 4, replace=False)), book) <= 0.05 for _ in range(200)]
+    small = [
+        stratified_length_p(length, np.isin(book, rng.choice(12, 4, replace=False)), book) <= 0.05 for _ in range(200)
+    ]
     alone = [
-        difference_p(length, np.isin(book, rng.choice(12, 4, replace=False)), np.arange(240)) <= 0.05 for _ in range(20)
+        stratified_length_p(length, np.isin(book, rng.choice(12, 4, replace=False)), np.arange(240)) <= 0.05
+        for _ in range(20)
     ]
     assert np.mean(small) <= 0.1
     assert np.mean(alone) >= 0.4

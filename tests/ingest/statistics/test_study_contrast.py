@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ingest.statistics.study_contrast import mean_with_bos, study_kept
+from ingest.statistics.study_contrast import study_kept, study_mean_with_bos
 
 MEANS = arrays(np.float64, 30, elements=st.one_of(st.just(0.0), st.floats(0, 10), st.floats(0, 1000)))
 
@@ -53,4 +53,4 @@ def test_bos_counts_as_one_more_position() -> None:
     acts = [rng.random((n, 5)) for n in lengths]
     expected = np.mean([np.vstack([bos, document]).mean(axis=0) for document in acts], axis=0)
     mean_sum = np.mean([document.sum(axis=0) / (len(document) + 1) for document in acts], axis=0)
-    np.testing.assert_allclose(mean_with_bos(mean_sum, bos, float((1 / (lengths + 1)).mean())), expected)
+    np.testing.assert_allclose(study_mean_with_bos(mean_sum, bos, float((1 / (lengths + 1)).mean())), expected)

@@ -13,7 +13,13 @@ from datasette.utils.asgi import Response
 from atlas.exchange.circuit_tracer import feature_details
 from atlas.exchange.neuronpedia import activation_lines, explanation_line, feature_line
 from atlas.exchange.published import Published, published_as
-from atlas.exchange.records import FeatureRecord, record_statements, records_of, statement_values, values_for
+from atlas.exchange.records import (
+    FeatureRecord,
+    export_statement_values,
+    export_statements,
+    export_values,
+    exported_records,
+)
 from atlas.site.pages.page import Asked, PageError
 from atlas.site.pages.rows import rows, rows_if_published, rows_of_activations
 
@@ -63,14 +69,16 @@ async def _record(datasette: "Datasette", own: Published, index: str) -> Feature
     if not (index.isascii() and index.isdecimal()) or len(index) > LONGEST_INDEX:
         raise PageError(f"{index[:20]!r} is no index of a feature; it is a whole number from 0")
     imported = await rows_if_published(datasette, "sae_import", "sae/imported", sae=own.sae)
-    values = values_for(own.sae, int(index), int(index))
+    values = export_values(own.sae, int(index), int(index))
     found = {}
-    for name, sql in record_statements(imported=any(row["format"] != "delphi" for row in imported)).items():
-        held = await rows_of_activations(datasette, sql.replace("$", ":"), statement_values(sql, values), f"api/{name}")
+    for name, sql in export_statements(imported=any(row["format"] != "delphi" for row in imported)).items():
+        held = await rows_of_activations(
+            datasette, sql.replace("$", ":"), export_statement_values(sql, values), f"api/{name}"
+        )
         if held is None:
             raise PageError(UNREADABLE, 503)
         found[name] = [tuple(row.values()) for row in held]
-    record = next(records_of(found), None)
+    record = next(exported_records(found), None)
     if record is None:
         raise PageError(f"{own.model}/{own.source} has no feature {index} here")
     return record

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from atlas.publish.examples import CLOSE_MARK, OPEN_MARK
 from atlas.site.pages.addresses import (
-    asked_further,
     association_address,
     feature_address,
     path_segment,
+    queries_asked_further,
     row_address,
     sae_address,
     table_address,
@@ -15,10 +15,10 @@ from atlas.site.pages.addresses import (
 from atlas.site.pages.association import scores
 from atlas.site.pages.association.chosen import (
     Association,
-    association_in_words,
+    association_page_question,
     best_features,
     chosen_association,
-    documents_by_class,
+    documents_of_page_by_class,
 )
 from atlas.site.pages.association.evidence import FIGURES, Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.cache import Cache, cached
@@ -81,7 +81,7 @@ async def _read(datasette: "Datasette", association: Association) -> dict[str, A
         "against": speaks_against(evidence),
         "features": features,
         "first": [await _first(datasette, association, feature) for feature in features[:DRAWN]],
-        "queries": asked_further(datasette, QUERIES[kind], **{kind: row["contrast"]}, sae=row["sae"], **first),
+        "queries": queries_asked_further(datasette, QUERIES[kind], **{kind: row["contrast"]}, sae=row["sae"], **first),
         "rows": _rows(datasette, association, TABLES[kind], _sort="place_discovery"),
     }
 
@@ -93,7 +93,7 @@ def _what(datasette: "Datasette", association: Association) -> dict[str, Any]:
         "kind": row["kind"],
         "field": row["field"],
         "sets": association.sets,
-        "question": association_in_words(row["kind"], row["field"], association.sets),
+        "question": association_page_question(row["kind"], row["field"], association.sets),
         "unit": row["unit"],
         "unit_meaning": UNITS[row["unit"]],
         "sae": row["sae"],
@@ -109,7 +109,7 @@ def _what(datasette: "Datasette", association: Association) -> dict[str, Any]:
 
 async def _held(datasette: "Datasette", association: Association) -> list[dict[str, Any]]:
     """How many documents there are of each class, or of all with the range of their numbers."""
-    found = await documents_by_class(datasette, association)
+    found = await documents_of_page_by_class(datasette, association)
     if not association.of_classes:
         return [{name: one[name] for name in ("documents", "lowest", "highest")} for one in found]
     return [{"class": association.sets[one["class"]], "documents": one["documents"]} for one in found]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from atlas.site.pages.addresses import association_address, feature_address
 from atlas.site.pages.page import Asked, PageError
-from atlas.site.pages.rows import Row, rows, rows_if_published, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query, rows, rows_if_published
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -41,13 +41,13 @@ class Association:
         return tuple(self.keys.values())
 
 
-def association_in_words(kind: str, field: str | None, sets: Iterable[str]) -> str:
+def association_page_question(kind: str, field: str | None, sets: Iterable[str]) -> str:
     """What is asked of the documents, in a few words."""
     named = ", ".join(sets)
     return named if kind == "classes" else f"{field} of {named or 'all documents'}"
 
 
-async def associations_of(datasette: "Datasette", name: str | None = None) -> list[Row]:
+async def associations_of_page(datasette: "Datasette", name: str | None = None) -> list[Row]:
     """The associations of that name, or all, on each SAE that they are computed for."""
     return await rows_if_published(datasette, "association", "association/asked", name=name)
 
@@ -59,16 +59,16 @@ async def chosen_association(asked: Asked) -> Association:
         PageError: there is no such association, or it was not computed for that SAE.
     """
     name, sae = asked.parts["path"], asked.query.get("sae", "")
-    found = await associations_of(asked.datasette, name)
+    found = await associations_of_page(asked.datasette, name)
     if not found:
-        names = {str(other["name"]): None for other in await associations_of(asked.datasette)}
+        names = {str(other["name"]): None for other in await associations_of_page(asked.datasette)}
         known = f"there are: {', '.join(names)}" if names else "none is computed; see: atlas contrast --help"
         raise PageError(f"this atlas holds no contrast {name!r} of a number or of classes; {known}")
     saes = tuple(str(other["sae_name"]) for other in found)
     named = [other for other in found if sae in ("", other["sae_name"], other["sae_pinned"])]
     if not named:
         raise PageError(f"contrast {name!r} is not computed for the SAE {sae!r}; it is for: {', '.join(saes)}")
-    told = await saved_rows(asked.datasette, "associations", sae=named[0]["sae_name"])
+    told = await page_rows_of_saved_query(asked.datasette, "associations", sae=named[0]["sae_name"])
     row = next(other for other in told if other["contrast"] == name)
     return Association(row, {column: named[0][column] for column in ("association", "sae")}, saes)
 
@@ -77,10 +77,10 @@ async def best_features(datasette: "Datasette", association: Association, limit:
     """Its first features, in the order that the discovery half gives."""
     row = association.row
     asked = {row["kind"]: row["contrast"], "sae": row["sae"], "limit": limit}
-    return await saved_rows(datasette, LISTS[row["kind"]], **asked)
+    return await page_rows_of_saved_query(datasette, LISTS[row["kind"]], **asked)
 
 
-async def listed_associations(datasette: "Datasette", sae: int | None = None) -> list[Row]:
+async def associations_listed_on_page(datasette: "Datasette", sae: int | None = None) -> list[Row]:
     """The associations of an SAE, or of all, each with its address and the first of its features."""
     found = []
     for asked in await rows_if_published(datasette, "association", "association/listed", sae=sae):
@@ -90,11 +90,12 @@ async def listed_associations(datasette: "Datasette", sae: int | None = None) ->
             "best_address": None if best is None else feature_address(datasette, asked["sae"], best),
         }
         found.append(
-            asked | {"sets": sets, "question": association_in_words(asked["kind"], asked["field"], sets), **addresses}
+            asked
+            | {"sets": sets, "question": association_page_question(asked["kind"], asked["field"], sets), **addresses}
         )
     return found
 
 
-async def documents_by_class(datasette: "Datasette", association: Association) -> list[Row]:
+async def documents_of_page_by_class(datasette: "Datasette", association: Association) -> list[Row]:
     """How many documents there are of each class, or of all, with the range of their numbers."""
     return await rows(datasette, "association/borne", **association.keys)

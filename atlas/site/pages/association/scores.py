@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.site.pages.association.chosen import Association, chosen_association
-from atlas.site.pages.charts.canvas import SMALL, Style, name_axes, new_axes, shorten_text, svg_file
+from atlas.site.pages.charts.canvas import SMALL, Style, chart_svg_file, name_axes, new_axes, shorten_text
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.page import Asked, PageError
-from atlas.site.pages.rows import activation_rows
+from atlas.site.pages.rows import page_rows_of_activations
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -70,7 +70,7 @@ def draw(scores: Scores, style: Style) -> bytes:
         _boxes(axes, scores, style)
     axes.set_ylim(bottom=-0.03 * max(float(scores.score.max(initial=0)), 1e-9))
     name_axes(axes, style, "class" if scores.classes else str(scores.field), "strongest activation")
-    return svg_file(axes, f"Feature {scores.feature}: activation by {scores.field or 'class'}")
+    return chart_svg_file(axes, f"Feature {scores.feature}: activation by {scores.field or 'class'}")
 
 
 def _columns(scores: Scores) -> NDArray[np.float64]:
@@ -120,7 +120,7 @@ async def read(datasette: "Datasette", association: Association, feature: int) -
     """The scores of a feature; None where the snapshot has no database of activations, or it does not answer."""
     row = association.row
     values = {**association.keys, "feature": feature, "unit": row["unit"], "limit": MOST}
-    found = await activation_rows(datasette, "association/scores", **values)
+    found = await page_rows_of_activations(datasette, "association/scores", **values)
     if not found:
         return None
     label = [one["class"] if association.of_classes else one["value"] for one in found]

@@ -110,7 +110,7 @@ def name_axes(axes: Any, style: Style, x: str, y: str) -> None:
         text.set(text=plain_text(name), color=style.theme.ink, fontsize=TEXT, parse_math=False)
 
 
-def write_text(axes: Any, x: float, y: float, text: str, **options: Any) -> Any:
+def write_chart_text(axes: Any, x: float, y: float, text: str, **options: Any) -> Any:
     """A text at a place, never read as mathematics, never over two lines."""
     written = {"fontsize": TEXT, "parse_math": False, **options}
     return axes.annotate(plain_text(text), (x, y), textcoords="offset points", **written)
@@ -131,7 +131,7 @@ def plot_rectangle(axes: Any) -> Box:
     return Box(*(float(edge) * 96 / RASTER_DPI for edge in axes.get_window_extent().extents))
 
 
-def svg_file(axes: Any, title: str) -> bytes:
+def chart_svg_file(axes: Any, title: str) -> bytes:
     """The chart as an SVG file."""
     import matplotlib as mpl
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from datasette.utils.asgi import Response
 
-from atlas.site.pages.cache import Cache, snapshot_of
+from atlas.site.pages.cache import Cache, snapshot_of_cached_page
 from atlas.site.pages.charts.canvas import LIGHT, NARROW, THEMES, WIDE, Size, Style
 from atlas.site.pages.page import Asked, PageError, View
 
@@ -59,7 +59,7 @@ def chart_picture(
 
     `path` is what the chart is of and its kind, encoded as in an address.
     """
-    snapshot = snapshot_of(datasette)
+    snapshot = snapshot_of_cached_page(datasette)
     version = {} if snapshot is None else {"v": snapshot[:8]}
 
     def address(**variant: str) -> str:
@@ -85,7 +85,7 @@ async def _drawn(asked: Asked, chart: Chart) -> bytes:
     narrow = asked.query.get("width") == "narrow"
     theme = asked.query.get("theme", "light")
     style = Style(THEMES.get(theme, LIGHT), chart.narrow if narrow else chart.wide)
-    snapshot = snapshot_of(asked.datasette)
+    snapshot = snapshot_of_cached_page(asked.datasette)
     which = (*sorted(asked.parts.items()), *((name, asked.query.get(name)) for name in chart.chosen_by))
     key = snapshot and (snapshot, chart, which, style)
     known = DRAWN.get(key) if key else None
@@ -109,7 +109,7 @@ def _draw(key: Hashable, chart: Chart, numbers: Any, style: Style) -> bytes:
 def _answer(asked: Asked, svg: bytes) -> Response:
     """The chart; an address with the snapshot in it may be kept for ever, another is asked for again."""
     tag = f'"{blake2b(svg, digest_size=8).hexdigest()}"'
-    snapshot = snapshot_of(asked.datasette)
+    snapshot = snapshot_of_cached_page(asked.datasette)
     lasting = snapshot is not None and asked.query.get("v") == snapshot[:8]
     headers = {"ETag": tag, "Cache-Control": FOR_EVER if lasting else "no-cache", "X-Content-Type-Options": "nosniff"}
     if asked.request.headers.get("if-none-match") == tag:

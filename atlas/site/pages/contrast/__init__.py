@@ -8,10 +8,10 @@ from datasette.utils.asgi import Response
 
 from atlas.site.pages import reproduction
 from atlas.site.pages.addresses import (
-    asked_further,
     contrast_address,
     feature_address,
     path_segment,
+    queries_asked_further,
     sae_address,
     table_address,
 )
@@ -22,7 +22,7 @@ from atlas.site.pages.contrast.chosen import SHOWN, Contrast, chosen_contrast, f
 from atlas.site.pages.contrast.evidence import Evidence, enough_groups, speaks_against, speaks_for
 from atlas.site.pages.contrast.null import Null
 from atlas.site.pages.page import Asked, Page
-from atlas.site.pages.rows import Row, row, rows_if_published, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query, row, rows_if_published
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -98,7 +98,9 @@ async def _read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any]:
         "hypothesis": await _saved(datasette, "hypothesis", contrast),
         "shown": SHOWN,
         "reproductions": await reproduction.reproductions(datasette, contrast.row["name"]),
-        "queries": asked_further(datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]),
+        "queries": queries_asked_further(
+            datasette, QUERIES, contrast=contrast.row["name"], sae=contrast.row["sae_name"]
+        ),
         "rows": _rows(datasette, contrast, "feature_contrast", _sort_desc="auroc"),
     }
 
@@ -115,7 +117,7 @@ async def _evidence(datasette: "Datasette", contrast: Contrast, best: list[Row],
 
 async def _saved(datasette: "Datasette", query: str, contrast: Contrast) -> list[Row]:
     """The rows of a saved query about this contrast on this SAE."""
-    return await saved_rows(datasette, query, contrast=contrast.row["name"], sae=contrast.row["sae_name"])
+    return await page_rows_of_saved_query(datasette, query, contrast=contrast.row["name"], sae=contrast.row["sae_name"])
 
 
 async def _funnel(datasette: "Datasette", contrast: Contrast) -> list[Row]:

@@ -31,10 +31,10 @@ class Contrast:
     @property
     def names(self) -> tuple[str, str]:
         """Its two sides in a word or two."""
-        return named_sets(self.row["positive"]), named_sets(self.row["control"])
+        return contrast_page_sets(self.row["positive"]), contrast_page_sets(self.row["control"])
 
 
-def named_sets(stored: str) -> str:
+def contrast_page_sets(stored: str) -> str:
     """The sets of one side, as JSON has them, in words."""
     sets = [str(one) for one in json.loads(stored)]
     return " or ".join(sets) if len(sets) <= 3 else f"{sets[0]} or {len(sets) - 1} others"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlas.site.pages.addresses import DATABASE
 from atlas.site.pages.contrast.chosen import Contrast
-from atlas.site.pages.rows import Row, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -33,7 +33,7 @@ async def read(datasette: "Datasette", contrast: Contrast) -> dict[str, Any] | N
     if contrast.row["stale"] or NEWEST not in await datasette.get_database(DATABASE).table_columns(TABLE):
         return None
     names = {"contrast": contrast.row["name"], "sae": contrast.row["sae_name"]}
-    found = await saved_rows(datasette, "attention_differences", **names, limit=MOST)
+    found = await page_rows_of_saved_query(datasette, "attention_differences", **names, limit=MOST)
     return looks_of_rows(found) if found else None
 
 

@@ -11,13 +11,13 @@ from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.canvas import (
     TEXT,
     Style,
+    chart_svg_file,
     in_pixels,
     name_axes,
     new_axes,
     plot_rectangle,
     shorten_text,
-    svg_file,
-    write_text,
+    write_chart_text,
 )
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.charts.labels import place_labels
@@ -107,7 +107,7 @@ def draw(means: Means, style: Style) -> bytes:
     _label(axes, style, marked[best], means.labels, marked[printed])
     _explain(axes, style)
     name_axes(axes, style, f"mean activation, {means.names[1]}", f"mean activation, {means.names[0]}")
-    return svg_file(axes, f"Mean activation on {means.names[0]} against {means.names[1]} documents")
+    return chart_svg_file(axes, f"Mean activation on {means.names[0]} against {means.names[1]} documents")
 
 
 def _reach(means: Means) -> tuple[float, float]:
@@ -137,7 +137,7 @@ def _label(
     texts = [shorten_text(text, 14 if style.narrow else 24) for text in labels]
     places = in_pixels(axes, points)
     for found in place_labels(places, texts, plot_rectangle(axes), in_pixels(axes, others)):
-        write_text(
+        write_chart_text(
             axes,
             points[found.point][0],
             points[found.point][1],
@@ -173,12 +173,12 @@ async def read(datasette: "Datasette", contrast: Contrast) -> Means:
     async def gather() -> Means:
         every = await rows(datasette, "contrast/means", **contrast.keys)
         best = await first_candidates(datasette, contrast)
-        return gather_points(every, best[:LABELLED], contrast.names)
+        return gather_contrast_means(every, best[:LABELLED], contrast.names)
 
     return await cached(READ, datasette, tuple(contrast.keys.values()), gather)
 
 
-def gather_points(every: list[Row], best: list[Row], names: tuple[str, str]) -> Means:
+def gather_contrast_means(every: list[Row], best: list[Row], names: tuple[str, str]) -> Means:
     """The rows as arrays, with marks on those that the study prints and on the first candidates."""
 
     def column(name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from atlas.site.pages.charts.canvas import SMALL, Style, name_axes, new_axes, svg_file, write_text
+from atlas.site.pages.charts.canvas import SMALL, Style, chart_svg_file, name_axes, new_axes, write_chart_text
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.contrast.chosen import Contrast, chosen_contrast
 from atlas.site.pages.page import Asked, PageError
@@ -50,7 +50,7 @@ def draw(null: Null, style: Style) -> bytes:
     axes.hist(null.shuffled, bins=bins, color=theme.muted, linewidth=0, histtype="stepfilled")
     axes.axvline(null.found, color=theme.accent, linewidth=2)
     middle = low + reach / 2
-    write_text(
+    write_chart_text(
         axes,
         null.found,
         1.0,
@@ -63,7 +63,7 @@ def draw(null: Null, style: Style) -> bytes:
         annotation_clip=False,
     )
     name_axes(axes, style, "best AUROC of any feature", "shuffles")
-    return svg_file(axes, "Best AUROC under shuffled labels, and what was found")
+    return chart_svg_file(axes, "Best AUROC under shuffled labels, and what was found")
 
 
 async def read(datasette: "Datasette", contrast: Contrast) -> Null | None:

@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atlas.site.pages.addresses import ACTIVATIONS, DATABASE, feature_address, row_address, table_address
-from atlas.site.pages.rows import Row, activation_rows, row, rows, rows_if_published
+from atlas.site.pages.rows import Row, page_rows_of_activations, row, rows, rows_if_published
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -57,7 +57,7 @@ class Feature:
     async def activation_rows(self, name: str, /, **values: object) -> list[Row]:
         """The rows of a statement on the database of activations; none where it is missing or does not answer."""
         own = {"sae": self.sae["sae"], "feature": self.index}
-        return await activation_rows(self.datasette, f"{FOLDER}/{name}", **own | values) or []
+        return await page_rows_of_activations(self.datasette, f"{FOLDER}/{name}", **own | values) or []
 
     def rows_behind(self, table: str, **chosen: object) -> str:
         """Where Datasette shows the rows of a table that are about this feature."""

@@ -22,7 +22,7 @@ FEATURES: Cache[list[Row]] = Cache(512)
 OPENED, CLOSED = "\x02", "\x03"
 
 
-async def features_on(datasette: "Datasette", word: str, most: int) -> list[Row]:
+async def find_firing_on(datasette: "Datasette", word: str, most: int) -> list[Row]:
     """The features that fire on a word rather than on others, best first.
 
     Where the word is a token, by how many of its occurrences they fire on, times the share of
@@ -31,7 +31,7 @@ async def features_on(datasette: "Datasette", word: str, most: int) -> list[Row]
     return await cached(FEATURES, datasette, (word, most), lambda: _read_features(datasette, word, most))
 
 
-async def features_spelled(datasette: "Datasette", text: str, most: int) -> list[Row]:
+async def find_firing_on_spelling(datasette: "Datasette", text: str, most: int) -> list[Row]:
     """The features that fire on a token that is no word, such as a comma; best first."""
     tokens = await rows(datasette, "find/spelled", text=text)
     return _addressed(datasette, await _features_of(datasette, tokens, most))
@@ -61,14 +61,14 @@ async def sentences_found(datasette: "Datasette", words: tuple[str, ...], joined
     ]
 
 
-async def features_labelled(datasette: "Datasette", words: tuple[str, ...]) -> list[Row]:
+async def find_labelled(datasette: "Datasette", words: tuple[str, ...]) -> list[Row]:
     """Features with a label that holds all of the words, or words that begin with them; the best borne out first."""
     match = " AND ".join(f"{match_expression([word], 'AND')}*" for word in words)
     found = await rows_if_published(datasette, "feature_label", "find/labels", match=match, limit=LABELS)
     return [label | {"address": feature_address(datasette, label["sae"], label["feature"])} for label in found]
 
 
-async def features_meant(datasette: "Datasette", near: Sequence[tuple[str, float]]) -> list[Row]:
+async def find_by_meaning(datasette: "Datasette", near: Sequence[tuple[str, float]]) -> list[Row]:
     """The features of labels that are near in meaning, the nearest first; of one label the best borne out first."""
     found = await rows_if_published(datasette, "feature_label", "find/meant", near=json.dumps(near), limit=LABELS)
     return _addressed(datasette, found)
@@ -95,13 +95,13 @@ async def _features_within(datasette: "Datasette", word: str, most: int) -> list
     """A word of several tokens is no entry of the vocabulary; the examples still say where a feature is strongest."""
     counted: Counter[tuple[str, int]] = Counter()
     for example in await rows(datasette, "find/examples", match=match_expression([word], "AND"), limit=EXAMPLES):
-        if marked_token_within(example["sentence"], word):
+        if found_token_is_in_word(example["sentence"], word):
             counted[example["sae"], example["feature"]] += 1
     best = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]
     return [{"sae": sae, "feature": feature, "on_it": on_it, "how": "example"} for (sae, feature), on_it in best]
 
 
-def marked_token_within(sentence: str, word: str) -> bool:
+def found_token_is_in_word(sentence: str, word: str) -> bool:
     """Whether the marked token of an example lies in the word, wherever the word is cut."""
     start = sentence.find(OPEN_MARK)
     end = sentence.find(CLOSE_MARK) - len(OPEN_MARK)

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from atlas.publish.snapshot_facts import EMBEDDED_NOTE
-from atlas.site.pages.addresses import asked_further, feature_address, table_address
+from atlas.site.pages.addresses import feature_address, queries_asked_further, table_address
 from atlas.site.pages.charts.chart import Chart, chart_picture, chart_view
 from atlas.site.pages.graph.node_link import TALL, TALL_NARROW, Drawn, alt_text, draw
 from atlas.site.pages.page import Asked, Page, PageError
@@ -46,7 +46,7 @@ async def view(asked: Asked) -> Page:
         ],
         "kept": {"nodes": len(drawn.nodes), "edges": len(drawn.edges)},
         "picture": _picture(datasette, drawn),
-        "queries": asked_further(datasette, QUERIES, graph=str(graph["graph"])),
+        "queries": queries_asked_further(datasette, QUERIES, graph=str(graph["graph"])),
         "rows": table_address(datasette, "graph_node", graph=graph["graph"], _sort_desc="influence"),
     }
     return Page("graph/page.html", f"Graph {graph['graph']}", content)

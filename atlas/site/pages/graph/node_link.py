@@ -12,16 +12,16 @@ from atlas.site.pages.charts.canvas import (
     TEXT,
     Size,
     Style,
+    chart_svg_file,
     in_pixels,
     new_axes,
     plain_text,
     plot_rectangle,
     shorten_text,
-    svg_file,
-    write_text,
+    write_chart_text,
 )
 from atlas.site.pages.charts.labels import place_labels
-from atlas.site.pages.figures import visible
+from atlas.site.pages.figures import visible_in_page
 from atlas.site.pages.rows import Row
 
 TALL, TALL_NARROW = Size(960, 560), Size(360, 520)
@@ -106,7 +106,7 @@ def draw(drawn: Drawn, style: Style) -> bytes:
     _lines(axes, drawn, style)
     _dots(axes, drawn, style)
     _numbers(axes, drawn, style)
-    return svg_file(axes, f"Graph {drawn.graph['graph']}")
+    return chart_svg_file(axes, f"Graph {drawn.graph['graph']}")
 
 
 def _name_tokens(axes: Any, drawn: Drawn, style: Style) -> None:
@@ -115,7 +115,7 @@ def _name_tokens(axes: Any, drawn: Drawn, style: Style) -> None:
     room_for = 12 if style.narrow else 16
     step = -(-len(tokens) // room_for)
     shown = range(len(tokens) - 1, -1, -step)
-    texts = [shorten_text(visible(tokens[number]), LETTERS) for number in shown]
+    texts = [shorten_text(visible_in_page(tokens[number]), LETTERS) for number in shown]
     axes.set_xticks([(edges[number] + edges[number + 1]) / 2 for number in shown])
     labels = axes.set_xticklabels([plain_text(text) for text in texts], rotation=60 if style.narrow else 0)
     for label in labels:
@@ -124,7 +124,7 @@ def _name_tokens(axes: Any, drawn: Drawn, style: Style) -> None:
     for level, name in drawn.names.items():
         left = axes.get_xlim()[0]
         axes.axhline(level + 0.5, color=style.theme.line, linewidth=0.7, zorder=0)
-        written = write_text(axes, left, level + 0.5, name, xytext=(2, -3), ha="left")
+        written = write_chart_text(axes, left, level + 0.5, name, xytext=(2, -3), ha="left")
         written.set(va="top", color=style.theme.muted, fontsize=TEXT * 0.86)
 
 
@@ -185,12 +185,14 @@ def _numbers(axes: Any, drawn: Drawn, style: Style) -> None:
     pixels = in_pixels(axes, drawn.places)
     for found in place_labels([pixels[number] for number in named], texts, plot_rectangle(axes)):
         x, y = drawn.places[named[found.point]]
-        written = write_text(axes, x, y, texts[found.point], xytext=(found.dx * 0.75, found.dy * 0.75), ha=found.align)
+        written = write_chart_text(
+            axes, x, y, texts[found.point], xytext=(found.dx * 0.75, found.dy * 0.75), ha=found.align
+        )
         written.set(va="center", color=style.theme.ink, fontsize=TEXT * 0.86, zorder=5)
 
 
 def _text(row: Row) -> str:
-    return f"#{row['feature']}" if row["feature"] is not None else shorten_text(visible(row["token"]), LETTERS)
+    return f"#{row['feature']}" if row["feature"] is not None else shorten_text(visible_in_page(row["token"]), LETTERS)
 
 
 def alt_text(drawn: Drawn) -> str:

@@ -15,9 +15,9 @@ from datasette.utils.asgi import Response
 from atlas.exchange.published import neuronpedia_quick_lists, published_as
 from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, Listed, ListError
 from atlas.site.lists.kept_lists import KeptLists, lists_of_server
-from atlas.site.pages.addresses import feature_address, list_address, neuronpedia_address
+from atlas.site.pages.addresses import address_at_neuronpedia, feature_address, list_address
 from atlas.site.pages.labels import best_labels
-from atlas.site.pages.lists.forms import page_number, take_form
+from atlas.site.pages.lists.forms import list_page_number, take_form
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows
 
@@ -39,7 +39,7 @@ async def lists_page(asked: Asked) -> Page | Response:
         return await take_form(asked, kept)
     summaries = kept.lists.summaries()
     shown = [{**asdict(each), "address": list_address(asked.datasette, each.name)} for each in summaries]
-    content = {"lists": shown, "write": write_address(asked.datasette), **BOUNDS}
+    content = {"lists": shown, "write": list_form_address(asked.datasette), **BOUNDS}
     return Page("lists/every.html", "Lists of features", content, private=True)
 
 
@@ -54,16 +54,16 @@ async def list_page(asked: Asked) -> Page | Response:
         features = await listed_features_shown(asked.datasette, listed)
         return Response(_csv(features), content_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})
     pages = -(-len(listed) // A_PAGE) or 1
-    number = min(page_number(asked.query.get("page", "")), pages)
+    number = min(list_page_number(asked.query.get("page", "")), pages)
     part = listed if "format" in asked.parts else listed[A_PAGE * (number - 1) : A_PAGE * number]
     features = await listed_features_shown(asked.datasette, part)
     here = list_address(asked.datasette, summary.name)
-    content: dict[str, Any] = {**asdict(summary), "features": features, "write": write_address(asked.datasette)}
+    content: dict[str, Any] = {**asdict(summary), "features": features, "write": list_form_address(asked.datasette)}
     if part is not listed:
         content |= {"count": len(listed), **_paged(asked, summary.name, number, pages)}
     named = summary.name if part is listed or pages == 1 else f"{summary.name}, page {number} of {pages}"
-    content["quick_lists"] = await quick_addresses(asked.datasette, named, features)
-    content |= {"every": write_address(asked.datasette), "csv": f"{here}.csv", **BOUNDS}
+    content["quick_lists"] = await quick_list_addresses(asked.datasette, named, features)
+    content |= {"every": list_form_address(asked.datasette), "csv": f"{here}.csv", **BOUNDS}
     return Page("lists/one.html", summary.name, content, private=True, json_address=f"{here}.json")
 
 
@@ -86,7 +86,7 @@ def lists_on_page(datasette: "Datasette") -> KeptLists:
     return kept
 
 
-def write_address(datasette: "Datasette") -> str:
+def list_form_address(datasette: "Datasette") -> str:
     """Where forms are sent."""
     return str(datasette.urls.path("lists"))
 
@@ -112,7 +112,7 @@ async def listed_features_shown(datasette: "Datasette", listed: Sequence[Listed]
     return [found[each.release, each.sae_id, each.feature] for each in listed]
 
 
-async def quick_addresses(datasette: "Datasette", name: str, features: Sequence[Row]) -> list[str]:
+async def quick_list_addresses(datasette: "Datasette", name: str, features: Sequence[Row]) -> list[str]:
     """Where neuronpedia.org shows the features of a list side by side: those of each SAE that it has, by SAE."""
     of_sae: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in features:
@@ -141,7 +141,7 @@ def _placed(datasette: "Datasette", each: Listed, candidates: Sequence[Row]) -> 
         "sae": sae["sae"],
         "name": sae["name"],
         "address": feature_address(datasette, sae["name"], each.feature),
-        "neuronpedia": neuronpedia_address(sae["neuronpedia_id"], each.feature) if sae["neuronpedia_id"] else None,
+        "neuronpedia": address_at_neuronpedia(sae["neuronpedia_id"], each.feature) if sae["neuronpedia_id"] else None,
         "other_weights": bool(each.weights_sha256) and not same,
     }
 

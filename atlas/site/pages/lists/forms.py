@@ -79,7 +79,7 @@ def _changed(asked: Asked, lists: FeatureLists, form: Form) -> str:
         raise ListError("the form does not say what to do; load its page again, and repeat")
     name = change(lists, form)
     return (
-        list_address(asked.datasette, name, page_number(form.get("page", "")))
+        list_address(asked.datasette, name, list_page_number(form.get("page", "")))
         if name
         else str(asked.datasette.urls.path("lists"))
     )
@@ -123,7 +123,7 @@ CHANGES: Mapping[str, Callable[[FeatureLists, Form], str]] = {
 """What a form may ask for, beside putting a feature into a list; each gives the list to show, or '' for all."""
 
 
-def page_number(asked: str) -> int:
+def list_page_number(asked: str) -> int:
     """The page that is asked for, from 1; the first where none is."""
     return max(int(asked), 1) if asked.isascii() and asked.isdecimal() and len(asked) <= 9 else 1
 

@@ -12,11 +12,11 @@ from atlas.site.pages.addresses import feature_address, sae_address
 from atlas.site.pages.feature import LONGEST_INDEX
 from atlas.site.pages.live.firing import (
     Strengths,
-    activations_of,
     features_by_token,
-    live_features_by_particularity,
-    live_features_by_rarity,
-    strongest_features_of_text,
+    live_activations,
+    live_page_by_particularity,
+    live_page_by_rarity,
+    strongest_live_features,
     tokens_of_live_text,
 )
 from atlas.site.pages.page import Asked, Page, PageError
@@ -74,20 +74,20 @@ class Reader:
 
     async def content(self, asked: Asked) -> Row:
         """What is shown of this SAE; `?order=` says which features come first, `?feature=` chooses the shading."""
-        order = order_of_features_asked(asked)
-        features = strongest_features_of_text(self.firing)
+        order = live_order_asked(asked)
+        features = strongest_live_features(self.firing)
         indices = [each["feature"] for each in features]
         densities, strengths = await self.densities(indices), await self.strengths(indices)
         features = [each | {"density": densities.get(each["feature"])} for each in _measured(features, strengths)]
         firing = _measured(self.firing, strengths)
         if order == RARITY:
-            features = live_features_by_rarity(features)
+            features = live_page_by_rarity(features)
         elif order == SURPRISE:
-            features, firing = live_features_by_particularity(features), live_features_by_particularity(firing)
+            features, firing = live_page_by_particularity(features), live_page_by_particularity(firing)
         shown = features[:A_TEXT]
         spoken = await self.top_tokens([each["feature"] for each in shown])
         feature = self._chosen(asked, features)
-        shading = activations_of(self.tokens, self.firing, feature)
+        shading = live_activations(self.tokens, self.firing, feature)
         return {
             "name": self.name,
             "address": sae_address(self.datasette, self.name) if self.sae else None,
@@ -123,7 +123,7 @@ class Reader:
         return {**each, "address": self.feature_page(each["feature"])}
 
 
-def order_of_features_asked(asked: Asked) -> str:
+def live_order_asked(asked: Asked) -> str:
     """What the address says of the order; one that is not known is as none."""
     order = asked.query.get("order", SURPRISE)
     return order if order in ORDERS else SURPRISE
@@ -165,13 +165,13 @@ async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapp
     tokens = tokens_of_live_text(text, said["tokens"])
     readers = []
     for sae, firing in zip(loaded["saes"], said["firing"], strict=True):
-        row = sae_row_of_live_model(sae, known)
+        row = live_sae_row(sae, known)
         name = row["name"] if row else f"{sae['release']}/{sae['sae_id']}"
         readers.append(Reader(asked.datasette, name, row, text, tokens, firing))
     here = f"{asked.datasette.urls.path('live')}?{urlencode({'text': text})}"
     return {
         "model": loaded["model"],
-        "order": order_of_features_asked(asked),
+        "order": live_order_asked(asked),
         "orders": {order: f"{here}&order={order}" for order in ORDERS},
         "tokens": len(tokens),
         "left_out": said["left_out"],
@@ -179,7 +179,7 @@ async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapp
     }
 
 
-def sae_row_of_live_model(sae: Mapping[str, Any], known: Sequence[Row]) -> Row | None:
+def live_sae_row(sae: Mapping[str, Any], known: Sequence[Row]) -> Row | None:
     """The row of an SAE that is loaded: of its weights and settings, or of settings that are not known."""
     alike = [row for row in known if all(row[name] == sae[name] for name in ("release", "sae_id", "weights_sha256"))]
     for settings in (sae["config_sha256"], None):

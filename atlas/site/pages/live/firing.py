@@ -46,7 +46,7 @@ def tokens_of_live_text(text: str, tokens: Sequence[Token]) -> list[Row]:
     return [{**token, "text": text[token["char_start"] : token["char_end"]]} for token in tokens]
 
 
-def strongest_features_of_text(firing: Sequence[Row]) -> list[Row]:
+def strongest_live_features(firing: Sequence[Row]) -> list[Row]:
     """The features of a text by their largest activation, with its position and the number of tokens they fire on."""
     found: dict[int, Row] = {}
     for each in firing:
@@ -68,13 +68,13 @@ def features_by_token(tokens: Sequence[Row], firing: Sequence[Row], most: int) -
     ]
 
 
-def activations_of(tokens: Sequence[Row], firing: Sequence[Row], feature: int | None) -> list[Row]:
+def live_activations(tokens: Sequence[Row], firing: Sequence[Row], feature: int | None) -> list[Row]:
     """Each token with one feature's activation, 0 where it is silent: what shades a text."""
     values = {each["position"]: each["activation"] for each in firing if each["feature"] == feature}
     return [{**token, "activation": values.get(token["position"], 0.0)} for token in tokens]
 
 
-def live_features_by_particularity(features: Sequence[Row]) -> list[Row]:
+def live_page_by_particularity(features: Sequence[Row]) -> list[Row]:
     """Features with what is particular to the text first: activations that the fewest tokens of the atlas reach.
 
     A feature that fires everywhere comes last, unless it is stronger here than it is elsewhere. Of what the atlas does
@@ -83,6 +83,6 @@ def live_features_by_particularity(features: Sequence[Row]) -> list[Row]:
     return sorted(features, key=lambda each: (each["as_strong"] is None, each["as_strong"] or 0, -each["activation"]))
 
 
-def live_features_by_rarity(features: Sequence[Row]) -> list[Row]:
+def live_page_by_rarity(features: Sequence[Row]) -> list[Row]:
     """Features with the rarest first; those that the atlas knows nothing of come last."""
     return sorted(features, key=lambda each: (each["density"] is None, each["density"] or 0.0, -each["activation"]))

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlas.site.pages.addresses import asked_further, feature_address, map_address, sae_address, sae_path, table_address
+from atlas.site.pages.addresses import (
+    feature_address,
+    map_address,
+    queries_asked_further,
+    sae_address,
+    sae_path,
+    table_address,
+)
 from atlas.site.pages.charts.chart import Chart, chart_picture, chart_view
-from atlas.site.pages.figures import visible
+from atlas.site.pages.figures import visible_in_page
 from atlas.site.pages.map.points import Part, Points, part_of_map_asked, read_points
 from atlas.site.pages.map.scatter import SQUARE, SQUARE_NARROW, Map, alt_text, draw
 from atlas.site.pages.page import Asked, Page, PageError
@@ -68,7 +75,7 @@ async def view(asked: Asked) -> Page:
         "choices": _choices(datasette, shown),
         "ways": _ways(datasette, shown, points),
         "rows": table_address(datasette, "feature_cluster", clustering=shown.clustering["clustering"]),
-        "queries": asked_further(
+        "queries": queries_asked_further(
             datasette, QUERIES, sae=shown.sae["name"], measure=shown.clustering["measure"], cluster="0"
         ),
     }
@@ -127,7 +134,7 @@ async def _clusters(datasette: "Datasette", shown: Shown) -> list[Row]:
 
 def _names(clusters: list[Row]) -> list[str]:
     return [
-        " ".join(visible(token).strip() for token in row["tokens"][:2]) or f"cluster {row['cluster']}"
+        " ".join(visible_in_page(token).strip() for token in row["tokens"][:2]) or f"cluster {row['cluster']}"
         for row in clusters
     ]
 

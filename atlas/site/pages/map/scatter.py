@@ -10,12 +10,12 @@ from atlas.site.pages.charts.canvas import (
     TEXT,
     Size,
     Style,
+    chart_svg_file,
     in_pixels,
     new_axes,
     plot_rectangle,
     shorten_text,
-    svg_file,
-    write_text,
+    write_chart_text,
 )
 from atlas.site.pages.charts.labels import place_labels
 from atlas.site.pages.map.points import Part, Points
@@ -60,7 +60,7 @@ def draw(map_: Map, style: Style) -> bytes:
         rasterized=len(inside) > NUMBERED,
     )
     _name(axes, map_, inside, style)
-    return svg_file(axes, "Map of features")
+    return chart_svg_file(axes, "Map of features")
 
 
 def _size(points: int, style: Style) -> float:
@@ -99,7 +99,9 @@ def _name(axes: object, map_: Map, inside: NDArray[np.int64], style: Style) -> N
     for found in place_labels(in_pixels(axes, places), texts, plot_rectangle(axes)):
         x, y = places[found.point]
         ink = style.theme.muted if quiet else style.theme.ink
-        written = write_text(axes, x, y, texts[found.point], xytext=(found.dx * 0.75, found.dy * 0.75), ha=found.align)
+        written = write_chart_text(
+            axes, x, y, texts[found.point], xytext=(found.dx * 0.75, found.dy * 0.75), ha=found.align
+        )
         written.set(va="center", color=ink, fontsize=TEXT * 0.94, fontweight="normal" if quiet else "bold", zorder=5)
 
 

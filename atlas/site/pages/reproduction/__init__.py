@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from atlas.site.pages.addresses import (
-    asked_further,
     contrast_address,
     feature_address,
+    queries_asked_further,
     reproduction_address,
     sae_address,
 )
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.page import Asked, Page, PageError
-from atlas.site.pages.rows import Row, rows_if_published, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query, rows_if_published
 from ingest.models.names import POCKET
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def reproductions(datasette: "Datasette", name: str | None = None) -> list
 
 async def _read(datasette: "Datasette", found: Row) -> dict[str, Any]:
     name = found["contrast"]
-    (summary,) = await saved_rows(datasette, "reproductions", contrast=name)
+    (summary,) = await page_rows_of_saved_query(datasette, "reproductions", contrast=name)
     saes = [
         {"name": summary[column], "address": sae_address(datasette, summary[column])}
         for column in ("sae", "loaded_sae")
@@ -57,17 +57,17 @@ async def _read(datasette: "Datasette", found: Row) -> dict[str, Any]:
         "contrast_address": contrast_address(datasette, name, summary["sae"]),
         "listed": [
             _place(datasette, summary["sae"], row)
-            for row in await saved_rows(datasette, "reproduced_list", contrast=name)
+            for row in await page_rows_of_saved_query(datasette, "reproduced_list", contrast=name)
         ],
         "readings": [
             row | {"address": feature_address(datasette, row["sae"], row["feature"])}
-            for row in await saved_rows(datasette, "reproduced_number", contrast=name)
+            for row in await page_rows_of_saved_query(datasette, "reproduced_number", contrast=name)
         ],
         "faults": [
             row | {"said": SHOWN[row["shown"]]}
-            for row in await saved_rows(datasette, "reproduced_faults", contrast=name)
+            for row in await page_rows_of_saved_query(datasette, "reproduced_faults", contrast=name)
         ],
-        "queries": asked_further(datasette, QUERIES, contrast=name, number=str(summary["number"])),
+        "queries": queries_asked_further(datasette, QUERIES, contrast=name, number=str(summary["number"])),
     }
 
 

@@ -31,7 +31,7 @@ async def view(asked: Asked) -> Page:
     assert counted is not None
     content = {
         **counted,
-        "shown": describe_runs(found[: SHOWN + 1])[:SHOWN],
+        "shown": runs_of_page(found[: SHOWN + 1])[:SHOWN],
         "every": table_address(datasette, "ingest_run", _sort_desc="ingest_run"),
         "charts": _charts(datasette, encoding_runs(found)),
         "scheduled": await _scheduled(datasette),
@@ -51,7 +51,7 @@ async def _scheduled(datasette: "Datasette") -> list[Row]:
     ]
 
 
-def describe_runs(runs: list[Row]) -> list[dict[str, Any]]:
+def runs_of_page(runs: list[Row]) -> list[dict[str, Any]]:
     """Runs as people read them: arguments in words, and versions only where they are others than before."""
     told = []
     for run, before in zip(runs, [*runs[1:], None], strict=True):
@@ -62,7 +62,7 @@ def describe_runs(runs: list[Row]) -> list[dict[str, Any]]:
             | {
                 "started_at": run["started_at"][:19],
                 "arguments": json.loads(run["arguments"]),
-                "asked": arguments_in_words(json.loads(run["arguments"])),
+                "asked": run_arguments_in_words(json.loads(run["arguments"])),
                 "versions": versions,
                 "new_versions": {name: value for name, value in versions.items() if earlier.get(name) != value},
             }
@@ -70,7 +70,7 @@ def describe_runs(runs: list[Row]) -> list[dict[str, Any]]:
     return told
 
 
-def arguments_in_words(arguments: Mapping[str, Any]) -> str:
+def run_arguments_in_words(arguments: Mapping[str, Any]) -> str:
     """The arguments that say something, in one line."""
     said = []
     for name, value in arguments.items():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from atlas.site.pages.charts.canvas import SMALL, TEXT, Size, Style, name_axes, new_axes, svg_file
+from atlas.site.pages.charts.canvas import SMALL, TEXT, Size, Style, chart_svg_file, name_axes, new_axes
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.page import Asked, PageError
 from atlas.site.pages.rows import Row, rows
@@ -65,7 +65,7 @@ def draw(runs: Sequence[Encoding], style: Style) -> bytes:
     legend = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 2, "columnspacing": 1.2}
     axes.legend(**legend, fontsize=TEXT * 0.94, frameon=False, labelcolor=theme.ink, handletextpad=0.2, borderpad=0.1)
     name_axes(axes, style, "", "tokens a second")
-    return svg_file(axes, "Throughput of runs over time")
+    return chart_svg_file(axes, "Throughput of runs over time")
 
 
 def _utc(run: Encoding) -> datetime:

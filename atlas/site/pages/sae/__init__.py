@@ -4,22 +4,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from atlas.site.pages.addresses import (
-    asked_further,
+    address_at_neuronpedia,
     contrast_address,
     feature_address,
     map_address,
-    neuronpedia_address,
+    queries_asked_further,
     sae_address,
     sae_path,
     table_address,
 )
-from atlas.site.pages.association.chosen import listed_associations
+from atlas.site.pages.association.chosen import associations_listed_on_page
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.chart import chart_picture, chart_view
-from atlas.site.pages.contrast.chosen import named_sets
+from atlas.site.pages.contrast.chosen import contrast_page_sets
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published, sae_named
-from atlas.site.pages.sae.moments import CHARTS, moment_histograms, read_moments, scatter_alt_text, spread_alt_text
+from atlas.site.pages.sae.moments import CHARTS, moment_histograms, moments_alt_text, read_moments, spread_alt_text
 from atlas.site.pages.sae.notes import MEANINGS, sae_notes
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ async def view(asked: Asked) -> Page:
         **{name: sae[name] for name in _SHOWN},
         **facts,
         "trained_as": whole.get("trained_as"),  # which no snapshot of before version 19 has
-        "processing": weight_processing(facts),
+        "processing": sae_page_processing(facts),
         "logit_weights_meaning": MEANINGS[sae["logit_weights"]],
         "notes": sae_notes(sae, facts, imported),
         "imported": imported[0] if imported else None,
         "namesakes": await _namesakes(datasette, sae),
-        "neuronpedia": sae["neuronpedia_id"] and neuronpedia_address(sae["neuronpedia_id"], 0).removesuffix("/0"),
+        "neuronpedia": sae["neuronpedia_id"] and address_at_neuronpedia(sae["neuronpedia_id"], 0).removesuffix("/0"),
         "charts": await _charts(datasette, sae),
         "quality": await rows_if_published(datasette, "sae_quality", "sae/quality", sae=sae["sae"]),
         "quality_rows": table_address(datasette, "sae_quality", sae=sae["sae"]),
@@ -64,10 +64,10 @@ async def view(asked: Asked) -> Page:
         "densest_in": seen[0]["name"] if seen else None,
         "densest": await _densest(datasette, sae, seen),
         "contrasts": await _contrasts(datasette, sae),
-        "associations": await listed_associations(datasette, sae["sae"]),
+        "associations": await associations_listed_on_page(datasette, sae["sae"]),
         "features": table_address(datasette, "feature", sae=sae["sae"]),
         "map": await _map(datasette, sae),
-        "queries": asked_further(datasette, QUERIES, sae=sae["name"]),
+        "queries": queries_asked_further(datasette, QUERIES, sae=sae["name"]),
     }
     return Page("sae/page.html", f"SAE {sae['name']}", content)
 
@@ -87,7 +87,7 @@ _SHOWN = (
 )
 
 
-def weight_processing(facts: Row) -> list[str]:
+def sae_page_processing(facts: Row) -> list[str]:
     """What was done to the model's weights before it ran, on which logit statistics depend."""
     done = (
         ("center_writing_weights", "weights that write to the residual stream centred"),
@@ -121,7 +121,7 @@ async def _charts(datasette: "Datasette", sae: Row) -> dict[str, Any]:
         datasette,
         f"sae/{sae_path(sae['name'])}/scatter",
         CHARTS["scatter"],
-        alt=scatter_alt_text(found),
+        alt=moments_alt_text(found),
         caption="A point is a feature. The further from the foot of the V, the fewer tokens its weight is about.",
         rows=table_address(datasette, "feature", sae=sae["sae"], _sort_desc="logit_kurtosis"),
     )
@@ -134,7 +134,7 @@ async def _contrasts(datasette: "Datasette", sae: Row) -> list[dict[str, Any]]:
         | {
             "positive": json.loads(contrast["positive"]),
             "control": json.loads(contrast["control"]),
-            "question": f"{named_sets(contrast['positive'])} against {named_sets(contrast['control'])}",
+            "question": f"{contrast_page_sets(contrast['positive'])} against {contrast_page_sets(contrast['control'])}",
             "address": contrast_address(datasette, contrast["name"], sae["name"]),
             "best_address": contrast["best_feature"] is not None
             and feature_address(datasette, sae["name"], contrast["best_feature"]),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.charts.canvas import SMALL, TEXT, Style, name_axes, new_axes, svg_file, write_text
+from atlas.site.pages.charts.canvas import SMALL, TEXT, Style, chart_svg_file, name_axes, new_axes, write_chart_text
 from atlas.site.pages.charts.chart import Chart
 from atlas.site.pages.page import Asked
 from atlas.site.pages.rows import rows, sae_named
@@ -46,13 +46,13 @@ class Spread:
 def moment_histograms(moments: Moments) -> dict[str, Spread]:
     """The histograms of an SAE by the names that their addresses use."""
     return {
-        "skewness": Spread(known_numbers(moments.skewness), "skewness of logit weights", normal=0.0),
-        "kurtosis": Spread(known_numbers(moments.kurtosis), "kurtosis of logit weights", normal=3.0, logarithmic=True),
-        "sparsity": Spread(known_numbers(moments.log_sparsity), "log10 of density in training"),
+        "skewness": Spread(known_moments(moments.skewness), "skewness of logit weights", normal=0.0),
+        "kurtosis": Spread(known_moments(moments.kurtosis), "kurtosis of logit weights", normal=3.0, logarithmic=True),
+        "sparsity": Spread(known_moments(moments.log_sparsity), "log10 of density in training"),
     }
 
 
-def known_numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def known_moments(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values that are numbers."""
     return values[np.isfinite(values)]
 
@@ -89,7 +89,7 @@ def draw_spread(spread: Spread, style: Style) -> bytes:
         _plain_counts(axes)
     if spread.normal is not None:
         axes.axvline(spread.normal, color=theme.warm, linewidth=1.2)
-        write_text(
+        write_chart_text(
             axes,
             spread.normal,
             1.0,
@@ -102,10 +102,10 @@ def draw_spread(spread: Spread, style: Style) -> bytes:
             annotation_clip=False,
         )
     name_axes(axes, style, spread.name, "features")
-    return svg_file(axes, f"Histogram of the {spread.name}")
+    return chart_svg_file(axes, f"Histogram of the {spread.name}")
 
 
-def scatter_alt_text(moments: Moments) -> str:
+def moments_alt_text(moments: Moments) -> str:
     """What the scatter shows, in words and numbers."""
     both = np.isfinite(moments.skewness) & np.isfinite(moments.kurtosis) & (moments.kurtosis > 0)
     if both.sum() < 2:
@@ -124,7 +124,7 @@ def scatter_alt_text(moments: Moments) -> str:
     return said
 
 
-def draw_scatter(moments: Moments, style: Style) -> bytes:
+def draw_moments_scatter(moments: Moments, style: Style) -> bytes:
     """Skewness against kurtosis, coloured by std; large std drawn last, where it can be seen."""
     axes = new_axes(style, margins=(56, 14, 52, 62))
     theme = style.theme
@@ -152,7 +152,7 @@ def draw_scatter(moments: Moments, style: Style) -> bytes:
         axes.yaxis.set_ticks(ticks, [f"{tick}" for tick in ticks], parse_math=False)
         axes.yaxis.set_ticks([], minor=True)
     name_axes(axes, style, "skewness of logit weights", "kurtosis (log scale)")
-    return svg_file(axes, "Skewness against kurtosis of logit weights")
+    return chart_svg_file(axes, "Skewness against kurtosis of logit weights")
 
 
 def _scale(axes: Any, style: Style, points: Any) -> None:
@@ -199,20 +199,20 @@ async def read_moments(datasette: "Datasette", sae: int) -> Moments:
     return await cached(READ, datasette, sae, read)
 
 
-async def moments_asked(asked: Asked) -> Moments:
+async def moments_of_sae_page(asked: Asked) -> Moments:
     """The moments of the SAE that an address names."""
     return await read_moments(asked.datasette, (await sae_named(asked.datasette, asked.parts["path"]))["sae"])
 
 
 async def spread_asked(asked: Asked) -> Spread:
     """The histogram that an address names."""
-    return moment_histograms(await moments_asked(asked))[asked.parts["chart"]]
+    return moment_histograms(await moments_of_sae_page(asked))[asked.parts["chart"]]
 
 
 READ: Cache[Moments] = Cache(16)
 _SPREAD = Chart(spread_asked, draw_spread, wide=SMALL, narrow=SMALL)
 CHARTS = {
-    "scatter": Chart(moments_asked, draw_scatter),
+    "scatter": Chart(moments_of_sae_page, draw_moments_scatter),
     "skewness": _SPREAD,
     "kurtosis": _SPREAD,
     "sparsity": _SPREAD,

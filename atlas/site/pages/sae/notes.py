@@ -26,7 +26,7 @@ WAYS = {
 """What a logit weight is, by mode."""
 
 
-def why_unknown(sae: Row) -> str:
+def why_sae_page_lacks_logit_weights(sae: Row) -> str:
     """Why the features of an SAE have no logit weights, and what gives them some."""
     if sae["logit_weights"] == "none":
         return (
@@ -62,7 +62,7 @@ def sae_notes(sae: Row, facts: Row, imported: Sequence[Row]) -> list[str]:
 
 
 def _logit_weights(sae: Row, facts: Row) -> str | None:
-    return why_unknown(sae) if facts["without_logit_weights"] else None
+    return why_sae_page_lacks_logit_weights(sae) if facts["without_logit_weights"] else None
 
 
 def _normalized(sae: Row, facts: Row) -> str | None:

@@ -15,14 +15,14 @@ from atlas.site.pages.addresses import (
     sae_address,
     table_address,
 )
-from atlas.site.pages.association.chosen import listed_associations
+from atlas.site.pages.association.chosen import associations_listed_on_page
 from atlas.site.pages.cache import Cache, cached
-from atlas.site.pages.contrast.chosen import named_sets
+from atlas.site.pages.contrast.chosen import contrast_page_sets
 from atlas.site.pages.find.typed import marked_pieces
 from atlas.site.pages.labels import best_labels
 from atlas.site.pages.page import Asked, Page
 from atlas.site.pages.rows import Row, row, rows, rows_if_published
-from atlas.site.pages.runs import describe_runs
+from atlas.site.pages.runs import runs_of_page
 from ingest.models.names import POCKET
 from queries import GROUPS, saved_queries
 
@@ -51,7 +51,7 @@ async def _read(datasette: "Datasette") -> dict[str, Any]:
         "models": models,
         "notes": [EMBEDDED_NOTE] * (POCKET in models) + await _imported(datasette),
         "contrasts": contrasts,
-        "associations": await listed_associations(datasette),
+        "associations": await associations_listed_on_page(datasette),
         "reproductions": await reproduction.reproductions(datasette),
         "tries": _tries(contrasts),
         "sae_list": await _saes(datasette),
@@ -88,8 +88,8 @@ async def _contrasts(datasette: "Datasette") -> list[dict[str, Any]]:
             "name": contrast["name"],
             "sae": contrast["sae_name"],
             "address": contrast_address(datasette, contrast["name"], contrast["sae_name"]),
-            "positive": named_sets(contrast["positive"]),
-            "control": named_sets(contrast["control"]),
+            "positive": contrast_page_sets(contrast["positive"]),
+            "control": contrast_page_sets(contrast["control"]),
             "documents_positive": contrast["documents_positive"],
             "documents_control": contrast["documents_control"],
             "stale": bool(contrast["stale"]),
@@ -113,7 +113,7 @@ async def _corpora(datasette: "Datasette") -> list[Row]:
 
 async def _runs(datasette: "Datasette") -> list[dict[str, Any]]:
     """The last runs, newest first."""
-    return describe_runs(await rows(datasette, "runs/rows", limit=RUNS + 1))[:RUNS]
+    return runs_of_page(await rows(datasette, "runs/rows", limit=RUNS + 1))[:RUNS]
 
 
 def _queries(datasette: "Datasette") -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from datasette.filters import Filters
 
 from atlas.publish import publish
 from atlas.publish.browsing import OF_THE_FILE, browsing_in_full
-from atlas.publish.canned_queries import published_name
+from atlas.publish.canned_queries import published_query_name
 from queries import SavedQuery, run_query, saved_queries
 from schema import open_atlas
 from schema.tables import metadata
@@ -74,7 +74,10 @@ def test_the_database_page_lists_tables_and_queries(served: Served) -> None:
     for table in TABLES:
         assert table in OF_THE_FILE or f"/activations/{table}" in page
     for query in QUERIES:
-        assert f"/activations/{published_name(query)}" in page or f'"activations/{published_name(query)}"' in page
+        assert (
+            f"/activations/{published_query_name(query)}" in page
+            or f'"activations/{published_query_name(query)}"' in page
+        )
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -262,9 +265,9 @@ def test_a_saved_query_gives_what_the_command_line_gives(query: SavedQuery, tiny
     values = {parameter.name: REQUIRED[parameter.name] for parameter in query.parameters if parameter.required}
     with open_atlas(tiny, read_only=True) as atlas:
         wanted = run_query(atlas, query.name, values).to_pylist()
-    found = served.rows(published_name(query), **values)
+    found = served.rows(published_query_name(query), **values)
     assert found == [{name: shown(value) for name, value in row.items()} for row in wanted]
-    page = unescape(served.get(f"/activations/{published_name(query)}", **values).text)
+    page = unescape(served.get(f"/activations/{published_query_name(query)}", **values).text)
     assert query.title in page
     for parameter in query.parameters:
         assert f">{parameter.name}</th>" in page

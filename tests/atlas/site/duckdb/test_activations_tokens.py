@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from atlas.publish.activations import Description, Reference, TableDescription
 from atlas.site.duckdb.database import shadow_database
-from atlas.site.duckdb.translate import LONGEST_SQL, Translator, filter_value
+from atlas.site.duckdb.translate import LONGEST_SQL, Translator, duckdb_filter_value
 from queries.tokens import Kind, sql_tokens
 
 ACTIVATION = {"sae": "SMALLINT", "feature": "INTEGER", "position": "SMALLINT", "activation": "FLOAT"}
@@ -187,7 +187,7 @@ def test_a_hostile_text_takes_no_time(text: str) -> None:
 @settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_number_keeps_its_value(number: float) -> None:
-    assert filter_value(repr(number), "FLOAT") == repr(number)
+    assert duckdb_filter_value(repr(number), "FLOAT") == repr(number)
 
 
 def test_the_shadow_has_the_schema_and_takes_no_row() -> None:

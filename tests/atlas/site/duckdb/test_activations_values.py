@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.duckdb.values import column_converter, json_value, make_rows
+from atlas.site.duckdb.values import duckdb_answer_rows, duckdb_value_converter, json_value
 
 CASES = [
     ("NULL", None),
@@ -55,13 +55,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def sent(value: Any) -> Any:
     """A value after its way through JSON."""
-    return make_rows(["x"], json.loads(json.dumps([[value]], allow_nan=False)))[0][0]
+    return duckdb_answer_rows(["x"], json.loads(json.dumps([[value]], allow_nan=False)))[0][0]
 
 
 @pytest.mark.parametrize(("sql", "expected"), CASES)
 def test_a_value_of_each_type(sql: str, expected: Any, connection: duckdb.DuckDBPyConnection) -> None:
     cursor = connection.cursor().execute(f"SELECT {sql} AS x")
-    found = sent(column_converter(str(cursor.description[0][1]))(cursor.fetchall()[0][0]))
+    found = sent(duckdb_value_converter(str(cursor.description[0][1]))(cursor.fetchall()[0][0]))
     assert found == expected
     assert type(found) is type(expected)
 
@@ -69,7 +69,7 @@ def test_a_value_of_each_type(sql: str, expected: Any, connection: duckdb.DuckDB
 @settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_32_bit_float_is_named_by_the_shortest_decimal(number: float) -> None:
-    named = column_converter("FLOAT")(number)
+    named = duckdb_value_converter("FLOAT")(number)
     assert struct.pack("f", named) == struct.pack("f", number)
     digits = len(repr(abs(named)).replace(".", "").split("e")[0].strip("0"))
     assert digits <= 9
@@ -84,10 +84,10 @@ def test_whatever_it_is_json_can_say_it(value: Any) -> None:
 
 
 def test_a_row_reads_like_one_of_sqlite() -> None:
-    row = make_rows(["a", "b", "a"], [[1, "x", 2]])[0]
+    row = duckdb_answer_rows(["a", "b", "a"], [[1, "x", 2]])[0]
     assert (row["a"], row["b"], row[2], row[-1], len(row)) == (1, "x", 2, 2, 3)
     assert list(row) == [1, "x", 2]
-    assert dict(make_rows(["a", "b"], [[1, 2]])[0]) == {"a": 1, "b": 2}
+    assert dict(duckdb_answer_rows(["a", "b"], [[1, 2]])[0]) == {"a": 1, "b": 2}
     assert row.keys() == ["a", "b"]
     with pytest.raises(IndexError):
         row["c"]

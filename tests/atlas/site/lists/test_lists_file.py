@@ -20,10 +20,10 @@ from atlas.site.lists.feature_list import (
     MOST_LISTS,
     Listed,
     ListError,
+    kept_note,
     list_name,
-    list_note,
 )
-from atlas.site.lists.kept_lists import KeptLists, browser_origin, kept_lists
+from atlas.site.lists.kept_lists import KeptLists, kept_lists, kept_origin
 from atlas.site.lists.store import FILE, MOST_PAGES, FeatureLists
 from schema import AtlasError, SelectionError, SourceError
 
@@ -102,7 +102,7 @@ def test_a_name_is_one_line_that_can_be_seen(text: str) -> None:
 
 @given(st.text(max_size=300))
 def test_a_note_keeps_its_lines(text: str) -> None:
-    note = list_note(text)
+    note = kept_note(text)
     assert all(each.isprintable() or each == "\n" for each in note)
     assert note.count("\n") == text.replace("\r\n", "\n").strip().count("\n")
 
@@ -212,8 +212,8 @@ def test_forms_are_taken_from_own_pages_alone(origin: str, host: str, taken: boo
 
 
 def test_an_origin_is_a_scheme_and_a_name(lists: FeatureLists) -> None:
-    assert browser_origin("HTTP://Atlas.Example:8001/") == "http://atlas.example:8001"
+    assert kept_origin("HTTP://Atlas.Example:8001/") == "http://atlas.example:8001"
     for wrong in ("atlas.example", "ftp://atlas.example", "https://", "https://a/path", "https://a:x", "http://["):
         with pytest.raises(AtlasError, match="is no origin"):
-            browser_origin(wrong)
+            kept_origin(wrong)
     assert kept_lists(lists, "0.0.0.0", []).hosts == KeptLists(lists).hosts

@@ -21,7 +21,7 @@ from atlas.site.lists.kept_lists import KeptLists, lists_of_server, switch_on_li
 from atlas.site.lists.store import FILE, FeatureLists
 from atlas.site.pages.addresses import list_address
 from atlas.site.pages.lists import A_PAGE
-from atlas.site.serve import current_folder
+from atlas.site.serve import served_snapshot_folder
 from schema import open_atlas
 from tests.made.activation_pages import Served, serving
 
@@ -237,7 +237,7 @@ def test_a_list_outlives_a_new_snapshot_and_tells_what_is_another_feature_there(
     with open_atlas(tiny_copy) as atlas:
         atlas.rows("UPDATE sae SET weights_sha256 = 'other' WHERE label = ?", [SAE])
     publish(tiny_copy, site)
-    with serving(current_folder(site), secret=FeatureLists.open(tmp_path / FILE).secret) as after:
+    with serving(served_snapshot_folder(site), secret=FeatureLists.open(tmp_path / FILE).secret) as after:
         switch_on_lists(after.datasette, KeptLists(FeatureLists.open(tmp_path / FILE)))
         shown = after.get("/list/kept.json").json()["features"]
         assert [(row["feature"], row["address"], row["other_weights"]) for row in shown] == [
@@ -249,7 +249,7 @@ def test_a_list_outlives_a_new_snapshot_and_tells_what_is_another_feature_there(
     with closing(sqlite3.connect(tmp_path / FILE)) as file:
         file.execute("UPDATE listed SET release = 'elsewhere'")
         file.commit()
-    with serving(current_folder(site)) as away:
+    with serving(served_snapshot_folder(site)) as away:
         switch_on_lists(away.datasette, KeptLists(lists))
         assert [row["address"] for row in away.get("/list/kept.json").json()["features"]] == [None, None]
         assert "not in this atlas" in away.get("/list/kept").text

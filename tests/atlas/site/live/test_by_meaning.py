@@ -22,7 +22,7 @@ from atlas.publish import publish
 from atlas.site.live.embedder import FILE, LiveEmbedder
 from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import switch_on_live_embedder
-from atlas.site.serve import current_folder, datasette_of
+from atlas.site.serve import datasette_of, served_snapshot_folder
 from ingest.search.embedder import Embedder
 from ingest.search.meaning import by_meaning
 from schema import open_atlas
@@ -51,7 +51,7 @@ async def all_read(embedder: LiveEmbedder, snapshot: Path) -> None:
 async def _conversation(site: Path, folder: Path, expected: Callable[[str], list[dict[str, Any]]]) -> None:
     """One process, asked everything; loading it is what takes time."""
     embedder = LiveEmbedder(folder, site / FILE, seconds=PATIENCE_SECONDS)
-    snapshot = current_folder(site)
+    snapshot = served_snapshot_folder(site)
     datasette = datasette_of(snapshot)
     switch_on_live_embedder(datasette, embedder)
 
@@ -122,12 +122,12 @@ def test_the_page_finds_what_the_command_finds(embedder_folder: Path, tiny_copy:
         with open_atlas(tiny_copy, read_only=True) as atlas:
             return by_meaning(atlas, embedder, text).to_pylist()
 
-    before = {path: path.read_bytes() for path in current_folder(site).rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in served_snapshot_folder(site).rglob("*") if path.is_file()}
     asyncio.run(_conversation(site, embedder_folder, expected))
-    assert {path: path.read_bytes() for path in current_folder(site).rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in served_snapshot_folder(site).rglob("*") if path.is_file()} == before
     with (
         closing(sqlite3.connect(site / FILE)) as file,
-        closing(sqlite3.connect(current_folder(site) / "atlas.db")) as db,
+        closing(sqlite3.connect(served_snapshot_folder(site) / "atlas.db")) as db,
     ):
         labels = db.execute("SELECT COUNT(DISTINCT label) FROM feature_label").fetchone()
         assert file.execute("SELECT COUNT(*) FROM vector").fetchone() == labels

@@ -15,14 +15,14 @@ from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import switch_on_live_model
 from atlas.site.pages.live.firing import (
     Strengths,
-    activations_of,
     features_by_token,
-    live_features_by_particularity,
-    live_features_by_rarity,
-    strongest_features_of_text,
+    live_activations,
+    live_page_by_particularity,
+    live_page_by_rarity,
+    strongest_live_features,
     tokens_of_live_text,
 )
-from atlas.site.serve import current_folder, datasette_of
+from atlas.site.serve import datasette_of, served_snapshot_folder
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed_text import encode_typed
 from ingest.models.names import parse_sae_name
@@ -47,7 +47,7 @@ FIRING = [
 
 
 def test_features_are_told_by_their_largest_activation() -> None:
-    assert strongest_features_of_text(FIRING) == [
+    assert strongest_live_features(FIRING) == [
         {"feature": 3, "activation": 4.0, "position": 2, "active_tokens": 2},
         {"feature": 5, "activation": 2.0, "position": 1, "active_tokens": 1},
     ]
@@ -58,7 +58,7 @@ def test_rare_features_come_first_when_asked() -> None:
         {"feature": feature, "density": density, "activation": activation}
         for feature, density, activation in [(1, 0.5, 9.0), (2, None, 8.0), (3, 0.1, 1.0), (4, 0.1, 2.0)]
     ]
-    assert [each["feature"] for each in live_features_by_rarity(features)] == [4, 3, 1, 2]
+    assert [each["feature"] for each in live_page_by_rarity(features)] == [4, 3, 1, 2]
 
 
 def test_what_is_particular_to_a_text_comes_first() -> None:
@@ -70,7 +70,7 @@ def test_what_is_particular_to_a_text_comes_first() -> None:
         {"feature": feature, "as_strong": as_strong, "activation": activation}
         for feature, as_strong, activation in [(1, 900, 90.0), (2, 0, 3.0), (3, None, 99.0), (4, 0, 5.0), (5, 7, 1.0)]
     ]
-    assert [each["feature"] for each in live_features_by_particularity(features)] == [4, 2, 5, 1, 3]
+    assert [each["feature"] for each in live_page_by_particularity(features)] == [4, 2, 5, 1, 3]
 
 
 def test_tokens_are_told_by_their_strongest_features() -> None:
@@ -84,8 +84,8 @@ def test_tokens_are_told_by_their_strongest_features() -> None:
 
 
 def test_a_text_is_shaded_by_one_feature() -> None:
-    assert [token["activation"] for token in activations_of(TOKENS, FIRING, 3)] == [1.0, 4.0]
-    assert [token["activation"] for token in activations_of(TOKENS, FIRING, None)] == [0.0, 0.0]
+    assert [token["activation"] for token in live_activations(TOKENS, FIRING, 3)] == [1.0, 4.0]
+    assert [token["activation"] for token in live_activations(TOKENS, FIRING, None)] == [0.0, 0.0]
 
 
 def test_what_fires_is_what_an_ingest_stores(bundled_atlas: Path, pocket: "tuple[LanguageModel, list[SAE]]") -> None:
@@ -232,7 +232,7 @@ async def _is_bounded(model: LiveModel) -> None:
 
 
 def test_a_typed_sentence_is_answered_and_bounded(bundled_site: Path) -> None:
-    asyncio.run(_conversation(current_folder(bundled_site)))
+    asyncio.run(_conversation(served_snapshot_folder(bundled_site)))
 
 
 def test_a_model_that_cannot_be_loaded_says_so() -> None:

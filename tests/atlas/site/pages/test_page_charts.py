@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas.site.pages.cache import Cache, snapshot_of
+from atlas.site.pages.cache import Cache, snapshot_of_cached_page
 from atlas.site.pages.charts.canvas import DARK, LIGHT, NARROW, SMALL, Size, Style, plain_text, shorten_text
 from atlas.site.pages.charts.chart import DRAWN
 from atlas.site.pages.charts.labels import LETTER, LINE, Box, Placed, place_labels
@@ -24,10 +24,10 @@ from atlas.site.pages.runs import throughput
 from atlas.site.pages.runs.throughput import Encoding
 from atlas.site.pages.sae.moments import (
     Moments,
-    draw_scatter,
+    draw_moments_scatter,
     draw_spread,
     moment_histograms,
-    scatter_alt_text,
+    moments_alt_text,
     spread_alt_text,
 )
 from tests.made.activation_pages import Served, serving
@@ -66,7 +66,7 @@ def runs() -> list[Encoding]:
 NULL = Null(np.linspace(0.55, 0.7, 50), 0.84375, 1646)
 DRAWINGS: dict[str, Callable[[Style], bytes]] = {
     "means": partial(means_chart.draw, means()),
-    "scatter": partial(draw_scatter, moments()),
+    "scatter": partial(draw_moments_scatter, moments()),
     "null": partial(null_chart.draw, NULL),
     "throughput": partial(throughput.draw, runs()),
     **{name: partial(draw_spread, spread) for name, spread in moment_histograms(moments()).items()},
@@ -114,7 +114,7 @@ def test_a_long_label_is_cut() -> None:
 def test_the_charts_of_a_full_sae_stay_small(size: Size) -> None:
     style = Style(size=size)
     assert len(means_chart.draw(means(24_576), style)) < 300_000
-    assert len(draw_scatter(moments(24_576), style)) < 300_000
+    assert len(draw_moments_scatter(moments(24_576), style)) < 300_000
 
 
 @settings(max_examples=30)
@@ -155,7 +155,7 @@ def test_words_say_how_a_moment_is_spread() -> None:
 
 
 def test_words_say_how_skewness_goes_with_kurtosis() -> None:
-    told = scatter_alt_text(moments())
+    told = moments_alt_text(moments())
     first = int(np.nanargmax(moments().kurtosis))
     assert f"of feature {first}, with skewness {moments().skewness[first]:.3g}" in told
     assert "Scatter of 299 features" in told
@@ -164,9 +164,9 @@ def test_words_say_how_skewness_goes_with_kurtosis() -> None:
 def test_an_sae_without_moments_is_drawn_and_told_all_the_same() -> None:
     nothing = np.full(3, np.nan)
     empty = Moments(np.ones(3), nothing, nothing, nothing)
-    assert "not known" in scatter_alt_text(empty)
+    assert "not known" in moments_alt_text(empty)
     assert "not known" in spread_alt_text(moment_histograms(empty)["skewness"])
-    assert ElementTree.fromstring(draw_scatter(empty, Style())) is not None
+    assert ElementTree.fromstring(draw_moments_scatter(empty, Style())) is not None
     assert ElementTree.fromstring(draw_spread(moment_histograms(empty)["kurtosis"], Style())) is not None
 
 
@@ -202,7 +202,7 @@ def served(tiny_snapshot: Path) -> Iterator[Served]:
 
 
 def test_a_chart_may_be_kept_for_as_long_as_its_address_names_the_snapshot(served: Served) -> None:
-    version = str(snapshot_of(served.datasette))[:8]
+    version = str(snapshot_of_cached_page(served.datasette))[:8]
     kept, asked = served.get(MEANS_CHART, v=version), served.get(MEANS_CHART)
     assert kept.headers["cache-control"] == "max-age=31536000, immutable"
     assert asked.headers["cache-control"] == served.get(MEANS_CHART, v="other").headers["cache-control"] == "no-cache"

@@ -13,8 +13,8 @@ import pytest
 
 from atlas.publish import publish
 from atlas.site.pages.addresses import contrast_address, sae_path
-from atlas.site.pages.addresses import name_in_path as named_by
-from atlas.site.pages.contrast.chosen import named_sets
+from atlas.site.pages.addresses import name_in_page_address as named_by
+from atlas.site.pages.contrast.chosen import contrast_page_sets
 from atlas.site.pages.contrast.evidence import Evidence, speaks_against, speaks_for
 from atlas.site.pages.contrast.null import Null
 from ingest.contrasts.stale import STALE
@@ -241,9 +241,9 @@ def test_the_page_speaks_of_judging_only_where_groups_are_enough(served: Served,
 
 
 def test_sets_of_documents_in_words() -> None:
-    assert named_sets('["medical"]') == "medical"
-    assert named_sets('["a", "b", "c"]') == "a or b or c"
-    assert named_sets(json.dumps(list("abcd"))) == "a or 3 others"
+    assert contrast_page_sets('["medical"]') == "medical"
+    assert contrast_page_sets('["a", "b", "c"]') == "a or b or c"
+    assert contrast_page_sets(json.dumps(list("abcd"))) == "a or 3 others"
 
 
 def evidence(**changed: Any) -> Evidence:

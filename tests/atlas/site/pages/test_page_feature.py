@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from atlas.publish import publish
 from atlas.site.pages.feature import SECTIONS
-from atlas.site.pages.feature.contrasts import weighed_evidence
+from atlas.site.pages.feature.contrasts import evidence_on_feature_page
 from atlas.site.pages.feature.histogram import HEIGHT, drawn_histogram, histogram_axis, histogram_outline
 from atlas.site.pages.figures import figure
 from atlas.site.pages.shading import LEVELS, shade_level, shaded_by_activation, shaded_markup
@@ -497,13 +497,13 @@ def contrast(diseases: Any) -> Any:
     ],
 )
 def test_evidence_is_weighed(changes: dict[str, Any], side: str, words: str, contrast: Any) -> None:
-    evidence = weighed_evidence(contrast | changes, [])
+    evidence = evidence_on_feature_page(contrast | changes, [])
     assert [sentence for sentence in evidence[side] if words in sentence]
 
 
 def test_nothing_is_said_of_what_is_not_known(contrast: Any) -> None:
     unknown = dict.fromkeys(("higher", "precision", "recall", "term_coverage", "top_token_share"))
-    evidence = weighed_evidence(contrast | unknown | {"q": None, "auroc_low": None}, [])
+    evidence = evidence_on_feature_page(contrast | unknown | {"q": None, "auroc_low": None}, [])
     assert evidence["for"] == []
     assert len(evidence["against"]) == 2
 
@@ -514,7 +514,7 @@ def test_mistaken_domains_are_named(contrast: Any) -> None:
         {"domain": "music", "called": 3, "documents_confirmation": 4},
         {"domain": "law", "called": 0, "documents_confirmation": 9},
     ]
-    evidence = weighed_evidence(contrast | {"precision": 0.9, "recall": 0.9}, domains)
+    evidence = evidence_on_feature_page(contrast | {"precision": 0.9, "recall": 0.9}, domains)
     assert "It also calls 4 of 18 held-out control documents: music 3, sport 1." in evidence["against"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from atlas.site.pages.runs import arguments_in_words, describe_runs
+from atlas.site.pages.runs import run_arguments_in_words, runs_of_page
 from atlas.site.pages.runs.throughput import encoding_runs
 from tests.made.activation_pages import Served, serving
 
@@ -64,13 +64,13 @@ def test_only_runs_with_text_or_an_error_are_drawn_oldest_first() -> None:
 
 
 def test_versions_are_news_only_where_they_changed() -> None:
-    newest, middle, oldest = describe_runs([run(3, versions='{"torch": "3"}'), run(2), run(1)])
+    newest, middle, oldest = runs_of_page([run(3, versions='{"torch": "3"}'), run(2), run(1)])
     assert newest["new_versions"] == {"torch": "3"}
     assert middle["new_versions"] == {}
     assert oldest["new_versions"] == {"torch": "2"}
 
 
 def test_arguments_in_words() -> None:
-    assert describe_runs([run(1)])[0]["asked"] == "sources: a, b; on error: stop"
-    assert arguments_in_words({"texts": ["x" * 200]}) == f"texts: {'x' * 120}…"
-    assert arguments_in_words({"limit": 0, "replace": False, "features": []}) == "limit: 0"
+    assert runs_of_page([run(1)])[0]["asked"] == "sources: a, b; on error: stop"
+    assert run_arguments_in_words({"texts": ["x" * 200]}) == f"texts: {'x' * 120}…"
+    assert run_arguments_in_words({"limit": 0, "replace": False, "features": []}) == "limit: 0"

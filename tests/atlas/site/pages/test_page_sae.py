@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from atlas.site.pages.sae import weight_processing
+from atlas.site.pages.sae import sae_page_processing
 from tests.made.activation_pages import Served, changed, serving
 from tests.made.tiny_atlas import FEATURES
 
@@ -168,7 +168,7 @@ def test_an_sae_that_is_not_here(served: Served) -> None:
 
 def test_processing_in_words() -> None:
     done = {"center_writing_weights": 0, "fold_ln": 1, "center_unembed": 1}
-    assert weight_processing(done) == [
+    assert sae_page_processing(done) == [
         "LayerNorm folded into the weights that follow it",
         "unembedding centred over the vocabulary",
     ]

@@ -18,7 +18,7 @@ import pytest
 
 from atlas.publish import publish
 from atlas.publish.lock import hold_snapshot, release_snapshot
-from atlas.site.serve import Front, current_folder, datasette_of
+from atlas.site.serve import Front, datasette_of, served_snapshot_folder
 from atlas.site.serve.dispatch import FIRST_PAUSE_SECONDS, PATIENCE_SECONDS
 from schema import AtlasError, open_atlas
 from tests.made.patience import PATIENCE_SECONDS as WAIT_SECONDS
@@ -225,7 +225,7 @@ def test_nothing_of_an_old_snapshot_stays(atlas: Path, site: Path) -> None:
 def test_a_snapshot_that_cannot_be_opened_changes_nothing(
     atlas: Path, site: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shown = current_folder(site)
+    shown = served_snapshot_folder(site)
 
     async def visit(front: Front) -> None:
         change(atlas, 0)
@@ -278,7 +278,7 @@ def test_while_the_site_names_no_snapshot_the_old_one_stays(content: str | None,
 
 
 def test_a_damaged_site_is_not_opened(site: Path, tmp_path: Path) -> None:
-    (current_folder(site) / "metadata.json").write_text("{")
+    (served_snapshot_folder(site) / "metadata.json").write_text("{")
     with pytest.raises(AtlasError, match=r"cannot be served: .*; publish again"):
         asyncio.run(Front(site).open())
     with pytest.raises(AtlasError, match="nothing is published"):
@@ -307,7 +307,7 @@ async def status(front: Front, path: str) -> int | None:
 
 
 def test_a_snapshot_whose_start_page_takes_too_long_is_opened(site: Path) -> None:
-    slow_down(current_folder(site))
+    slow_down(served_snapshot_folder(site))
 
     async def visit(front: Front) -> None:
         assert await status(front, "/") == 503
@@ -336,16 +336,16 @@ def test_the_old_snapshot_stays_while_the_start_page_of_the_next_takes_too_long(
 
 
 def test_a_snapshot_being_read_is_not_removed(atlas: Path, site: Path) -> None:
-    first = current_folder(site)
+    first = served_snapshot_folder(site)
     reader = datasette_of(first)
     asyncio.run(reader.invoke_startup())
     for number in range(2):
         change(atlas, number)
         publish(atlas, site, keep=1)
-    assert snapshots(site) == [first.name, current_folder(site).name]
+    assert snapshots(site) == [first.name, served_snapshot_folder(site).name]
     release_snapshot(reader)
     publish(atlas, site, keep=1)
-    assert snapshots(site) == [current_folder(site).name]
+    assert snapshots(site) == [served_snapshot_folder(site).name]
 
 
 def test_a_reader_that_is_gone_holds_nothing(atlas: Path, site: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_reader_that_is_gone_holds_nothing(atlas: Path, site: Path) -> None:
         pass
 
     reader = Reader()
-    hold_snapshot(reader, current_folder(site))
+    hold_snapshot(reader, served_snapshot_folder(site))
     del reader
     change(atlas, 0)
     publish(atlas, site, keep=1)
@@ -365,7 +365,7 @@ def test_a_process_forked_by_a_reader_holds_nothing_after_it(atlas: Path, site: 
         pass
 
     reader = Reader()
-    hold_snapshot(reader, current_folder(site))
+    hold_snapshot(reader, served_snapshot_folder(site))
     child = os.fork()
     if child == 0:
         time.sleep(WAIT_SECONDS)
@@ -381,7 +381,7 @@ def test_a_process_forked_by_a_reader_holds_nothing_after_it(atlas: Path, site: 
 
 
 def test_a_removed_snapshot_cannot_be_read(atlas: Path, site: Path) -> None:
-    first = current_folder(site)
+    first = served_snapshot_folder(site)
     change(atlas, 0)
     publish(atlas, site, keep=1)
     with pytest.raises(AtlasError, match="publish again"):

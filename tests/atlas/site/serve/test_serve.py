@@ -24,7 +24,7 @@ from atlas.publish import publish
 from atlas.publish.browsing import OF_THE_FILE
 from atlas.publish.canned_queries import published_queries
 from atlas.publish.tables import sqlite_tables
-from atlas.site.serve import browser_url, current_folder, datasette_of, listening_socket
+from atlas.site.serve import browser_url, datasette_of, listening_socket, served_snapshot_folder
 from queries import SavedQuery, run_query
 from schema import AtlasError, open_atlas
 from tests.made.patience import PATIENCE_SECONDS
@@ -86,7 +86,7 @@ def site(tiny_site: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> Iterator[Pages]:
-    with pages_of(current_folder(site)) as opened:
+    with pages_of(served_snapshot_folder(site)) as opened:
         yield opened
 
 

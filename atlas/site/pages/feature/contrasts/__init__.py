@@ -7,7 +7,7 @@ from typing import Any
 from atlas.site.pages.addresses import contrast_address
 from atlas.site.pages.contrast.evidence import STALE
 from atlas.site.pages.feature.section import Feature, Record
-from atlas.site.pages.figures import count, figure, percent, rough, visible
+from atlas.site.pages.figures import count, figure, percent, rough, visible_in_page
 from atlas.site.pages.rows import Row
 
 HEADING = "Contrasts"
@@ -47,13 +47,13 @@ def _contrast(about: Feature, contrast: Row, domains: list[Row]) -> Row:
         **numbers,
         "is_fms_root": contrast["fms_root"] == about.index,
         "domains": [{name: value for name, value in row.items() if name != "contrast"} for row in domains],
-        "evidence": weighed_evidence(numbers, domains),
+        "evidence": evidence_on_feature_page(numbers, domains),
         "address": contrast_address(about.datasette, contrast["name"], about.sae["name"]),
         "rows": {table: about.rows_behind(table, contrast=contrast["contrast"]) for table in BEHIND},
     }
 
 
-def weighed_evidence(contrast: Contrast, domains: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def evidence_on_feature_page(contrast: Contrast, domains: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """The sentences for and against."""
     judged = [_stale(contrast), *(judge(contrast) for judge in JUDGES), _domains(contrast, domains)]
     said = [judgement for judgement in judged if judgement is not None]
@@ -129,7 +129,7 @@ def _concentrated(contrast: Contrast) -> Judgement:
     share = contrast["top_token_share"]
     if share is None or contrast["top_token"] is None:
         return None
-    token = visible(contrast["top_token"]).strip()
+    token = visible_in_page(contrast["top_token"]).strip()
     if share >= CONCENTRATED:
         return False, f"{percent(share)} of its activations fall on one token, “{token}”: it may be about that word."
     return True, f"No one token has most of its activations: “{token}”, the most frequent, has {percent(share)}."

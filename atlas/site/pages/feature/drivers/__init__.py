@@ -4,7 +4,7 @@ from typing import Any
 
 from atlas.site.pages.addresses import feature_address, graph_address
 from atlas.site.pages.feature.section import Feature, Record
-from atlas.site.pages.rows import Row, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query
 
 HEADING = "Upstream and downstream"
 SHOWN, GRAPHS = 8, 3
@@ -31,7 +31,7 @@ async def read(about: Feature) -> Record | None:
 
 async def _asked(about: Feature, way: str) -> list[Row]:
     """The rows of a saved query, each feature with its label and the address of its page."""
-    found = await saved_rows(
+    found = await page_rows_of_saved_query(
         about.datasette, f"{way}_features", feature=about.index, sae=about.sae["name"], limit=SHOWN
     )
     named = [_named(row, way) for row in found]

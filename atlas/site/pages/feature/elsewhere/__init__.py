@@ -2,7 +2,7 @@
 
 from atlas.site.pages.addresses import feature_address, query_address
 from atlas.site.pages.feature.section import Feature, Record
-from atlas.site.pages.rows import saved_rows
+from atlas.site.pages.rows import page_rows_of_saved_query
 from queries import find_query
 
 HEADING = "In other SAEs"
@@ -16,7 +16,7 @@ async def read(about: Feature) -> Record | None:
     if not found:
         return None
     asked = {"sae": about.sae["name"], "feature": about.index}
-    line = await saved_rows(about.datasette, "through_layers", **asked, least=LEAST)
+    line = await page_rows_of_saved_query(about.datasette, "through_layers", **asked, least=LEAST)
     return {
         "line": [step | {"address": feature_address(about.datasette, step["sae"], step["feature"])} for step in line],
         "least": LEAST,

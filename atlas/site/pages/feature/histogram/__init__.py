@@ -84,7 +84,7 @@ def _together(corpora: Sequence[Corpus], tokens_read: int) -> Corpus:
     }
 
 
-def fullest_bin(corpus: Mapping[str, Any]) -> str:
+def fullest_histogram_bin(corpus: Mapping[str, Any]) -> str:
     """The bin with most tokens, in words."""
     bin_ = max(corpus["bins"], key=lambda bin_: (bin_["tokens"], bin_["bin"]))["bin"]
     return f"{figure(2 ** (bin_ / BINS_TO_OCTAVE))} to {figure(2 ** ((bin_ + 1) / BINS_TO_OCTAVE))}"
@@ -94,5 +94,5 @@ FILTERS = {
     "drawn": drawn_histogram,
     "histogram_axis": histogram_axis,
     "outline": histogram_outline,
-    "fullest_bin": fullest_bin,
+    "fullest_bin": fullest_histogram_bin,
 }

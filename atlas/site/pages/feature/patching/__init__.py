@@ -6,7 +6,7 @@ from typing import Any
 from atlas.site.pages.addresses import feature_address, table_address
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.figures import MINUS
-from atlas.site.pages.rows import Row, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query
 from atlas.site.pages.shading import shade_level
 
 HEADING = "Patching"
@@ -23,7 +23,7 @@ async def read(about: Feature) -> Record | None:
     if not pairs and not downstream:
         return None
     asked = {"feature": about.index, "sae": about.sae["name"], "min_share": LEAST_EFFECT}
-    upstream = await saved_rows(about.datasette, "upstream_features", **asked, limit=SHOWN)
+    upstream = await page_rows_of_saved_query(about.datasette, "upstream_features", **asked, limit=SHOWN)
     return {
         "pairs": len(pairs),
         "pair": await _map(about, pairs[0]) if pairs else None,

@@ -4,7 +4,7 @@ import json
 
 from atlas.site.pages.feature.section import Feature, Record
 from atlas.site.pages.rows import Row
-from atlas.site.pages.sae.notes import WAYS, why_unknown
+from atlas.site.pages.sae.notes import WAYS, why_sae_page_lacks_logit_weights
 
 HEADING = "Next token"
 MOMENTS = ("log_sparsity", "decoder_norm", "logit_mean", "logit_std", "logit_skewness", "logit_kurtosis")
@@ -19,7 +19,7 @@ async def read(about: Feature) -> Record | None:
         **{name: found[name] for name in MOMENTS},
         "mode": about.sae["logit_weights"],
         "way": WAYS.get(about.sae["logit_weights"]),
-        "unknown": why_unknown(about.sae) if found["logit_mean"] is None else None,
+        "unknown": why_sae_page_lacks_logit_weights(about.sae) if found["logit_mean"] is None else None,
         "bos_activation": found["bos_activation"],
         "raises": _tokens(found["top_logits"]),
         "lowers": _tokens(found["bottom_logits"]),

@@ -4,7 +4,7 @@ import json
 
 from atlas.site.pages.addresses import table_address
 from atlas.site.pages.feature.section import Feature, Record
-from atlas.site.pages.rows import Row, saved_rows
+from atlas.site.pages.rows import Row, page_rows_of_saved_query
 
 HEADING = "Direct attribution"
 PARTS, SOURCES, PAIRS = 8, 6, 5
@@ -30,7 +30,7 @@ async def read(about: Feature) -> Record | None:
         "token": tokens[-1],
         "pre_activation": prompt["pre_activation"],
         "residual": prompt["residual"],
-        "parts": await saved_rows(
+        "parts": await page_rows_of_saved_query(
             about.datasette, "direct_parts", feature=about.index, sae=about.sae["name"], limit=PARTS
         ),
         "sources": [_named(row) for row in await about.rows("written/sources", direct_attribution=key, limit=SOURCES)],
