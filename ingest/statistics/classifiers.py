@@ -2,7 +2,7 @@
 
 A threshold is one of a feature's own scores above 0, that of the largest F1, so that a silent document is never
 called; `classifier_scores` counts what a rule calls. The probe is logistic regression on a feature's mean activation.
-Its objective is scikit-learn's default, sum of log losses + weight^2 / 2 with a free bias, minimised by Newton's method.
+Its objective is scikit-learn's default, sum of log losses + weight^2 / 2 with a free bias, by Newton's method.
 Documents on which a feature is silent have x = 0 and enter by their number.
 
 Source: SAEBench (Karvonen et al. 2025), sparse probing; `sklearn.linear_model.LogisticRegression()`.
