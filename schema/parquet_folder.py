@@ -24,7 +24,7 @@ from schema.errors import AtlasDamagedError, AtlasFileError, AtlasMissingError, 
 from schema.memory import duckdb_settings
 from schema.methods import take_out_outdated_rows
 from schema.migrations import VERSION
-from schema.spill import limit_connection_memory, spill_setting, take_spill
+from schema.spill import limit_connection_and_spill, spill_setting, take_spill
 from schema.store import Atlas, open_atlas
 
 MANIFEST = "atlas.json"
@@ -85,7 +85,7 @@ def open_folder(location: str) -> Atlas:
     engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
     atlas = Atlas(Path(location), engine, engine.connect(), read_only=True, spill=spill, address=location)
     try:
-        limit_connection_memory(atlas.duckdb, settings | spill_setting(spill))
+        limit_connection_and_spill(atlas.duckdb, settings | spill_setting(spill))
         _reach(atlas.rows, location)
         held = _manifest(atlas.rows, location)
         for table in tables.metadata.sorted_tables:

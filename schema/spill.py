@@ -77,7 +77,7 @@ def spill_setting(spill: Spill | None) -> Settings:
     return {"temp_directory": str(spill.folder) if spill else ""}
 
 
-def limit_connection_memory(connection: Any, settings: Settings) -> None:
+def limit_connection_and_spill(connection: Any, settings: Settings) -> None:
     """Keep a connection within these settings, and with it all that the process opens of the file."""
     for name, value in settings.items():
         with suppress(duckdb.Error):  # a connection of the same file uses more, or the folder, already
@@ -94,7 +94,7 @@ def connect_within_memory(path: Path, place: Path | None = None) -> Iterator[duc
     settings, spill = duckdb_settings(), take_spill(place or path)
     try:
         with closing(duckdb.connect(str(path))) as connection:
-            limit_connection_memory(connection, settings | spill_setting(spill))
+            limit_connection_and_spill(connection, settings | spill_setting(spill))
             yield connection
     finally:
         if spill:

@@ -20,7 +20,7 @@ from schema.atlas_file import check_path, file_error
 from schema.finite_numbers import finite_advice
 from schema.gate import changing
 from schema.memory import Settings, duckdb_settings
-from schema.spill import Spill, limit_connection_memory, spill_setting, take_spill
+from schema.spill import Spill, limit_connection_and_spill, spill_setting, take_spill
 from schema.transactions import Transaction, change_gate, duckdb_behind, duckdb_inside
 
 log = logging.getLogger(__name__)
@@ -191,7 +191,7 @@ def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
 def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:
     url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
-    event.listen(engine, "connect", lambda connection, _: limit_connection_memory(connection, settings))
+    event.listen(engine, "connect", lambda connection, _: limit_connection_and_spill(connection, settings))
     event.listen(engine, "connect", _distrust_memory)
     if not read_only:
         event.listen(engine, "connect", _open_to_write_now)

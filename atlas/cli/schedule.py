@@ -96,7 +96,7 @@ def _print_times(schedule: "Schedule") -> None:
 def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     """Run the schedule; the exit code: 128 and the signal's number where a job was cut short by one."""
     from ingest.schedule.checks import schedule_absences
-    from ingest.schedule.loop import only_schedule_of_file, run_forever, run_once
+    from ingest.schedule.loop import only_schedule_loop, run_forever, run_once
     from schema import ScheduleError
     from schema.locking import declare_writer
 
@@ -105,7 +105,7 @@ def _run(schedule: "Schedule", names: tuple[str, ...], *, once: bool) -> int:
     for line in schedule_absences(schedule):
         logging.getLogger("ingest.schedule").warning("%s: %s", schedule.path, line)
     # The schedule itself waits for other writers, and can be stopped while it does.
-    with only_schedule_of_file(schedule.path) as alone, declare_writer("atlas schedule", 0), _stoppable() as clock:
+    with only_schedule_loop(schedule.path) as alone, declare_writer("atlas schedule", 0), _stoppable() as clock:
         if not alone and once:
             click.echo(f"another process runs {schedule.path} now: nothing to do for this one", err=True)
             return 0

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.feature_columns import Columns, contrast_columns_of_study, contrast_rank_sum_p
+from ingest.contrasts.feature_columns import Columns, contrast_column_of_study_means, contrast_column_rank_sum_p
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import RESAMPLES, auroc_intervals, resample_weights, tail_share
 from ingest.statistics.classifiers import Judgement, Probe, best_threshold, classifier_scores, fit_probe, probe_calls
@@ -72,13 +72,13 @@ def _discovered(scores: Scores) -> Columns:
         return fires | {name: _nothing(scores) for name in DISCOVERED}
     sizes, firing = alone.documents.sizes, alone.firing
     ranks = rank_sum(firing.feature, firing.score, firing.positive, sizes, n_features)
-    study = contrast_columns_of_study(alone)
+    study = contrast_column_of_study_means(alone)
     threshold = best_threshold(firing.feature, firing.score, firing.positive, sizes[0], n_features)
     called = firing.where(firing.score >= threshold[firing.feature])
     probe = fit_probe(alone.feature, alone.mean, alone.positive, sizes, n_features)
     return fires | {
         "auroc_discovery": ranks.auroc,
-        "p_discovery": contrast_rank_sum_p(alone),
+        "p_discovery": contrast_column_rank_sum_p(alone),
         "study_positive_discovery": study["study_positive"],
         "study_control_discovery": study["study_control"],
         "threshold": threshold.astype(float),

@@ -12,8 +12,8 @@ from ingest.contrasts.evidence import MIN_DIFFERENCES, domain_columns, evidence_
 from ingest.contrasts.feature_columns import (
     MIN_DOCUMENTS,
     Columns,
+    contrast_column_q,
     contrast_columns,
-    contrast_q,
     features_seen_by_contrast,
     features_tested,
     places_in_contrast,
@@ -63,7 +63,7 @@ def compute_figures(
     contrast |= corrected
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
     found["feature_confirmation"] |= discovery_columns(found["feature_confirmation"])
-    pair["q"] = contrast_q(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
+    pair["q"] = contrast_column_q(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
     confirmation = found["feature_confirmation"]
     confirmation["place_discovery"] = places_in_contrast(contrast, confirmation, found["feature_lift"])
     tables = {name: _table(columns) for name, columns in found.items()}
@@ -101,7 +101,7 @@ def discovery_columns(confirmation: Columns) -> Columns:
     fires, p = confirmation["fires_discovery"], confirmation["p_discovery"]
     positive, control = confirmation["study_positive_discovery"], confirmation["study_control_discovery"]
     return {
-        "q_discovery": contrast_q(p, (fires >= MIN_DOCUMENTS) & np.isfinite(p)),
+        "q_discovery": contrast_column_q(p, (fires >= MIN_DOCUMENTS) & np.isfinite(p)),
         "study_kept_discovery": study_kept(positive, control),
     }
 

@@ -41,21 +41,23 @@ def contrast_columns(scores: Scores) -> Columns:
         "mean_positive": means[0],
         "mean_control": means[1],
         "mean_difference": means[0] - means[1],
-        **contrast_columns_of_study(scores),
+        **contrast_column_of_study_means(scores),
         "auroc": ranks.auroc,
         "auroc_length": alike.auroc,
-        "p_length": np.where(np.isfinite(alike.p), contrast_rank_sum_p(scores, scores.documents.stratum), np.nan),
-        "fisher_p": contrast_firing_p(scores),
+        "p_length": np.where(
+            np.isfinite(alike.p), contrast_column_rank_sum_p(scores, scores.documents.stratum), np.nan
+        ),
+        "fisher_p": contrast_column_firing_p(scores),
     }
 
 
-def contrast_columns_of_study(scores: Scores) -> Columns:
+def contrast_column_of_study_means(scores: Scores) -> Columns:
     """The study's means on both sides, and their difference."""
     positive, control = (_study_mean(scores, side) for side in (True, False))
     return {"study_positive": positive, "study_control": control, "study_difference": positive - control}
 
 
-def contrast_rank_sum_p(
+def contrast_column_rank_sum_p(
     scores: Scores, stratum: Int[np.ndarray, " document"] | None = None
 ) -> Float[np.ndarray, " n_features"]:
     """The rank-sum p of each feature under exchanges of labels between groups, within strata where they are given."""
@@ -65,7 +67,7 @@ def contrast_rank_sum_p(
     return observed_p(rank_lifts(rows, units, len(scores)), units)
 
 
-def contrast_firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
+def contrast_column_firing_p(scores: Scores) -> Float[np.ndarray, " n_features"]:
     """Fisher's p on fires / does not fire; where documents are not exchanged one by one, that of its generalisation.
 
     A group then counts the share of its documents that the feature fires in, and a group with documents on both sides
@@ -92,7 +94,7 @@ def features_tested(scores: Scores) -> Bool[np.ndarray, " n_features"]:
     return enough
 
 
-def contrast_q(
+def contrast_column_q(
     p: Float[np.ndarray, " n_features"], chosen: Bool[np.ndarray, " n_features"]
 ) -> Float[np.ndarray, " n_features"]:
     """Benjamini-Hochberg q over the chosen features; NaN for the others."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float
 
-from ingest.contrasts.feature_columns import Columns, contrast_q, features_tested
+from ingest.contrasts.feature_columns import Columns, contrast_column_q, features_tested
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.permutation import (
     Tails,
@@ -62,7 +62,7 @@ class Shuffles:
         tails = self._tails(feature[chosen])
         found = smallest_p_by_shuffle(tails, int(chosen.sum()), len(self))
         family = np.full(len(p), np.nan)
-        q = contrast_q(p, chosen)
+        q = contrast_column_q(p, chosen)
         if len(self):
             family[chosen] = family_wise(p[chosen], tails, len(self))
             q[chosen] = q_not_below_permuted_chance(q[chosen], found.min_q)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.circuits.patching.metrics import FeatureMetric, Metric
-from ingest.circuits.patching.patch_metrics import Asked, check_patched_position, metrics_of_pair
+from ingest.circuits.patching.patch_metrics import Asked, check_patching_position, metrics_of_pair
 from ingest.circuits.patching.patch_rows import pair_identity, store_pair, stored_pairs
 from ingest.circuits.patching.patch_study import patch_pair
 from ingest.circuits.patching.prompt_pairs import Matched, PromptPair, pair_of_texts, pairs_of_sets, read_pairs
@@ -111,7 +111,7 @@ def _matched(atlas: Atlas, request: PatchRequest, tracer: Tracer) -> Matched:
     if request.pairs_file is not None:
         texts += read_pairs(request.pairs_file)
     given = [pair_of_texts(clean, corrupted, tracer.tokenization) for clean, corrupted in texts]
-    check_patched_position(tracer, request.asked, given)
+    check_patching_position(tracer, request.asked, given)
     if not any(request.sets):
         return Matched(given, [])
     found = pairs_of_sets(atlas, *request.sets, tracer.keys[0].tokenization)

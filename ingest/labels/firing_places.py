@@ -75,7 +75,7 @@ def firing_places(atlas: Atlas, features: range, *, making: bool) -> tuple[Int[n
     return rows["feature"].to_numpy(), Places(*(rows[name].to_numpy() for name in ("context", "position", "member")))
 
 
-def first_firing_runs(atlas: Atlas) -> dict[int, int]:
+def labelled_first_runs(atlas: Atlas) -> dict[int, int]:
     """Since which run each feature fires in the half that makes labels; call it after `gather_firing_places`."""
     return dict(atlas.rows("SELECT DISTINCT feature, first_run FROM label_place WHERE making ORDER BY feature"))
 

@@ -96,7 +96,7 @@ def causal_attention(layer: int, q: Heads, k: Heads, v: Heads) -> Heads:
     return z.transpose(1, 2)
 
 
-def attention_block_pattern(q: Heads, k: Heads) -> Float[torch.Tensor, "batch head query key"]:
+def block_attention_pattern(q: Heads, k: Heads) -> Float[torch.Tensor, "batch head query key"]:
     """How much of each position every position reads."""
     q, k = q.transpose(1, 2), k.transpose(1, 2)
     scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5

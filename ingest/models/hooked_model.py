@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ingest.models.block_arithmetic import Attend, Heads, attention_block_pattern, causal_attention, read_heads
+from ingest.models.block_arithmetic import Attend, Heads, block_attention_pattern, causal_attention, read_heads
 from ingest.models.gpt2 import GPT2, HOOK_POINTS, Patched, is_plain_gpt2
 from ingest.models.hook_points import (
     PATTERN,
@@ -95,7 +95,7 @@ def _attend(start: Start, asked: Asked, patched: Patched) -> Attend:
             k, v = start.cache.extended(layer, k, v)
         if layer not in patterned:
             return causal_attention(layer, q, k, v)
-        return read_heads(patched(hook_at(layer, PATTERN), attention_block_pattern(q, k)), v)
+        return read_heads(patched(hook_at(layer, PATTERN), block_attention_pattern(q, k)), v)
 
     return attend
 

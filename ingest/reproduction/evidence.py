@@ -95,7 +95,7 @@ def reproduced_processing_difference(atlas: Atlas, result: Result, means: Prompt
     return furthest
 
 
-def reproduced_corpus_hashes(atlas: Atlas, corpus: str) -> list[str]:
+def reproduction_corpus_hashes(atlas: Atlas, corpus: str) -> list[str]:
     """The hashes of a corpus' texts, in order."""
     sql = "SELECT content_hash FROM document JOIN corpus USING (corpus) WHERE corpus.name = ? ORDER BY document"
     return [str(digest) for (digest,) in atlas.rows(sql, [corpus])]

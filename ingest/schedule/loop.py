@@ -59,7 +59,7 @@ class SystemClock:
 
 
 @contextmanager
-def only_schedule_of_file(path: Path) -> Iterator[bool]:
+def only_schedule_loop(path: Path) -> Iterator[bool]:
     """Inside, this process alone runs the schedule of that file; false where another one does.
 
     Raises:

@@ -23,7 +23,7 @@ from ingest.circuits.graphs.graph_study import PRUNING, Graph, Target, trace_gra
 from ingest.circuits.patching.gradients import estimate_effects, rank_correlation
 from ingest.circuits.patching.metrics import LogitMetric
 from ingest.circuits.patching.patched_runs import Patcher, Side
-from ingest.circuits.patching.sites import Site, hook_sites, patchable_hooks_before
+from ingest.circuits.patching.sites import Site, hook_sites, patching_sites_before
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hooked_model import hooked_model
@@ -67,7 +67,7 @@ def bench_patching(model: LanguageModel, hooked_sites: int) -> None:
     rng = np.random.default_rng(0)
     prompts = [torch.tensor([BOS, *rng.integers(0, 50_000, TOKENS).tolist()]) for _ in range(2)]
     patcher = Patcher(hooked_model(model), LogitMetric(TOKENS, TARGET))
-    names = patchable_hooks_before(None, patcher.hooked.n_layers)
+    names = patching_sites_before(None, patcher.hooked.n_layers)
     base, other = (patcher.side(tokens, names) for tokens in prompts)
     sites = list(hook_sites(names, range(1, TOKENS + 1), model.config.n_heads))
     some = [sites[place] for place in np.linspace(0, len(sites) - 1, hooked_sites).astype(int)]

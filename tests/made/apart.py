@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ingest.contrasts.confirmation import confirmation_columns, confirmation_draws
-from ingest.contrasts.feature_columns import contrast_columns, contrast_columns_of_study
+from ingest.contrasts.feature_columns import contrast_column_of_study_means, contrast_columns
 from ingest.contrasts.feature_sets import Together
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.groups import groups_of, later_half_of_groups
@@ -111,7 +111,7 @@ def mean_of(judged: list[Judged]) -> Judged:
 
 
 def _printed(scores: Scores) -> np.ndarray:
-    study = contrast_columns_of_study(scores)
+    study = contrast_column_of_study_means(scores)
     kept = study_kept(study["study_positive"], study["study_control"])
     return np.argsort(np.where(kept, -study["study_difference"], np.inf), kind="stable")[:PRINTED]
 

@@ -14,7 +14,7 @@ from atlas.exchange.arrivals.said import (
     said_feature_index,
     said_window,
 )
-from ingest.labels.imported.explanation import imported_feature_index, imported_text_or_none
+from ingest.labels.imported.explanation import imported_label_index, imported_label_text
 from ingest.sources.lines import source_json_lines
 from schema.errors import SourceError
 
@@ -40,11 +40,11 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
         model,
         int(found[1]),
         found[2],
-        release=imported_text_or_none(where, "saelensRelease", own.get("saelensRelease")),
-        sae_id=imported_text_or_none(where, "saelensSaeId", own.get("saelensSaeId")),
-        dataset=imported_text_or_none(where, "dataset", own.get("dataset")),
-        prompts=imported_feature_index(own.get("num_prompts")),
-        tokens_in_prompt=imported_feature_index(own.get("num_tokens_in_prompt")),
+        release=imported_label_text(where, "saelensRelease", own.get("saelensRelease")),
+        sae_id=imported_label_text(where, "saelensSaeId", own.get("saelensSaeId")),
+        dataset=imported_label_text(where, "dataset", own.get("dataset")),
+        prompts=imported_label_index(own.get("num_prompts")),
+        tokens_in_prompt=imported_label_index(own.get("num_tokens_in_prompt")),
         said={part: line for part, line in said.items() if line},
     )
     return check_imported_source(where, of_file)
@@ -67,7 +67,7 @@ def read(path: Path, own: SaidSource) -> Iterator[SaidFeature | SaidWindow]:
 
 
 def _names(where: str, fields: Mapping[str, Any]) -> tuple[str, str]:
-    model, name = (imported_text_or_none(where, key, fields.get(key)) for key in ("modelId", "layer"))
+    model, name = (imported_label_text(where, key, fields.get(key)) for key in ("modelId", "layer"))
     if not model or not name:
         raise SourceError(f"{where} is no row of Neuronpedia's: it has no modelId or no layer")
     return model, name

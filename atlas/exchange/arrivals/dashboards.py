@@ -15,7 +15,7 @@ from atlas.exchange.arrivals.said import (
     said_feature_index,
     said_window,
 )
-from ingest.labels.imported.explanation import imported_feature_index, imported_text_or_none
+from ingest.labels.imported.explanation import imported_label_index, imported_label_text
 from schema.errors import SourceError
 
 HEAD = ("model_id", "layer", "sae_set")
@@ -76,17 +76,17 @@ def _source(path: Path, head: Mapping[str, Any], first: Mapping[str, Any]) -> Sa
     missing = [name for name in HEAD if name not in head]
     if missing:
         raise SourceError(f"{path} is none of SAEDashboard's: {', '.join(missing)} does not stand before its features")
-    layer = imported_feature_index(head["layer"])
-    model, set_name = (imported_text_or_none(str(path), name, head[name]) for name in ("model_id", "sae_set"))
+    layer = imported_label_index(head["layer"])
+    model, set_name = (imported_label_text(str(path), name, head[name]) for name in ("model_id", "sae_set"))
     if layer is None or not model or not set_name:
         raise SourceError(f"{path}: model_id, layer and sae_set are a name, a number and a name")
-    suffix = imported_text_or_none(str(path), "sae_id_suffix", head.get("sae_id_suffix"))
+    suffix = imported_label_text(str(path), "sae_id_suffix", head.get("sae_id_suffix"))
     source = SaidSource(
         model,
         layer,
         f"{set_name}__{suffix}" if suffix else set_name,
-        dataset=imported_text_or_none(str(path), "dataset", first.get("dataset")),
-        prompts=imported_feature_index(first.get("n_prompts_total")),
-        tokens_in_prompt=imported_feature_index(first.get("n_tokens_in_prompt")),
+        dataset=imported_label_text(str(path), "dataset", first.get("dataset")),
+        prompts=imported_label_index(first.get("n_prompts_total")),
+        tokens_in_prompt=imported_label_index(first.get("n_tokens_in_prompt")),
     )
     return check_imported_source(str(path), source)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from atlas.exchange.published import NAME
-from ingest.labels.imported.explanation import imported_feature_index, imported_text_or_none
+from ingest.labels.imported.explanation import imported_label_index, imported_label_text
 from schema.errors import SourceError
 
 LONGEST = 2**15 - 1
@@ -121,7 +121,7 @@ def said_window(where: str, feature: int, fields: Mapping[str, Any], names: Sequ
         raise SourceError(f"{where}: it has not as many values as tokens, or none")
     if len(tokens) > LONGEST:
         raise SourceError(f"{where}: it has {len(tokens):,} tokens; a window has at most {LONGEST:,}")
-    texts = [imported_text_or_none(where, "a token", token) or "" for token in tokens]
+    texts = [imported_label_text(where, "a token", token) or "" for token in tokens]
     acts = [_activation(where, value) for value in values]
     low, high, share = (imported_number_or_none(where, name, fields.get(name)) for name in names[:3])
     peak = fields.get(names[3])
@@ -136,7 +136,7 @@ def said_feature_index(where: str, fields: Mapping[str, Any], name: str) -> int:
     Raises:
         SourceError: there is none.
     """
-    found = imported_feature_index(fields.get(name))
+    found = imported_label_index(fields.get(name))
     if found is None:
         raise SourceError(f"{where}: {name} is {reprlib.repr(fields.get(name))}; it is a whole number from 0")
     return found
@@ -168,7 +168,7 @@ def _weights(where: str, fields: Mapping[str, Any], end: str) -> list[tuple[str,
         raise SourceError(f"{where}: {end}_str and {end}_values are no lists of one length")
     return [
         (
-            imported_text_or_none(where, f"{end}_str", text) or "",
+            imported_label_text(where, f"{end}_str", text) or "",
             imported_number_or_none(where, f"{end}_values", value) or 0.0,
         )
         for text, value in zip(texts, values, strict=True)

@@ -20,7 +20,7 @@ from atlas.site.duckdb.pool import Answer, Limits, Pool
 from atlas.site.duckdb.translate import Translator
 from atlas.site.duckdb.values import duckdb_answer_rows
 from atlas.site.guard.sql_turns import BusyError, asked_sql
-from atlas.site.guard.whole_answers import refuse_csv_cut_by_an_error, whole_statement
+from atlas.site.guard.whole_answers import refuse_csv_cut_by_an_error, statement_of_whole_answer
 
 PAGES = Limits(workers=3, memory_megabytes=1024, threads=2)
 ASKED = Limits(workers=2, memory_megabytes=1024, threads=2, niceness=10)
@@ -87,7 +87,7 @@ class ActivationsDatabase(Database):  # type: ignore[misc]
             sqlite3.OperationalError: the statement cannot be run.
         """
         with refuse_csv_cut_by_an_error():
-            params, truncate = await whole_statement(self, sql, params, truncate)
+            params, truncate = await statement_of_whole_answer(self, sql, params, truncate)
             return await self._execute(sql, params, truncate, custom_time_limit, page_size, log_sql_errors)
 
     async def _execute(

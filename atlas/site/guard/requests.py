@@ -103,7 +103,7 @@ def _wrong_value(given: Mapping[str, list[str]]) -> str | None:
     return None
 
 
-def asks_for_words(search: str) -> bool:
+def request_asks_for_words(search: str) -> bool:
     """Whether a search asks for something: the index cannot read one of spaces and quotes alone."""
     return bool(search.replace('"', "").strip())
 
@@ -164,7 +164,7 @@ def _searching(scope: Scope) -> Scope:
     if not any(pair.startswith(b"_search") for pair in pairs):
         return scope
     values = {pair: unquote_plus(pair.partition(b"=")[2].decode("latin-1")) for pair in pairs}
-    kept = [pair for pair in pairs if not pair.startswith(b"_search") or asks_for_words(values[pair])]
+    kept = [pair for pair in pairs if not pair.startswith(b"_search") or request_asks_for_words(values[pair])]
     return {**scope, "query_string": b"&".join(kept)}
 
 

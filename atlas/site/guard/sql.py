@@ -63,7 +63,7 @@ def guard_connection(connection: sqlite3.Connection, longest_text: int = 0) -> N
     connection.execute(f"PRAGMA hard_heap_limit = {HEAP}")
     connection.execute("PRAGMA temp_store = MEMORY")
     bound_functions(connection)
-    connection.row_factory = rows_within_byte_budget(ANSWER)
+    connection.row_factory = guarded_rows_within_bytes(ANSWER)
     connection.set_authorizer(authorize)
 
 
@@ -80,7 +80,7 @@ def authorize(action: int, first: str | None, second: str | None, _schema: str |
     return sqlite3.SQLITE_DENY
 
 
-def rows_within_byte_budget(budget: int) -> Callable[[sqlite3.Cursor, tuple[Any, ...]], sqlite3.Row]:
+def guarded_rows_within_bytes(budget: int) -> Callable[[sqlite3.Cursor, tuple[Any, ...]], sqlite3.Row]:
     """A row factory that makes `sqlite3.Row`s until those of one cursor hold more than `budget` bytes.
 
     It belongs to one connection, which one thread uses at a time.

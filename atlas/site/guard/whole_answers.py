@@ -82,7 +82,9 @@ def unbroken_send(send: Send, asked: Wanted) -> Send:
     return _sending
 
 
-async def whole_statement(database: "Database", sql: str, parameters: Any, truncate: bool) -> tuple[Any, bool]:
+async def statement_of_whole_answer(
+    database: "Database", sql: str, parameters: Any, truncate: bool
+) -> tuple[Any, bool]:
     """The parameters of a statement as they are read, and whether its rows may be cut off.
 
     Raises:

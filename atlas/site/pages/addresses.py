@@ -105,6 +105,6 @@ def row_address(datasette: "Datasette", table: str, key: int) -> str:
     return str(datasette.urls.row(DATABASE, table, str(key)))
 
 
-def address_at_neuronpedia(neuronpedia_id: str, feature: int) -> str:
+def page_address_at_neuronpedia(neuronpedia_id: str, feature: int) -> str:
     """A feature's page on Neuronpedia: `gpt2-small/8-res-jb` and 6489."""
     return f"{NEURONPEDIA}/{quote(neuronpedia_id)}/{feature}"

@@ -54,7 +54,7 @@ def visible_in_page(token: str) -> str:
     return shown.replace(" ", "␣").replace("\t", "⇥") if not token.strip() else shown
 
 
-def largest_figure(rows: Iterable[Mapping[str, Any]], name: str) -> float:
+def largest_figure_on_page(rows: Iterable[Mapping[str, Any]], name: str) -> float:
     """The largest size of a number that each row has; 0 without rows."""
     return max((abs(float(row[name])) for row in rows), default=0.0)
 
@@ -68,5 +68,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "decimals": decimals,
     "small": small,
     "visible": visible_in_page,
-    "largest": largest_figure,
+    "largest": largest_figure_on_page,
 }

@@ -16,7 +16,7 @@ from datasette.utils import escape_sqlite
 
 from atlas.publish.activations import PLUGIN
 from atlas.site.guard.sql_turns import asked_sql, sql_turn
-from atlas.site.guard.whole_answers import refuse_csv_cut_by_an_error, whole_statement
+from atlas.site.guard.whole_answers import refuse_csv_cut_by_an_error, statement_of_whole_answer
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -58,7 +58,7 @@ class PagedDatabase(Database):  # type: ignore[misc]
             sqlite3.OperationalError: a saved query's value cannot be read, or the statement cannot be run.
         """
         with refuse_csv_cut_by_an_error():
-            params, truncate = await whole_statement(self, sql, params, truncate)
+            params, truncate = await statement_of_whole_answer(self, sql, params, truncate)
             sql = await self._keyed(sql)
             if asked_sql.get() is None:
                 return await super().execute(sql, params, truncate, **options)

@@ -10,7 +10,7 @@ from datasette import hookimpl
 from datasette.utils import path_from_row_pks
 
 from atlas.publish.activations import PLUGIN
-from atlas.site.guard.requests import asks_for_words
+from atlas.site.guard.requests import request_asks_for_words
 
 if TYPE_CHECKING:  # datasette.app loads this module while it is being imported itself
     from datasette.app import Datasette
@@ -27,7 +27,7 @@ LONGEST = 300
 def extra_template_vars(template: str, datasette: "Datasette", request: "Request | None") -> Any:
     """`searched_tables`: each table that can be searched, with the first rows found."""
     words: str = (request.args.get("q") or "") if request is not None else ""
-    if template != PAGE or not asks_for_words(words) or datasette.plugin_config(PLUGIN) is None:
+    if template != PAGE or not request_asks_for_words(words) or datasette.plugin_config(PLUGIN) is None:
         return {}
 
     async def searched() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ingest.contrasts.feature_columns import contrast_q
+from ingest.contrasts.feature_columns import contrast_column_q
 from ingest.contrasts.null import SEED
 from ingest.contrasts.scores import Documents
 from ingest.statistics.permutation import (
@@ -67,7 +67,7 @@ def compare_sides(measures: dict[str, Values], documents: Documents, shuffles: i
         return found
     p = np.concatenate([columns["p"] for columns in found.values()])
     joined = Tails(*(np.concatenate(parts) for parts in zip(*tails, strict=True)))
-    q = contrast_q(p, np.ones(tests, dtype=bool))
+    q = contrast_column_q(p, np.ones(tests, dtype=bool))
     if shuffles:
         q = q_not_below_permuted_chance(q, smallest_p_by_shuffle(joined, tests, shuffles).min_q)
     q = np.maximum(np.minimum(q, 1), p)

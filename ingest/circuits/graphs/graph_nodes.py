@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from ingest.circuits.patching.sites import patch_site_place
+from ingest.circuits.patching.sites import patching_site_place
 from ingest.circuits.tracer import Tracer
 from ingest.models.gpt2 import is_plain_gpt2
 from ingest.models.hook_points import RESID_MID, RESID_POST, RESID_PRE, hook_at, hook_kind
@@ -67,9 +67,11 @@ def saes_on_the_way(tracer: Tracer, target: SAE | None) -> list[int]:
                 f"{sae.name} reads {sae.hook_name}; a graph needs SAEs of the residual stream, through which all "
                 "passes: hook_resid_pre, hook_resid_mid or hook_resid_post"
             )
-    last = None if target is None else patch_site_place(target.hook_name)
-    places = [place for place, sae in enumerate(tracer.saes) if last is None or patch_site_place(sae.hook_name) < last]
-    places.sort(key=lambda place: patch_site_place(tracer.saes[place].hook_name))
+    last = None if target is None else patching_site_place(target.hook_name)
+    places = [
+        place for place, sae in enumerate(tracer.saes) if last is None or patching_site_place(sae.hook_name) < last
+    ]
+    places.sort(key=lambda place: patching_site_place(tracer.saes[place].hook_name))
     _check_apart([tracer.saes[place] for place in places])
     if not places:
         raise SelectionError(
@@ -81,7 +83,7 @@ def saes_on_the_way(tracer: Tracer, target: SAE | None) -> list[int]:
 
 def _check_apart(saes: Sequence[SAE]) -> None:
     for one, other in pairwise(saes):
-        if patch_site_place(one.hook_name) == patch_site_place(other.hook_name):
+        if patching_site_place(one.hook_name) == patching_site_place(other.hook_name):
             raise SelectionError(
                 f"{one.name} and {other.name} both read {one.hook_name}; a graph has one SAE at a hook point: name the "
                 "SAEs it is to have, each with --sae"

@@ -28,7 +28,7 @@ class Asked:
     position: int | None
 
 
-def check_patched_position(tracer: Tracer, asked: Asked, pairs: Iterable[PromptPair]) -> None:
+def check_patching_position(tracer: Tracer, asked: Asked, pairs: Iterable[PromptPair]) -> None:
     """Raises SelectionError where the position asked for cannot be read of one of the pairs."""
     position = asked.position
     if position is None:

@@ -8,7 +8,7 @@ from ingest.circuits.patching.gradients import estimate_effects, rank_correlatio
 from ingest.circuits.patching.metrics import Metric
 from ingest.circuits.patching.patched_runs import Patcher, PerSite, Side, normalised_effects
 from ingest.circuits.patching.prompt_pairs import PromptPair
-from ingest.circuits.patching.sites import Site, hook_sites, is_patched_before, patchable_hooks_before
+from ingest.circuits.patching.sites import Site, hook_sites, is_patching_site_before, patching_sites_before
 from ingest.circuits.tracer import Tracer
 
 
@@ -45,11 +45,11 @@ class PatchedPair:
 def patch_pair(tracer: Tracer, metric: Metric, pair: PromptPair, least_difference: float) -> PatchedPair:
     """Exchange the values of a pair at every site that leads to the metric."""
     last = metric.hook_names[0] if metric.hook_names else None
-    names = patchable_hooks_before(last, tracer.hooked.n_layers, parallel=tracer.parallel)
+    names = patching_sites_before(last, tracer.hooked.n_layers, parallel=tracer.parallel)
     places = [
         place
         for place, sae in enumerate(tracer.saes)
-        if is_patched_before(sae.hook_name, last, parallel=tracer.parallel)
+        if is_patching_site_before(sae.hook_name, last, parallel=tracer.parallel)
     ]
     saes = [tracer.saes[place] for place in places]
     patcher = Patcher(tracer.hooked, metric, saes)

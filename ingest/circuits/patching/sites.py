@@ -31,7 +31,7 @@ class Site(NamedTuple):
         return hook_layer(self.hook_name)
 
 
-def patchable_hooks_before(last: str | None, n_layers: int, *, parallel: bool = False) -> list[str]:
+def patching_sites_before(last: str | None, n_layers: int, *, parallel: bool = False) -> list[str]:
     """The hook points that lead to one, itself last, in the model's order; without one, those that lead to logits.
 
     In a parallel block the MLP does not read what attention adds.
@@ -39,16 +39,16 @@ def patchable_hooks_before(last: str | None, n_layers: int, *, parallel: bool = 
     if last is None:
         last = hook_at(n_layers - 1, RESID_POST)
     names = [hook_at(layer, kind) for layer in range(hook_layer(last) + 1) for kind in KINDS]
-    found = [name for name in names if is_patched_before(name, last, parallel=parallel)]
+    found = [name for name in names if is_patching_site_before(name, last, parallel=parallel)]
     return [*found, last]
 
 
-def is_patched_before(hook_name: str, other: str | None, *, parallel: bool = False) -> bool:
+def is_patching_site_before(hook_name: str, other: str | None, *, parallel: bool = False) -> bool:
     """Whether a hook point is before another one; without one, before the logits."""
     if other is None:
         return True
     beside = parallel and hook_layer(hook_name) == hook_layer(other) and hook_kind(other) in OF_MLP
-    return patch_site_place(hook_name) < patch_site_place(other) and not (
+    return patching_site_place(hook_name) < patching_site_place(other) and not (
         beside and hook_kind(hook_name) in OF_ATTENTION
     )
 
@@ -63,7 +63,7 @@ def hook_sites(hook_names: Sequence[str], positions: range, n_heads: int) -> Ite
                 yield Site(name, position, head)
 
 
-def patch_site_place(hook_name: str) -> tuple[int, int]:
+def patching_site_place(hook_name: str) -> tuple[int, int]:
     """What hook points are ordered by, as the model runs."""
     kind = hook_kind(hook_name)
     return hook_layer(hook_name), HOOK_POINTS.index(kind) if kind in HOOK_POINTS else len(HOOK_POINTS)

@@ -15,7 +15,7 @@ from ingest.contrasts.associations.effect_columns import (
 )
 from ingest.contrasts.associations.question import Asked
 from ingest.contrasts.associations.shuffled_p import Exchange, correct_associations
-from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, contrast_q, features_tested
+from ingest.contrasts.feature_columns import MIN_DOCUMENTS, Columns, contrast_column_q, features_tested
 from ingest.contrasts.scores import Scores, Unit, read_score_chunks
 from ingest.statistics.association import kruskal_wallis, rank_correlation, ranks_of
 from ingest.statistics.bootstrap import RESAMPLES
@@ -81,7 +81,7 @@ class Ranges:
         tails = Tails(*(np.concatenate(column) for column in zip(*self.tails, strict=True)))
         more, null = correct_associations(columns, chosen, tails, shuffles)
         known = np.isfinite(columns["p_discovery"]) & (columns.pop("fires_discovery") >= MIN_DOCUMENTS)
-        columns |= more | {"q_discovery": contrast_q(columns["p_discovery"], known)}
+        columns |= more | {"q_discovery": contrast_column_q(columns["p_discovery"], known)}
         by_kind = finished_class_associations if self.asked.n_classes else finished_target_associations
         name = "feature_classes" if self.asked.n_classes else "feature_target"
         tables = {name: _table(columns | by_kind(columns, chosen)), "association_null": null}

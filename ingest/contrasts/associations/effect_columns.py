@@ -63,11 +63,11 @@ def finished_target_associations(columns: Columns, chosen: Int[np.ndarray, " see
     unknown = ~np.isfinite(said) | ~np.isfinite(low)
     return {
         "confirmed": np.where(unknown, UNKNOWN, confirmed).astype(np.int8),
-        "place_discovery": places_by_association(effect, chosen, columns["feature"]),
+        "place_discovery": association_places(effect, chosen, columns["feature"]),
     }
 
 
-def places_by_association(effect: np.ndarray, chosen: np.ndarray, feature: np.ndarray) -> Int[np.ndarray, " seen"]:
+def association_places(effect: np.ndarray, chosen: np.ndarray, feature: np.ndarray) -> Int[np.ndarray, " seen"]:
     """The place of each feature, from 1: tested ones by the size of their effect, then the others."""
     order = np.lexsort((feature, -effect, ~chosen))
     place = np.empty(len(order), dtype=np.int32)
@@ -173,4 +173,4 @@ def finished_class_associations(columns: Columns, chosen: Bool[np.ndarray, " see
     """The place of each feature, by the discovery half, or by all documents where it is too small."""
     said = columns["epsilon_discovery"]
     effect = np.where(np.isfinite(said), said, columns["epsilon_squared"])
-    return {"place_discovery": places_by_association(effect, chosen, columns["feature"])}
+    return {"place_discovery": association_places(effect, chosen, columns["feature"])}

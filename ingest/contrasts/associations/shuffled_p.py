@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
 from ingest.contrasts.associations.question import Asked
-from ingest.contrasts.feature_columns import Columns, contrast_q
+from ingest.contrasts.feature_columns import Columns, contrast_column_q
 from ingest.contrasts.scores import Scores
 from ingest.statistics.association import Spread, Trend, ranks_of
 from ingest.statistics.permutation import Tails, family_wise, q_not_below_permuted_chance, smallest_p_by_shuffle
@@ -54,7 +54,7 @@ def correct_associations(
     number = np.searchsorted(feature[chosen], tails.feature[held])
     mine = Tails(number, tails.shuffle[held], tails.p[held])
     found = smallest_p_by_shuffle(mine, int(chosen.sum()), shuffles)
-    family, q = np.full(len(p), np.nan), contrast_q(p, chosen)
+    family, q = np.full(len(p), np.nan), contrast_column_q(p, chosen)
     family[chosen] = family_wise(p[chosen], mine, shuffles)
     q[chosen] = q_not_below_permuted_chance(q[chosen], found.min_q)
     rows = {

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ingest.labels.asked.endpoint import Endpoint
 from ingest.labels.asked.wording import texts_marked_for_asking
-from ingest.labels.firing_places import first_firing_runs
+from ingest.labels.firing_places import labelled_first_runs
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, prepare_contexts, read_contexts
 from ingest.labels.scored.detection import detection_figures, enough_groups
 from ingest.labels.scored.scoring import NOT_APART, Label, Scored, compare_with_wrong_labels, too_few_groups_to_score
@@ -44,7 +44,7 @@ def judge_labels(
     endpoint, wrong = asked
     vocabulary = Vocabulary()
     pool = prepare_contexts(atlas, vocabulary)
-    since = first_firing_runs(atlas)
+    since = labelled_first_runs(atlas)
     for label in labels:
         if label.key in wanted:
             features = range(label.feature, label.feature + 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.labels.imported.description import words_of_imported_label
 from ingest.labels.imported.explanation import Explanation
-from ingest.labels.imported.files import imported_files_sha256, imported_labels_format, read_imported_explanations
+from ingest.labels.imported.files import imported_label_files_sha256, imported_labels_format, read_imported_explanations
 from ingest.labels.imported.matching import Matching
 from ingest.labels.stored_labels import OWN, append_labels
 from schema import tables
@@ -57,7 +57,7 @@ class Arrival:
             SelectionError: a label is of no SAE here, or of a feature that the SAE has not.
         """
         kind = imported_labels_format(path)
-        source = {"source": path.name, "source_sha256": imported_files_sha256(path)}
+        source = {"source": path.name, "source_sha256": imported_label_files_sha256(path)}
         rows = (
             source | row for found in read_imported_explanations(path) if (row := self._row(found, kind)) is not None
         )

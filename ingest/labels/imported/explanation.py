@@ -26,13 +26,13 @@ class Explanation:
     external_id: str | None = None
 
 
-def imported_feature_index(value: object) -> int | None:
+def imported_label_index(value: object) -> int | None:
     """The zero-based index that a field spells, as a number or as text; None where it spells none."""
     text = str(value).strip() if isinstance(value, int | str) else ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
-def imported_text_or_none(where: str, name: str, value: object) -> str | None:
+def imported_label_text(where: str, name: str, value: object) -> str | None:
     """The text of a field that may be absent.
 
     Raises:
@@ -51,7 +51,7 @@ def imported_text_or_none(where: str, name: str, value: object) -> str | None:
     return value
 
 
-def imported_time(value: object) -> datetime | None:
+def imported_label_time(value: object) -> datetime | None:
     """The time in UTC that a field spells in ISO 8601; None where it spells none."""
     with suppress(ValueError, OverflowError):
         found = datetime.fromisoformat(value if isinstance(value, str) else "")

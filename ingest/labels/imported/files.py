@@ -28,9 +28,9 @@ from typing import Any
 from ingest.labels.imported.explanation import (
     OF_NEURONPEDIA,
     Explanation,
-    imported_feature_index,
-    imported_text_or_none,
-    imported_time,
+    imported_label_index,
+    imported_label_text,
+    imported_label_time,
 )
 from ingest.sources.document import LINE_LIMIT
 from ingest.sources.lines import lines_within_limit, source_json_lines
@@ -57,12 +57,12 @@ def _neuronpedia_label(where: str, fields: Mapping[str, Any]) -> Explanation:
     missing = [name for name in NEEDED if name not in fields]
     if missing:
         raise SourceError(f"{where} is no explanation of Neuronpedia's: it has no {', '.join(missing)}")
-    feature = imported_feature_index(fields["index"])
+    feature = imported_label_index(fields["index"])
     if feature is None:
         raise SourceError(
             f"{where}: {reprlib.repr(fields['index'])} is no index of a feature; it is a whole number from 0"
         )
-    said = {name: imported_text_or_none(where, name, fields.get(name)) for name in TEXTS}
+    said = {name: imported_label_text(where, name, fields.get(name)) for name in TEXTS}
     return Explanation(
         where=where,
         dictionary=f"{said['modelId']}/{said['layer']}",
@@ -71,7 +71,7 @@ def _neuronpedia_label(where: str, fields: Mapping[str, Any]) -> Explanation:
         method=said["typeName"] or OF_NEURONPEDIA,
         author=said["authorName"],
         model=said["explanationModelName"],
-        created_at=imported_time(fields.get("createdAt")),
+        created_at=imported_label_time(fields.get("createdAt")),
         external_id=said["id"],
     )
 
@@ -92,7 +92,7 @@ def delphi_labels(path: Path) -> Iterator[Explanation]:
     for file in files:
         if label := _text(file):
             named = _name(file)
-            module = imported_text_or_none(str(file), "its name", named["module"])
+            module = imported_label_text(str(file), "its name", named["module"])
             yield Explanation(str(file), module, int(named["index"]), label, DELPHI)
 
 
@@ -120,7 +120,7 @@ def _text(file: Path) -> str:
         found = None
     if not isinstance(found, str):
         raise SourceError(f"{file} holds no text, as explanations of delphi's do: {text[:40]!r}")
-    return " ".join(str(imported_text_or_none(str(file), "what it holds", found)).split())
+    return " ".join(str(imported_label_text(str(file), "what it holds", found)).split())
 
 
 CSV = "csv"
@@ -156,7 +156,7 @@ def _column(path: Path, name: str, columns: object) -> str:
 
 def _csv_label(where: str, row: Mapping[str, str | None], columns: Mapping[str, str]) -> Explanation:
     spelled = row[columns["feature"]]
-    feature = imported_feature_index(spelled)
+    feature = imported_label_index(spelled)
     if feature is None:
         raise SourceError(f"{where}: {reprlib.repr(spelled)} is no index of a feature; it is a whole number from 0")
     return Explanation(
@@ -167,7 +167,7 @@ def _csv_label(where: str, row: Mapping[str, str | None], columns: Mapping[str, 
         method=row.get("method") or CSV,
         author=row.get("author") or None,
         model=row.get("model") or None,
-        created_at=imported_time(row.get("created_at")),
+        created_at=imported_label_time(row.get("created_at")),
         external_id=row.get("id") or None,
     )
 
@@ -203,7 +203,7 @@ def read_imported_explanations(path: Path) -> Iterator[Explanation]:
     yield from readers[imported_labels_format(path)](path)
 
 
-def imported_files_sha256(path: Path) -> str:
+def imported_label_files_sha256(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of a folder's text files."""
     found = hashlib.sha256()
     for file in sorted(path.glob("*.txt")) if path.is_dir() else [path]:

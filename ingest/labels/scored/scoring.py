@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ingest.labels.firing_places import first_firing_runs
+from ingest.labels.firing_places import labelled_first_runs
 from ingest.labels.made.background import Background
 from ingest.labels.scored.contexts import NEGATIVES, Contexts, Negatives, Snippets, prepare_contexts, read_contexts
 from ingest.labels.scored.detection import Detection, detection_figures, enough_groups, label_aurocs
@@ -89,7 +89,7 @@ def score_labels(atlas: Atlas, sae: int, labels: Sequence[Label], wanted: Contai
     vocabulary = Vocabulary()
     pool = prepare_contexts(atlas, vocabulary)
     judged = _judged(labels, vocabulary, pool)
-    since = first_firing_runs(atlas)
+    since = labelled_first_runs(atlas)
     for features, places in _batches(labels, wanted):
         of = {feature: list(group) for feature, group in groupby(places, key=lambda place: labels[place].feature)}
         yield [

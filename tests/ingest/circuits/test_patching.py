@@ -15,7 +15,7 @@ from ingest.circuits.patching.metrics import FeatureMetric, LogitMetric, Metric
 from ingest.circuits.patching.patch_study import patch_pair
 from ingest.circuits.patching.patched_runs import Patcher, Side, normalised_effects
 from ingest.circuits.patching.prompt_pairs import pair_of_texts
-from ingest.circuits.patching.sites import Site, hook_sites, patchable_hooks_before
+from ingest.circuits.patching.sites import Site, hook_sites, patching_sites_before
 from ingest.circuits.tracer import Tracer
 from ingest.encode.windows import Tokenization
 from ingest.models.hook_points import hook_kind
@@ -48,7 +48,7 @@ def metrics(pocket: Pocket) -> dict[str, Metric]:
 def sides(patcher: Patcher) -> tuple[Side, Side, list[Site]]:
     """Both prompts, and every site that leads to the metric."""
     last = patcher.metric.hook_names[0] if patcher.metric.hook_names else None
-    names = patchable_hooks_before(last, patcher.hooked.n_layers)
+    names = patching_sites_before(last, patcher.hooked.n_layers)
     clean, corrupted = (patcher.side(tokens, names) for tokens in (CLEAN, CORRUPTED))
     sites = [*hook_sites(names, range(FIRST, LAST + 1), N_HEADS), *patcher.feature_sites(clean, corrupted, FIRST)]
     return clean, corrupted, sites

@@ -23,7 +23,7 @@ from ingest.rows.batches import BATCH_DOCUMENTS
 from ingest.schedule.config import Schedule
 from ingest.schedule.history import read_job_histories
 from ingest.schedule.job_runner import Runner
-from ingest.schedule.loop import SystemClock, only_schedule_of_file, run_forever, run_once
+from ingest.schedule.loop import SystemClock, only_schedule_loop, run_forever, run_once
 from queries import run_query
 from schema import Atlas, open_atlas
 from schema.verify import verify
@@ -628,19 +628,19 @@ def test_that_nobody_could_be_told_harms_nothing(
 
 def test_one_process_at_a_time_runs_a_schedule(folder: Path) -> None:
     schedule = schedule_of(folder, NEWS)
-    with only_schedule_of_file(schedule.path) as first, only_schedule_of_file(schedule.path) as second:
+    with only_schedule_loop(schedule.path) as first, only_schedule_loop(schedule.path) as second:
         assert (first, second) == (True, False)
-    with only_schedule_of_file(schedule.path) as again:
+    with only_schedule_loop(schedule.path) as again:
         assert again
 
 
 def test_a_schedule_that_an_editor_replaced_is_still_run_by_one_process(folder: Path) -> None:
     schedule = schedule_of(folder, NEWS)
-    with only_schedule_of_file(schedule.path) as first:
+    with only_schedule_loop(schedule.path) as first:
         shutil.copy(schedule.path, folder / "saved.toml")
         (folder / "saved.toml").replace(schedule.path)
         (folder / "link.toml").symlink_to(schedule.path)
-        with only_schedule_of_file(schedule.path) as second, only_schedule_of_file(folder / "link.toml") as third:
+        with only_schedule_loop(schedule.path) as second, only_schedule_loop(folder / "link.toml") as third:
             assert (first, second, third) == (True, False, False)
     assert not list(folder.glob(".*"))
 
@@ -649,9 +649,9 @@ def test_where_no_lock_file_can_be_made_the_schedule_itself_is_locked(open_folde
     schedule = schedule_of(open_folder, NEWS)
     open_folder.chmod(0o555)
     with without_privileges():
-        with only_schedule_of_file(schedule.path) as first, only_schedule_of_file(schedule.path) as second:
+        with only_schedule_loop(schedule.path) as first, only_schedule_loop(schedule.path) as second:
             assert (first, second) == (True, False)
-        with only_schedule_of_file(schedule.path) as again:
+        with only_schedule_loop(schedule.path) as again:
             assert again
     assert schedule.path.exists()
 

@@ -80,7 +80,7 @@ async def best_features(datasette: "Datasette", association: Association, limit:
     return await page_rows_of_saved_query(datasette, LISTS[row["kind"]], **asked)
 
 
-async def associations_listed_on_page(datasette: "Datasette", sae: int | None = None) -> list[Row]:
+async def association_page_list(datasette: "Datasette", sae: int | None = None) -> list[Row]:
     """The associations of an SAE, or of all, each with its address and the first of its features."""
     found = []
     for asked in await rows_if_published(datasette, "association", "association/listed", sae=sae):

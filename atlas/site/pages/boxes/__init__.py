@@ -8,7 +8,7 @@ from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import live_model
 from atlas.site.pages.addresses import feature_address, sae_address
 from atlas.site.pages.labels import best_labels
-from atlas.site.pages.live import live_sae_row
+from atlas.site.pages.live import live_page_sae_row
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, rows
 
@@ -41,7 +41,7 @@ async def view(asked: Asked) -> Page:
     assert model.loaded is not None
     known = await rows(asked.datasette, "live/saes")
     content["few"] = min(map(len, boxes)) < FEW
-    saes = [_sae(asked.datasette, sae, live_sae_row(sae, known)) for sae in model.loaded["saes"]]
+    saes = [_sae(asked.datasette, sae, live_page_sae_row(sae, known)) for sae in model.loaded["saes"]]
     content["saes"] = [{"name": sae["name"], "address": sae["address"]} for sae in saes]
     content["features"] = await _features(asked.datasette, saes, told["features"], density)
     return Page("boxes/page.html", TITLE, content)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from atlas.publish.snapshot_facts import CACHE, CACHE_NOTE, EMBEDDED_NOTE, IMPORTED_NOTE
-from atlas.site.pages.addresses import address_at_neuronpedia, sae_address
+from atlas.site.pages.addresses import page_address_at_neuronpedia, sae_address
 from atlas.site.pages.feature.section import Feature, Section, find_section
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, sae_named
@@ -75,7 +75,7 @@ def _identity(about: Feature, imported: list[Row]) -> dict[str, Any]:
         "sae": {**sae, "address": sae_address(about.datasette, sae["name"])},
         "note": _note(sae, imported),
         "imported": imported[0] if imported else None,
-        "neuronpedia": address_at_neuronpedia(sae["neuronpedia_id"], feature) if sae["neuronpedia_id"] else None,
+        "neuronpedia": page_address_at_neuronpedia(sae["neuronpedia_id"], feature) if sae["neuronpedia_id"] else None,
         "previous": about.page_of(feature - 1) if feature else None,
         "next": about.page_of(feature + 1) if feature + 1 < sae["d_sae"] else None,
     }

@@ -10,10 +10,10 @@ from atlas.site.live.model_process import LONGEST_TEXT, LiveError
 from atlas.site.live.plugin import live_embedder, live_model
 from atlas.site.pages.addresses import DATABASE, contrast_address, feature_address, sae_address, table_address
 from atlas.site.pages.find.found import (
-    find_by_meaning,
-    find_firing_on,
-    find_firing_on_spelling,
-    find_labelled,
+    found_on_page_by_label,
+    found_on_page_by_meaning,
+    found_on_page_by_spelling,
+    found_on_page_by_word,
     sentences_found,
 )
 from atlas.site.pages.find.typed import Named, search_box_feature, search_box_text, search_box_words
@@ -44,7 +44,7 @@ async def view(asked: Asked) -> Page | Response:
     words = () if named["unknown"] or named["outside"] else search_box_words(typed)
     content: dict[str, Any] = {"q": typed, "words": list(words), **named, **await _worded(datasette, words)}
     if typed and not words and not places and not named["unknown"] and not named["outside"]:
-        features = await find_firing_on_spelling(datasette, typed, ONE_WORD)
+        features = await found_on_page_by_spelling(datasette, typed, ONE_WORD)
         content["by_word"] = [{"word": typed, "features": features}] if features else []
     content["boxes"] = str(datasette.urls.path("boxes")) if live_model(datasette) is not None else None
     content["known"] = [sae["name"] for sae in saes]
@@ -74,7 +74,7 @@ async def _by_meaning(asked: Asked, text: str) -> Page:
         box["error"] = str(error)
         return Page("find/page.html", "Not answered", content | {"ok": False, "error": str(error)}, error.status)
     box |= {"model": near.model, "sha256": near.sha256, "figure": "cosine"}
-    box["labels"] = await find_by_meaning(datasette, near.labels)
+    box["labels"] = await found_on_page_by_meaning(datasette, near.labels)
     return Page("find/page.html", f"Search by meaning: {search_box_text(text)}", content)
 
 
@@ -131,12 +131,14 @@ async def _worded(datasette: "Datasette", words: tuple[str, ...]) -> dict[str, A
     if not words:
         return {name: [] for name in SHOWN}
     most = ONE_WORD if len(words) == 1 else OF_SEVERAL
-    by_word = [{"word": word, "features": await find_firing_on(datasette, word, most)} for word in words[:MOST_ASKED]]
+    by_word = [
+        {"word": word, "features": await found_on_page_by_word(datasette, word, most)} for word in words[:MOST_ASKED]
+    ]
     every = await sentences_found(datasette, words, "AND")
     some = await sentences_found(datasette, words, "OR") if len(words) > 1 and len(every) < ENOUGH else []
     known = {document["document"] for document in every}
     return {
-        "labelled": await find_labelled(datasette, words),
+        "labelled": await found_on_page_by_label(datasette, words),
         "by_word": [found for found in by_word if found["features"]],
         "all": every,
         "some": [document for document in some if document["document"] not in known],

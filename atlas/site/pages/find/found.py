@@ -22,7 +22,7 @@ FEATURES: Cache[list[Row]] = Cache(512)
 OPENED, CLOSED = "\x02", "\x03"
 
 
-async def find_firing_on(datasette: "Datasette", word: str, most: int) -> list[Row]:
+async def found_on_page_by_word(datasette: "Datasette", word: str, most: int) -> list[Row]:
     """The features that fire on a word rather than on others, best first.
 
     Where the word is a token, by how many of its occurrences they fire on, times the share of
@@ -31,7 +31,7 @@ async def find_firing_on(datasette: "Datasette", word: str, most: int) -> list[R
     return await cached(FEATURES, datasette, (word, most), lambda: _read_features(datasette, word, most))
 
 
-async def find_firing_on_spelling(datasette: "Datasette", text: str, most: int) -> list[Row]:
+async def found_on_page_by_spelling(datasette: "Datasette", text: str, most: int) -> list[Row]:
     """The features that fire on a token that is no word, such as a comma; best first."""
     tokens = await rows(datasette, "find/spelled", text=text)
     return _addressed(datasette, await _features_of(datasette, tokens, most))
@@ -61,14 +61,14 @@ async def sentences_found(datasette: "Datasette", words: tuple[str, ...], joined
     ]
 
 
-async def find_labelled(datasette: "Datasette", words: tuple[str, ...]) -> list[Row]:
+async def found_on_page_by_label(datasette: "Datasette", words: tuple[str, ...]) -> list[Row]:
     """Features with a label that holds all of the words, or words that begin with them; the best borne out first."""
     match = " AND ".join(f"{match_expression([word], 'AND')}*" for word in words)
     found = await rows_if_published(datasette, "feature_label", "find/labels", match=match, limit=LABELS)
     return [label | {"address": feature_address(datasette, label["sae"], label["feature"])} for label in found]
 
 
-async def find_by_meaning(datasette: "Datasette", near: Sequence[tuple[str, float]]) -> list[Row]:
+async def found_on_page_by_meaning(datasette: "Datasette", near: Sequence[tuple[str, float]]) -> list[Row]:
     """The features of labels that are near in meaning, the nearest first; of one label the best borne out first."""
     found = await rows_if_published(datasette, "feature_label", "find/meant", near=json.dumps(near), limit=LABELS)
     return _addressed(datasette, found)

@@ -15,7 +15,7 @@ from datasette.utils.asgi import Response
 from atlas.exchange.published import neuronpedia_quick_lists, published_as
 from atlas.site.lists.feature_list import LONGEST_NAME, LONGEST_NOTE, Listed, ListError
 from atlas.site.lists.kept_lists import KeptLists, lists_of_server
-from atlas.site.pages.addresses import address_at_neuronpedia, feature_address, list_address
+from atlas.site.pages.addresses import feature_address, list_address, page_address_at_neuronpedia
 from atlas.site.pages.labels import best_labels
 from atlas.site.pages.lists.forms import list_page_number, take_form
 from atlas.site.pages.page import Asked, Page, PageError
@@ -62,7 +62,7 @@ async def list_page(asked: Asked) -> Page | Response:
     if part is not listed:
         content |= {"count": len(listed), **_paged(asked, summary.name, number, pages)}
     named = summary.name if part is listed or pages == 1 else f"{summary.name}, page {number} of {pages}"
-    content["quick_lists"] = await quick_list_addresses(asked.datasette, named, features)
+    content["quick_lists"] = await list_page_quick_addresses(asked.datasette, named, features)
     content |= {"every": list_form_address(asked.datasette), "csv": f"{here}.csv", **BOUNDS}
     return Page("lists/one.html", summary.name, content, private=True, json_address=f"{here}.json")
 
@@ -112,7 +112,7 @@ async def listed_features_shown(datasette: "Datasette", listed: Sequence[Listed]
     return [found[each.release, each.sae_id, each.feature] for each in listed]
 
 
-async def quick_list_addresses(datasette: "Datasette", name: str, features: Sequence[Row]) -> list[str]:
+async def list_page_quick_addresses(datasette: "Datasette", name: str, features: Sequence[Row]) -> list[str]:
     """Where neuronpedia.org shows the features of a list side by side: those of each SAE that it has, by SAE."""
     of_sae: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in features:
@@ -141,7 +141,9 @@ def _placed(datasette: "Datasette", each: Listed, candidates: Sequence[Row]) -> 
         "sae": sae["sae"],
         "name": sae["name"],
         "address": feature_address(datasette, sae["name"], each.feature),
-        "neuronpedia": address_at_neuronpedia(sae["neuronpedia_id"], each.feature) if sae["neuronpedia_id"] else None,
+        "neuronpedia": page_address_at_neuronpedia(sae["neuronpedia_id"], each.feature)
+        if sae["neuronpedia_id"]
+        else None,
         "other_weights": bool(each.weights_sha256) and not same,
     }
 

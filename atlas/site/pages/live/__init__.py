@@ -13,7 +13,7 @@ from atlas.site.pages.feature import LONGEST_INDEX
 from atlas.site.pages.live.firing import (
     Strengths,
     features_by_token,
-    live_activations,
+    live_page_activations,
     live_page_by_particularity,
     live_page_by_rarity,
     strongest_live_features,
@@ -87,7 +87,7 @@ class Reader:
         shown = features[:A_TEXT]
         spoken = await self.top_tokens([each["feature"] for each in shown])
         feature = self._chosen(asked, features)
-        shading = live_activations(self.tokens, self.firing, feature)
+        shading = live_page_activations(self.tokens, self.firing, feature)
         return {
             "name": self.name,
             "address": sae_address(self.datasette, self.name) if self.sae else None,
@@ -165,7 +165,7 @@ async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapp
     tokens = tokens_of_live_text(text, said["tokens"])
     readers = []
     for sae, firing in zip(loaded["saes"], said["firing"], strict=True):
-        row = live_sae_row(sae, known)
+        row = live_page_sae_row(sae, known)
         name = row["name"] if row else f"{sae['release']}/{sae['sae_id']}"
         readers.append(Reader(asked.datasette, name, row, text, tokens, firing))
     here = f"{asked.datasette.urls.path('live')}?{urlencode({'text': text})}"
@@ -179,7 +179,7 @@ async def _answer(asked: Asked, text: str, said: Mapping[str, Any], loaded: Mapp
     }
 
 
-def live_sae_row(sae: Mapping[str, Any], known: Sequence[Row]) -> Row | None:
+def live_page_sae_row(sae: Mapping[str, Any], known: Sequence[Row]) -> Row | None:
     """The row of an SAE that is loaded: of its weights and settings, or of settings that are not known."""
     alike = [row for row in known if all(row[name] == sae[name] for name in ("release", "sae_id", "weights_sha256"))]
     for settings in (sae["config_sha256"], None):

@@ -68,7 +68,7 @@ def features_by_token(tokens: Sequence[Row], firing: Sequence[Row], most: int) -
     ]
 
 
-def live_activations(tokens: Sequence[Row], firing: Sequence[Row], feature: int | None) -> list[Row]:
+def live_page_activations(tokens: Sequence[Row], firing: Sequence[Row], feature: int | None) -> list[Row]:
     """Each token with one feature's activation, 0 where it is silent: what shades a text."""
     values = {each["position"]: each["activation"] for each in firing if each["feature"] == feature}
     return [{**token, "activation": values.get(token["position"], 0.0)} for token in tokens]

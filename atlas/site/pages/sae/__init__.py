@@ -4,16 +4,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from atlas.site.pages.addresses import (
-    address_at_neuronpedia,
     contrast_address,
     feature_address,
     map_address,
+    page_address_at_neuronpedia,
     queries_asked_further,
     sae_address,
     sae_path,
     table_address,
 )
-from atlas.site.pages.association.chosen import associations_listed_on_page
+from atlas.site.pages.association.chosen import association_page_list
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.charts.chart import chart_picture, chart_view
 from atlas.site.pages.contrast.chosen import contrast_page_sets
@@ -55,7 +55,8 @@ async def view(asked: Asked) -> Page:
         "notes": sae_notes(sae, facts, imported),
         "imported": imported[0] if imported else None,
         "namesakes": await _namesakes(datasette, sae),
-        "neuronpedia": sae["neuronpedia_id"] and address_at_neuronpedia(sae["neuronpedia_id"], 0).removesuffix("/0"),
+        "neuronpedia": sae["neuronpedia_id"]
+        and page_address_at_neuronpedia(sae["neuronpedia_id"], 0).removesuffix("/0"),
         "charts": await _charts(datasette, sae),
         "quality": await rows_if_published(datasette, "sae_quality", "sae/quality", sae=sae["sae"]),
         "quality_rows": table_address(datasette, "sae_quality", sae=sae["sae"]),
@@ -64,7 +65,7 @@ async def view(asked: Asked) -> Page:
         "densest_in": seen[0]["name"] if seen else None,
         "densest": await _densest(datasette, sae, seen),
         "contrasts": await _contrasts(datasette, sae),
-        "associations": await associations_listed_on_page(datasette, sae["sae"]),
+        "associations": await association_page_list(datasette, sae["sae"]),
         "features": table_address(datasette, "feature", sae=sae["sae"]),
         "map": await _map(datasette, sae),
         "queries": queries_asked_further(datasette, QUERIES, sae=sae["name"]),

@@ -46,13 +46,15 @@ class Spread:
 def moment_histograms(moments: Moments) -> dict[str, Spread]:
     """The histograms of an SAE by the names that their addresses use."""
     return {
-        "skewness": Spread(known_moments(moments.skewness), "skewness of logit weights", normal=0.0),
-        "kurtosis": Spread(known_moments(moments.kurtosis), "kurtosis of logit weights", normal=3.0, logarithmic=True),
-        "sparsity": Spread(known_moments(moments.log_sparsity), "log10 of density in training"),
+        "skewness": Spread(moments_to_draw(moments.skewness), "skewness of logit weights", normal=0.0),
+        "kurtosis": Spread(
+            moments_to_draw(moments.kurtosis), "kurtosis of logit weights", normal=3.0, logarithmic=True
+        ),
+        "sparsity": Spread(moments_to_draw(moments.log_sparsity), "log10 of density in training"),
     }
 
 
-def known_moments(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def moments_to_draw(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values that are numbers."""
     return values[np.isfinite(values)]
 

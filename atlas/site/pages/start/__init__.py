@@ -15,7 +15,7 @@ from atlas.site.pages.addresses import (
     sae_address,
     table_address,
 )
-from atlas.site.pages.association.chosen import associations_listed_on_page
+from atlas.site.pages.association.chosen import association_page_list
 from atlas.site.pages.cache import Cache, cached
 from atlas.site.pages.contrast.chosen import contrast_page_sets
 from atlas.site.pages.find.typed import marked_pieces
@@ -51,7 +51,7 @@ async def _read(datasette: "Datasette") -> dict[str, Any]:
         "models": models,
         "notes": [EMBEDDED_NOTE] * (POCKET in models) + await _imported(datasette),
         "contrasts": contrasts,
-        "associations": await associations_listed_on_page(datasette),
+        "associations": await association_page_list(datasette),
         "reproductions": await reproduction.reproductions(datasette),
         "tries": _tries(contrasts),
         "sae_list": await _saes(datasette),

@@ -7,7 +7,7 @@ from atlas.site.live.model import LONGEST_PROMPT, MOST_DOSE
 from atlas.site.live.model_process import LiveError
 from atlas.site.live.plugin import live_model
 from atlas.site.pages.addresses import feature_address
-from atlas.site.pages.live import live_sae_row
+from atlas.site.pages.live import live_page_sae_row
 from atlas.site.pages.page import Asked, Page, PageError
 from atlas.site.pages.rows import Row, row, rows, sae_named
 
@@ -45,7 +45,7 @@ async def _steer(asked: Asked, content: dict[str, Any], sae: Row) -> None:
     model = live_model(asked.datasette)
     assert model is not None
     loaded, known = model.loaded_saes(), await rows(asked.datasette, "live/saes")
-    owners = [(live_sae_row(each, known) or {}).get("sae") for each in loaded]
+    owners = [(live_page_sae_row(each, known) or {}).get("sae") for each in loaded]
     places = [place for place, owner in enumerate(owners) if owner == sae["sae"]]
     if not places:
         raise LiveError(f"the model of this server does not read {sae['name']} as it is in this atlas", 400)

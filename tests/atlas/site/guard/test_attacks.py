@@ -19,7 +19,7 @@ import pytest
 
 from atlas.publish import publish
 from atlas.site.guard.bombs import BOUNDED, FORMATS, bound_functions
-from atlas.site.guard.sql import ANSWER, HEAP, guard_connection, rows_within_byte_budget
+from atlas.site.guard.sql import ANSWER, HEAP, guard_connection, guarded_rows_within_bytes
 from atlas.site.serve import datasette_of
 from schema import open_atlas
 
@@ -429,7 +429,7 @@ def test_a_longer_text_raises_the_limit_and_shortens_patterns() -> None:
 
 def test_an_answer_has_a_budget_and_the_next_one_its_own() -> None:
     connection = sqlite3.connect(":memory:")
-    connection.row_factory = rows_within_byte_budget(1 << 20)
+    connection.row_factory = guarded_rows_within_bytes(1 << 20)
     half = "SELECT zeroblob(500000) AS z"
     for _ in range(5):
         row = connection.execute(f"{half} UNION ALL {half}").fetchall()[1]

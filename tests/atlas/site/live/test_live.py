@@ -16,7 +16,7 @@ from atlas.site.live.plugin import switch_on_live_model
 from atlas.site.pages.live.firing import (
     Strengths,
     features_by_token,
-    live_activations,
+    live_page_activations,
     live_page_by_particularity,
     live_page_by_rarity,
     strongest_live_features,
@@ -84,8 +84,8 @@ def test_tokens_are_told_by_their_strongest_features() -> None:
 
 
 def test_a_text_is_shaded_by_one_feature() -> None:
-    assert [token["activation"] for token in live_activations(TOKENS, FIRING, 3)] == [1.0, 4.0]
-    assert [token["activation"] for token in live_activations(TOKENS, FIRING, None)] == [0.0, 0.0]
+    assert [token["activation"] for token in live_page_activations(TOKENS, FIRING, 3)] == [1.0, 4.0]
+    assert [token["activation"] for token in live_page_activations(TOKENS, FIRING, None)] == [0.0, 0.0]
 
 
 def test_what_fires_is_what_an_ingest_stores(bundled_atlas: Path, pocket: "tuple[LanguageModel, list[SAE]]") -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.site.live.plugin import ATTRIBUTE
-from atlas.site.pages.find.found import find_firing_on_spelling, found_token_is_in_word
+from atlas.site.pages.find.found import found_on_page_by_spelling, found_token_is_in_word
 from atlas.site.pages.find.typed import (
     MOST_WORDS,
     Named,
@@ -224,6 +224,6 @@ def test_every_page_has_the_search_box(path: str, served: Served) -> None:
 def test_a_token_that_is_no_word_finds_the_features_that_fire_on_it(served: Served) -> None:
     """The tiny atlas' tokens are words, so a word's features are asked for by its token as a whole."""
     (word,) = found(served, "causes")["by_word"]
-    assert served.run(find_firing_on_spelling(served.datasette, "causes", 20)) == word["features"]
+    assert served.run(found_on_page_by_spelling(served.datasette, "causes", 20)) == word["features"]
     assert found(served, "--")["by_word"] == []
     assert "nearest to it, those most opposite" in served.get("/find").text
