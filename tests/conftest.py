@@ -243,10 +243,9 @@ def empty_built(shared_folder: Path) -> Path:
     """An atlas without a row; to be copied."""
 
     def build(folder: Path) -> None:
-        from schema import open_atlas
-        from tests.temporary_files import small_blocks
+        from tests.made.empty_atlas import write_empty_atlas
 
-        open_atlas(small_blocks(folder / "atlas.duckdb"), create=True).close()
+        write_empty_atlas(folder / "atlas.duckdb")
 
     return built_once(shared_folder / "empty", build) / "atlas.duckdb"
 
