@@ -147,8 +147,9 @@ def take_out_outdated_rows(atlas: "Atlas", *, kept: bool) -> None:
             _cover(atlas, METHODS[name])
     else:
         with atlas.transaction():
+            for method in made:
+                _take_out(atlas, method)
             for name in old:
-                _take_out(atlas, METHODS[name])
                 atlas.rows("INSERT OR REPLACE INTO method_revision VALUES (?, ?)", [name, METHODS[name].revision])
     if made:
         commands = dict.fromkeys(command for method in made for command in method.commands)

@@ -1,6 +1,7 @@
 """Fixtures that are made once a session: the embedded model, and a small atlas of the bundled corpora."""
 
 import fcntl
+import gc
 import os
 import shutil
 import tempfile
@@ -38,6 +39,17 @@ LONGEST = (
 """Files that begin first, so that no process is left with one of them while the others have nothing to do."""
 
 POCKET_SAES = (f"{POCKET}/{pocket_sae_ids()[0]}", str(parse_sae_name(POCKET)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """What is imported and collected stays to the end: Python does not look through it again and again for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -231,10 +243,9 @@ def empty_built(shared_folder: Path) -> Path:
     """An atlas without a row; to be copied."""
 
     def build(folder: Path) -> None:
-        from schema import open_atlas
-        from tests.temporary_files import small_blocks
+        from tests.made.empty_atlas import write_empty_atlas
 
-        open_atlas(small_blocks(folder / "atlas.duckdb"), create=True).close()
+        write_empty_atlas(folder / "atlas.duckdb")
 
     return built_once(shared_folder / "empty", build) / "atlas.duckdb"
 

@@ -21,6 +21,7 @@ from atlas.publish.rows import sqlite_json_without_nul, sqlite_text_without_nul
 from atlas.publish.tables import published_tables
 from schema import Atlas, AtlasError
 from schema.copying import sql_quoted
+from schema.statements import unoptimized
 from schema.tables import metadata as schema_metadata
 
 PLUGIN = "feature-atlas"
@@ -170,7 +171,7 @@ def _write_comments(connection: duckdb.DuckDBPyConnection, tables: Iterable[Tabl
     said = [
         f"COMMENT ON {subject} IS {sql_quoted(comment)}" for table in tables for subject, comment in _comments(table)
     ]
-    connection.execute(";".join(["BEGIN", *said, "COMMIT"]))
+    connection.execute(unoptimized(";".join(["BEGIN", *said, "COMMIT"])))
 
 
 def _comments(table: Table) -> Iterator[tuple[str, str]]:

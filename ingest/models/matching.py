@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from ingest.models.garbage import unsearched
 from ingest.models.hooked_model import HookedBridge
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
 from ingest.models.names import is_of_another_block, parse_sae_name
@@ -14,6 +15,7 @@ from ingest.models.sae_files import load_sae
 from schema.errors import ModelError
 
 
+@unsearched()
 def load_together(
     sae_names: Sequence[str], model_name: str | None = None, device: str = "cpu"
 ) -> tuple[LanguageModel, list[SAE]]:

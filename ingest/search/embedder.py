@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from ingest.models.garbage import unsearched
 from schema.errors import ModelError
 
 AT_ONCE = 64
@@ -144,6 +145,7 @@ def _read(path: Path) -> Any:
         raise ModelError(f"{path} cannot be read as JSON ({error}); get the model anew") from error
 
 
+@unsearched()
 def _loaded(folder: Path) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging as transformers_logging

@@ -21,7 +21,7 @@ from schema.copying import Run, copying_statement_runner, keep_beside
 from schema.ddl import schema_script
 from schema.errors import AtlasDamagedError, AtlasVersionError
 from schema.migrations import m004_sae_identity
-from schema.statements import sql_file
+from schema.statements import sql_file, unoptimized
 
 PREPARATIONS: Mapping[str, Callable[[Connection], None]] = {"m004_sae_identity": m004_sae_identity.prepare}
 """What the SQL of a step cannot say, done before it."""
@@ -99,7 +99,7 @@ def migrate(connection: Connection, path: Path, *, read_only: bool) -> bool:
 def _create(connection: Connection) -> None:
     """Make every table of a new file, as if all migrations had been applied to it; whole, or not at all."""
     with connection.begin():
-        connection.exec_driver_sql(schema_script())
+        connection.exec_driver_sql(unoptimized(schema_script()))
         for number, migration in enumerate(MIGRATIONS, start=1):
             _record(connection, number, migration)
 

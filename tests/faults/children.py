@@ -170,3 +170,23 @@ def warm_up(sae: str) -> None:
     sys.modules["ingest.statistics.sums"].TRANSACTION_ROWS = 10_000  # type: ignore[attr-defined]
     sys.modules["ingest.statistics.sums"].SLICE_ROWS = 5_000  # type: ignore[attr-defined]
     load((sae,))
+    _compute_once()
+
+
+def _compute_once() -> None:
+    """What every process computes for itself, once for all children; none of them looks through it for garbage.
+
+    A child that did would copy the memory that it looks at.
+    """
+    import gc
+
+    from atlas.publish.tables import every_table, sqlite_tables
+    from queries.saved import served_query
+    from schema.ddl import schema_script
+
+    schema_script()
+    every_table()
+    sqlite_tables()
+    served_query("")
+    gc.collect()
+    gc.freeze()

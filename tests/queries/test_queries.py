@@ -20,6 +20,7 @@ from queries import GROUPS, find_query, run_query, saved_queries
 from queries.parameters import parse_parameter, query_placeholders, replace_query_placeholders
 from queries.saved import parse_query
 from schema import Atlas, QueryError, SelectionError, open_atlas
+from tests.made.empty_atlas import write_empty_atlas
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 FOLDER = Path(queries.__file__).parent
@@ -199,7 +200,7 @@ def tiny(tiny_built: Path) -> Iterator[Atlas]:
 def shuffled(tiny_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """The tiny atlas with the rows of every table the other way round."""
     path = tmp_path_factory.mktemp("shuffled") / "tiny.duckdb"
-    with open_atlas(path, create=True) as atlas:
+    with open_atlas(write_empty_atlas(path)) as atlas:
         names = atlas.duckdb.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     with duckdb.connect(path) as connection:
         connection.execute(f"ATTACH '{tiny_built}' AS forward (READ_ONLY)")
@@ -391,7 +392,7 @@ def test_word_is_found_whole_in_any_case_and_over_several_tokens(tiny: Atlas) ->
 
 
 def test_every_query_holds_on_an_empty_atlas(tmp_path: Path) -> None:
-    with open_atlas(tmp_path / "empty.duckdb", create=True) as atlas:
+    with open_atlas(write_empty_atlas(tmp_path / "empty.duckdb")) as atlas:
         for name, cases in CASES.items():
             required = {key: value for key, value in cases[0].items() if find_query(name).sql and key in needed(name)}
             try:

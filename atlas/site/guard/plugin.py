@@ -45,6 +45,8 @@ def startup(datasette: "Datasette") -> None:
     if paths:
         hold_snapshot(datasette, paths[0].resolve().parent)
     keep_guarded_settings(datasette)
+    if not _has_rules_of_tables(datasette):
+        datasette._table_permission_allows = lambda database, table: []
     if mount_prefix(datasette) != "/":
         prefix_absolute_addresses(datasette)
 
@@ -65,6 +67,19 @@ def keep_guarded_settings(datasette: "Datasette") -> None:
     datasette.max_returned_rows = datasette.setting("max_returned_rows")
     datasette.sql_time_limit_ms = datasette.setting("sql_time_limit_ms")
     datasette.page_size = datasette.setting("default_page_size")
+
+
+def _has_rules_of_tables(datasette: "Datasette") -> bool:
+    """Whether something says who may see a table: to find out, Datasette copies all metadata for each table of a page.
+
+    What a plugin says may change from one request to the next, so that where one does Datasette looks each time.
+    """
+    from datasette.plugins import pm
+
+    metadata = datasette.metadata()
+    described = [metadata, *(metadata.get("databases") or {}).values()]
+    tables = [table for part in described for table in (part.get("tables") or {}).values()]
+    return bool(pm.hook.get_metadata.get_hookimpls()) or any("allow" in table for table in tables)
 
 
 @hookimpl(trylast=True)

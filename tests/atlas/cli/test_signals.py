@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schema import open_atlas
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.patience import PATIENCE_SECONDS
 
 PROGRAM = """
@@ -36,7 +36,7 @@ os._exit(0)
 
 @pytest.mark.parametrize(("signals", "ending"), [("once", "whole"), ("again", "cut")])
 def test_a_statement_is_interrupted_by_the_second_signal_alone(signals: str, ending: str, tmp_path: Path) -> None:
-    open_atlas(tmp_path / "atlas.duckdb", create=True).close()
+    write_empty_atlas(tmp_path / "atlas.duckdb")
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "atlas.duckdb"), signals]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.stdout.split() == [ending], done.stderr

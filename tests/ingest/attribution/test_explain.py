@@ -22,6 +22,7 @@ from ingest.jobs.remove import RemoveRequest, remove_into
 from queries import run_query
 from schema import AtlasError, open_atlas
 from schema.verify import verify
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.tiny_models import save_sae, tiny_sae
 
 TWO_PAIRS = Method(pairs=2)
@@ -102,7 +103,7 @@ def test_a_feature_of_heads_is_explained_whatever_ran_before(
     path, reader = tmp_path / "atlas.duckdb", Reader((name,), "pocket")
     (tmp_path / "notes.txt").write_text("Asthma causes a wheeze.\n")
     used = reader.load()
-    with open_atlas(path, create=True) as atlas:
+    with open_atlas(write_empty_atlas(path)) as atlas:
         ingest_into(atlas, IngestRequest(path, (str(tmp_path / "notes.txt"),), reader=reader), used)
     shutil.copy(path, tmp_path / "other.duckdb")
     values = []

@@ -17,6 +17,7 @@ from ingest.models.sae import SAE
 from ingest.rows.registration import register_saes
 from schema import AtlasError, SelectionError, open_atlas
 from schema.verify import verify
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.tiny_models import loaded, tiny_sae
 
 W_DEC = torch.randn(300, 24, generator=torch.Generator().manual_seed(3)) * torch.linspace(0.1, 9, 300)[:, None]
@@ -77,7 +78,7 @@ def test_what_has_no_direction_has_no_neighbours_and_is_none() -> None:
 
 def atlas_of(path: Path, model: LanguageModel, sae: SAE, **options: int) -> Path:
     """An atlas that knows an SAE, and nothing else."""
-    with open_atlas(path, create=True) as atlas:
+    with open_atlas(write_empty_atlas(path)) as atlas:
         register_saes(atlas, model, [sae], BatchEncoder.of(model, [sae]).bos_activations(), **options)
     return path
 

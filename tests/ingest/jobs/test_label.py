@@ -15,6 +15,7 @@ from ingest.jobs.score import ScoreRequest, score
 from schema import open_atlas
 from schema.errors import SelectionError
 from schema.verify import verify
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.worded_atlas import (
     BEFORE_NUMBERS,
     DISEASES,
@@ -304,8 +305,7 @@ def test_an_sae_that_is_not_there_is_named(copy: Path, sae: str, message: str) -
 
 
 def test_there_is_nothing_to_label_and_to_score_in_an_empty_atlas(tmp_path: Path) -> None:
-    path = tmp_path / "empty.duckdb"
-    open_atlas(path, create=True).close()
+    path = write_empty_atlas(tmp_path / "empty.duckdb")
     nothing = "no SAE has read any document; ingest first"
     with pytest.raises(SelectionError, match=nothing):
         label(LabelRequest(path))

@@ -1,6 +1,8 @@
 """What does not fit together is refused naming both sides, before a row is written."""
 
+import contextlib
 import dataclasses
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ import pytest
 from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import InMemory, Reader
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
-from ingest.models.matching import fit_saes_to_model
-from schema import ModelError, open_atlas
+from ingest.models.matching import fit_saes_to_model, load_together
+from schema import AtlasError, ModelError, open_atlas
 from tests.made.architectures import D_MODEL, N_CTX, N_LAYERS, save_model
 from tests.made.tiny_models import loaded, save_sae, tiny_sae
 from tests.made.tokenizers import make_tokenizer
@@ -104,3 +106,10 @@ def test_a_reader_in_memory_equals_one_of_the_same_names(folder: Path) -> None:
     assert one == other
     assert one.load()[0] is model
     assert "held" not in repr(one)
+
+
+@pytest.mark.parametrize("name", ["pocket", "no such SAE"])
+def test_garbage_is_searched_for_again_once_a_model_is_loaded_or_refused(name: str) -> None:
+    with contextlib.suppress(AtlasError):
+        load_together([name])
+    assert gc.isenabled()

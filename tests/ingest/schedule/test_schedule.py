@@ -27,6 +27,7 @@ from ingest.schedule.loop import SystemClock, only_schedule_loop, run_forever, r
 from queries import run_query
 from schema import Atlas, open_atlas
 from schema.verify import verify
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.patience import PATIENCE_SECONDS
 from tests.made.permissions import without_privileges
 from tests.made.scheduling import HOOK_NAME, MovedClock, runner_of, schedule_of, select, tiny_reader, utc
@@ -47,9 +48,7 @@ def reader(pocket: Any) -> KeptReader:
 @pytest.fixture(scope="module")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An atlas that holds nothing."""
-    path = tmp_path_factory.mktemp("blank") / "atlas.duckdb"
-    open_atlas(path, create=True).close()
-    return path
+    return write_empty_atlas(tmp_path_factory.mktemp("blank") / "atlas.duckdb")
 
 
 @pytest.fixture
