@@ -180,13 +180,13 @@ def _compute_once() -> None:
     """
     import gc
 
-    from atlas.publish.tables import every_table, sqlite_tables
-    from queries.saved import served_query
+    from atlas.publish.tables import published_tables, sqlite_tables
+    from queries.saved import saved_query_of_sql
     from schema.ddl import schema_script
 
     schema_script()
-    every_table()
+    published_tables()
     sqlite_tables()
-    served_query("")
+    saved_query_of_sql("")
     gc.collect()
     gc.freeze()
