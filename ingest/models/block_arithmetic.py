@@ -22,6 +22,8 @@ from jaxtyping import Float
 from ingest.models.room import Room
 
 Activation = Literal["none", "gelu"]
+Map = tuple[torch.Tensor, torch.Tensor]
+"""W (d_out, d_in) and b (d_out,)."""
 
 ROUNDED_TO = 16
 _hidden = Room(most=1 << 23)
@@ -32,18 +34,18 @@ _onednn: Callable[..., torch.Tensor] | None = (
 
 
 def linear(
-    x: Float[torch.Tensor, "*rows d_in"],
-    W: Float[torch.Tensor, "d_out d_in"],
-    b: Float[torch.Tensor, " d_out"],
-    activation: Activation = "none",
+    x: Float[torch.Tensor, "*rows d_in"], W: Float[torch.Tensor, "d_out d_in"], b: Float[torch.Tensor, " d_out"]
 ) -> Float[torch.Tensor, "*rows d_out"]:
-    """x W^T + b; or GPT-2's tanh-approximated GELU of it, which holds until the next one of this thread."""
-    if activation == "none":
-        return F.linear(x, W, b)
+    """x W^T + b."""
+    return F.linear(x, W, b)
+
+
+def mlp(x: Float[torch.Tensor, "*rows d_model"], enter: Map, leave: Map) -> Float[torch.Tensor, "*rows d_model"]:
+    """Two linear maps, GPT-2's tanh-approximated GELU between them; the hidden layer is gone afterwards."""
+    W, b = enter
     hidden = _hidden.affine(x.reshape(-1, x.shape[-1]), W.T, b).view(*x.shape[:-1], len(W))
-    if torch.is_grad_enabled():
-        return F.gelu(hidden, approximate="tanh")
-    return torch.ops.aten.gelu_(hidden, approximate="tanh")  # type: ignore[no-any-return]
+    gelu = F.gelu if torch.is_grad_enabled() else torch.ops.aten.gelu_
+    return linear(gelu(hidden, approximate="tanh"), *leave)
 
 
 def fused_linear(
@@ -52,13 +54,19 @@ def fused_linear(
     b: Float[torch.Tensor, " d_out"],
     activation: Activation = "none",
 ) -> Float[torch.Tensor, "*rows d_out"]:
-    """The same by oneDNN, where it can."""
+    """`linear` by oneDNN where it can, and GELU of it if asked for."""
     if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
-        return linear(x, W, b, activation)
+        out = linear(x, W, b)
+        return F.gelu(out, approximate="tanh") if activation == "gelu" else out
     rows = x.reshape(-1, x.shape[-1])
     padded = F.pad(rows, (0, 0, 0, -len(rows) % ROUNDED_TO)) if len(rows) % ROUNDED_TO else rows
     out = _onednn(padded, W, b, activation, [], "tanh" if activation == "gelu" else "")
     return out[: len(rows)].view(*x.shape[:-1], len(W))
+
+
+def fused_mlp(x: Float[torch.Tensor, "*rows d_model"], enter: Map, leave: Map) -> Float[torch.Tensor, "*rows d_model"]:
+    """`mlp` by oneDNN, where it can."""
+    return fused_linear(fused_linear(x, *enter, activation="gelu"), *leave)
 
 
 Heads = Float[torch.Tensor, "*rows head d_head"]

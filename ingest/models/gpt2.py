@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 
-from ingest.models.block_arithmetic import Attend, fused_linear, linear
+from ingest.models.block_arithmetic import Attend, fused_linear, fused_mlp, linear, mlp
 from ingest.models.hook_points import ATTN_OUT, MLP_OUT, RESID_MID, RESID_POST, RESID_PRE, Z, hook_at
 from ingest.models.language_model import LanguageModel
 from schema.errors import ModelError
@@ -157,8 +157,8 @@ class GPT2:
         yield (z := point(Z, attend(layer, *qkv.view(*shape, 3, self.n_heads, -1).unbind(-3))))
         yield (attn_out := point(ATTN_OUT, apply(z[1].reshape(*shape, -1), *w["o"])))
         yield (mid := point(RESID_MID, pre[1] + attn_out[1]))
-        hidden = apply(self._norm(mid[1], w["ln2"]), *w["in"], activation="gelu")
-        yield (mlp_out := point(MLP_OUT, apply(hidden, *w["out"])))
+        written = (fused_mlp if self.fused else mlp)(self._norm(mid[1], w["ln2"]), w["in"], w["out"])
+        yield (mlp_out := point(MLP_OUT, written))
         yield point(RESID_POST, mid[1] + mlp_out[1])
 
     @property

@@ -27,4 +27,4 @@ class Room(threading.local):
         if self._held.numel() < size or self._held.dtype != x.dtype:
             with torch.inference_mode(mode=False):
                 self._held = torch.empty(size, dtype=x.dtype)
-        return torch.addmm(bias, x, W, out=self._held[:size].view(len(x), -1))
+        return torch.addmm(bias, x, W, out=self._held[:size].view(len(x), W.shape[1]))

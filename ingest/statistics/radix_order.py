@@ -36,7 +36,7 @@ def _is_ascending(column: Column) -> bool:
 
 def _digits(column: Column) -> Iterator[Column]:
     """What parts the values of a column, 16 bits at a time, the last first."""
-    above = column - column.min()
+    above = column.astype(np.int64) - int(column.min())
     for shift in range(0, int(above.max()).bit_length(), DIGIT):
         yield (above >> shift).astype(np.uint16)
 

@@ -7,8 +7,9 @@ start.
 
 A transaction goes through its windows in slices of a number of activations, each summed in arrays
 (`ingest.statistics.window_sums`), and keeps of each what can still be merged (moments, histograms, tokens, examples):
-no activation is read twice. Where little comes to what is stored, its rows are raised where they lie and others
-appended; where much comes, they are written anew, in order.
+no activation is read twice but to be counted. Where little comes to what is stored, its rows are raised where they lie
+and others appended; where much comes, they are written anew, in order. What DuckDB adds up, it adds in any order: the
+last digits of moments and sums may differ from one run to another.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from schema.store import Atlas
 SLICE_ROWS = 1 << 20
 """Activations summed at a time, and one window more: their arrays take some 120 MB, and larger slices more time."""
 
-TRANSACTION_ROWS = 1 << 28
+TRANSACTION_ROWS = 1 << 27
 """Activations summed in one transaction, at most: what a kill can undo."""
 
 ROOMS = 16
@@ -53,7 +54,11 @@ MERGE_STEPS = (
     "moments",
 )
 
-MADE = ("unsummed", "part_moments", "part_histogram", "part_token", "part_example", "weakest", "last_drawn", "touched")
+FOLDED = ("slice_histogram", "slice_token", "slice_example")
+FOLD_ROWS = 1 << 22
+"""Rows that slices give to one of these tables, at least, before they are put together for the first time."""
+
+MADE = ("unsummed", "slice_moments", *FOLDED, "weakest", "last_drawn", "touched")
 """Temporary tables of a transaction."""
 
 
@@ -141,7 +146,7 @@ def _sum_slices(atlas: Atlas, values: dict[str, int], slice_rows: int) -> None:
 
     While a slice is summed, the one before it is stored and the next one read.
     """
-    kept = Kept(TOP_EXAMPLES, OCTAVE_EXAMPLES)
+    kept, folded = Kept(TOP_EXAMPLES, OCTAVE_EXAMPLES), dict.fromkeys(FOLDED, 0)
     given: Future[SliceSums] | None = None
     with ThreadPoolExecutor(1) as beside:
         for windows in _slices(atlas, values["sae"], slice_rows):
@@ -152,16 +157,17 @@ def _sum_slices(atlas: Atlas, values: dict[str, int], slice_rows: int) -> None:
                 given = beside.submit(sum_windows, windows, fired, unfinished, kept)
                 if before:
                     _keep(atlas, before, values)
+                    _fold(atlas, folded, values)
         if given:
             _keep(atlas, given.result(), values)
             _add_documents(atlas, given.result().unfinished, values)
 
 
 def _slices(atlas: Atlas, sae: int, slice_rows: int) -> Iterator[Windows]:
-    """The windows of all these documents, so many activations together."""
+    """The windows of all these documents in which anything fires, so many activations together."""
     found = _arrays(atlas.arrow(_statement("windows"), {"sae": sae}))
     windows = Windows(*(found[name] for name in Windows._fields))
-    before = np.cumsum(found["activations"]) - found["activations"]
+    before = np.cumsum(found["size"]) - found["size"]
     cuts = np.flatnonzero(np.diff(before // slice_rows)) + 1
     for start, stop in zip([0, *cuts], [*cuts, len(before)], strict=True):
         if stop > start:
@@ -175,15 +181,20 @@ def _activations(atlas: Atlas, windows: Windows, sae: int) -> Activations:
     with atlas.registered(places=places):
         fired = _arrays(atlas.arrow(_statement("activations"), {"sae": sae, **reach}))
         token = _arrays(atlas.arrow(_statement("tokens"), reach))
-    start = np.searchsorted(token["place"], np.arange(len(windows.context)))  # positions of a window lie in a row
-    own = start[fired["place"]] + fired["position"] - token["position"][start][fired["place"]]
     if not (np.isfinite(fired["activation"]) & (fired["activation"] > 0)).all():
-        raise AtlasDamagedError(finite_advice(atlas.rows, atlas.path) or _not_positive(atlas))
-    return Activations(fired["feature"], fired["place"], fired["position"], token["token_id"][own], fired["activation"])
+        raise AtlasDamagedError(finite_advice(atlas.rows, atlas.path) or _damaged(atlas, "activations not above 0"))
+    start = np.searchsorted(token["place"], np.arange(len(windows.context)))  # positions of a window lie in a row
+    found = np.clip(start, 0, len(token["place"]) - 1)[fired["place"]]
+    found = np.clip(found + fired["position"] - token["position"][found], 0, len(token["place"]) - 1)
+    if not all(np.array_equal(token[name][found], fired[name]) for name in ("place", "position")):
+        raise AtlasDamagedError(_damaged(atlas, "activations on tokens that it has not"))
+    return Activations(
+        fired["feature"], fired["place"], fired["position"], token["token_id"][found], fired["activation"]
+    )
 
 
-def _not_positive(atlas: Atlas) -> str:
-    return f"{atlas.path} holds activations that are not above 0; what else is wrong: atlas verify {atlas.path}"
+def _damaged(atlas: Atlas, what: str) -> str:
+    return f"{atlas.path} holds {what}; what else is wrong: atlas verify {atlas.path}"
 
 
 def _keep(atlas: Atlas, given: SliceSums, values: dict[str, int]) -> None:
@@ -191,7 +202,19 @@ def _keep(atlas: Atlas, given: SliceSums, values: dict[str, int]) -> None:
     _add_documents(atlas, given.documents, values)
     moments, bins, tokens, examples = map(_table, (given.moments, given.bins, given.tokens, given.examples))
     with atlas.registered(moments=moments, bins=bins, tokens=tokens, examples=examples):
-        _run(atlas, "parts", values)
+        _run(atlas, "slice", values)
+
+
+def _fold(atlas: Atlas, folded: dict[str, int], values: dict[str, int]) -> None:
+    """Put together what slices gave to a table whose rows have doubled since: few more are kept than come of them."""
+    for table in FOLDED:
+        if _count(atlas, table) > max(FOLD_ROWS, 2 * folded[table]):
+            _run(atlas, f"fold/{table}", values)
+            folded[table] = _count(atlas, table)
+
+
+def _count(atlas: Atlas, table: str) -> int:
+    return int(atlas.rows(f"SELECT COUNT(*) FROM {table}")[0][0])
 
 
 def _add_documents(atlas: Atlas, documents: DocumentSums, values: dict[str, int]) -> None:
@@ -200,6 +223,7 @@ def _add_documents(atlas: Atlas, documents: DocumentSums, values: dict[str, int]
 
 
 def _table(columns: Any) -> pa.Table:
+    """The columns of a named tuple."""
     return pa.table(dict(zip(columns._fields, columns, strict=True)))
 
 
@@ -208,9 +232,9 @@ def _arrays(table: pa.Table) -> dict[str, np.ndarray]:
 
 
 def _merge(atlas: Atlas, values: dict[str, int], raised: int) -> None:
-    """Add what the parts gave to what is stored, in place where its rows of tokens are no more than `raised`."""
-    few = atlas.rows("SELECT COUNT(*) FROM part_token")[0][0] <= raised
-    atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM part_histogram")
+    """Add what the slices gave to what is stored, in place where its rows of tokens are no more than `raised`."""
+    few = _count(atlas, "slice_token") <= raised
+    atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM slice_histogram")
     for step in MERGE_STEPS:
         _run(atlas, step.format(way="raised" if few else "rewritten"), values)
 

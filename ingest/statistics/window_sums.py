@@ -45,7 +45,8 @@ class Peaks(NamedTuple):
 
 def sum_windows(windows: Windows, fired: Activations, unfinished: DocumentSums, kept: Kept) -> SliceSums:
     """Sum a slice of windows, of whose first document `unfinished` holds what slices before have given."""
-    fired = fired.take(radix_order(fired.feature, windows.corpus[fired.window], fired.window))
+    order = radix_order(fired.feature, windows.corpus[fired.window], fired.window, fired.position)
+    fired = fired.take(order)
     groups = Groups.of(fired.feature, windows.corpus[fired.window])
     peaks = _peaks(fired)
     documents = _documents(windows, peaks)

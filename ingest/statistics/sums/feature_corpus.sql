@@ -3,22 +3,22 @@
 -- hardly varies. Each has its mean `apart` from the mean of all.
 -- Source: Chan, Golub & LeVeque 1979; Pébay 2008, section 3.
 INSERT INTO feature_corpus BY NAME
-WITH part AS (
-  FROM part_moments
+WITH every AS (
+  FROM slice_moments
   UNION ALL
   SELECT corpus, feature, documents, active_tokens, max_activation, mean_active, m2_active, m3_active, m4_active
   FROM feature_corpus
   WHERE sae = $sae
-    AND (corpus, feature) IN (SELECT (corpus, feature) FROM part_moments)
+    AND (corpus, feature) IN (SELECT (corpus, feature) FROM slice_moments)
 ),
 centre AS (
   SELECT corpus, feature, SUM(active_tokens * mean_active) / SUM(active_tokens) AS mean_active
-  FROM part
+  FROM every
   GROUP BY corpus, feature
 ),
 deviation AS (
-  SELECT part.*, centre.mean_active AS mean, part.mean_active - centre.mean_active AS apart
-  FROM part
+  SELECT every.*, centre.mean_active AS mean, every.mean_active - centre.mean_active AS apart
+  FROM every
   JOIN centre USING (corpus, feature)
 )
 SELECT

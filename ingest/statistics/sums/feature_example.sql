@@ -1,18 +1,18 @@
 -- The top windows of a feature and, for each octave of a window's maximum, those with the smallest content hash: both
--- merge, since a window that is not among the first of a part is not among the first of the whole. A feature that no
--- window of a part enters stays as it is.
+-- merge, since a window that is not among the first of a slice is not among the first of the whole. A feature that no
+-- window of a slice enters stays as it is.
 CREATE TEMP TABLE candidate AS
-FROM part_example
+FROM slice_example
 UNION
 SELECT corpus, feature, context, content_hash, activation, position, octave
 FROM feature_example
 JOIN context USING (context)
 WHERE sae = $sae
-  AND (corpus, feature) IN (SELECT (corpus, feature) FROM part_example);
+  AND (corpus, feature) IN (SELECT (corpus, feature) FROM slice_example);
 
 DELETE FROM feature_example
 WHERE sae = $sae
-  AND (corpus, feature) IN (SELECT (corpus, feature) FROM part_example);
+  AND (corpus, feature) IN (SELECT (corpus, feature) FROM slice_example);
 
 -- Rows are numbered in their order and ranked by the first number of their group: to rank them by a window function
 -- holds a block of memory for each of hundreds of partitions.

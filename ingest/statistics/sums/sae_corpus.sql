@@ -9,7 +9,7 @@ SELECT
 FROM unsummed
 LEFT JOIN (
   SELECT corpus, SUM(tokens) AS active
-  FROM part_histogram
+  FROM slice_histogram
   GROUP BY corpus
 ) USING (corpus)
 GROUP BY corpus

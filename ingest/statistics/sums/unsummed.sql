@@ -18,7 +18,7 @@ SELECT document, corpus, contexts, tokens
 FROM ordered
 WHERE before < $tokens;
 
-CREATE TEMP TABLE part_moments (
+CREATE TEMP TABLE slice_moments (
   corpus INTEGER,
   feature INTEGER,
   documents BIGINT,
@@ -30,13 +30,13 @@ CREATE TEMP TABLE part_moments (
   m4 DOUBLE
 );
 
-CREATE TEMP TABLE part_histogram (corpus INTEGER, feature INTEGER, bin SMALLINT, tokens BIGINT);
+CREATE TEMP TABLE slice_histogram (corpus INTEGER, feature INTEGER, bin SMALLINT, tokens BIGINT);
 
-CREATE TEMP TABLE part_token (
+CREATE TEMP TABLE slice_token (
   corpus INTEGER, feature INTEGER, token_id INTEGER, active_tokens BIGINT, sum_activation DOUBLE
 );
 
-CREATE TEMP TABLE part_example (
+CREATE TEMP TABLE slice_example (
   corpus INTEGER,
   feature INTEGER,
   context INTEGER,

@@ -90,6 +90,7 @@ def test_bit_by_bit_equals_all_at_once(
         with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas, pytest.MonkeyPatch.context() as few:
             few.setattr(sums, "TOP_EXAMPLES", kept[0])
             few.setattr(sums, "OCTAVE_EXAMPLES", kept[1])
+            few.setattr(sums, "FOLD_ROWS", 20)
             fill(atlas, draw)
             assert len(list(sum_corpora(atlas, *asked))) == 6
             assert unsummed_corpora(atlas) == []
@@ -286,6 +287,24 @@ def test_summing_again_changes_nothing(atlas_copy: Path) -> None:
         after = tables(atlas)
     for name in SUMS:
         pd.testing.assert_frame_equal(before[name], after[name])
+
+
+DAMAGES = {
+    "tokens of a last window": "DELETE FROM token WHERE context = (SELECT MAX(context) FROM token)",
+    "tokens of a middle window": "DELETE FROM token WHERE context = (SELECT MAX(context) // 2 FROM token)",
+    "first tokens": "DELETE FROM token WHERE position = (SELECT MIN(position) FROM token)",
+    "inner tokens": "DELETE FROM token WHERE position = 2",
+    "doubled tokens": "INSERT INTO token SELECT * FROM token WHERE position = 1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_activations_whose_tokens_are_not_there_are_refused(emptied: Path, tmp_path: Path, damage: str) -> None:
+    with open_atlas(shutil.copy(emptied, tmp_path / "copy.duckdb")) as atlas:
+        atlas.rows("INSERT INTO activation SELECT 0, 1, context, position, 1.5 FROM token")
+        atlas.rows(DAMAGES[damage])
+        with pytest.raises(AtlasDamagedError, match=r"tokens that it has not; .*atlas verify "):
+            list(sum_corpora(atlas))
 
 
 @pytest.mark.parametrize("wrong", ["NaN", "Infinity", "0"])

@@ -2,7 +2,7 @@
 -- those that were among the first. Others have become no more, and were behind.
 CREATE TEMP TABLE candidate AS
 SELECT feature, token_id
-FROM part_token
+FROM slice_token
 UNION
 SELECT feature, token_id
 FROM feature_top_token

@@ -1,6 +1,6 @@
 CREATE TEMP TABLE added AS
 SELECT corpus, feature, bin, CAST(SUM(tokens) AS BIGINT) AS tokens
-FROM part_histogram
+FROM slice_histogram
 GROUP BY corpus, feature, bin;
 
 UPDATE feature_histogram

@@ -5,7 +5,7 @@ SELECT
   token_id,
   CAST(SUM(active_tokens) AS BIGINT) AS active_tokens,
   SUM(sum_activation) AS sum_activation
-FROM part_token
+FROM slice_token
 GROUP BY corpus, feature, token_id;
 
 UPDATE feature_token

@@ -6,7 +6,7 @@ FROM (
   WHERE sae = $sae
     AND corpus IN (SELECT corpus FROM unsummed)
   UNION ALL
-  FROM part_histogram
+  FROM slice_histogram
 )
 GROUP BY corpus, feature, bin;
 

@@ -11,7 +11,7 @@ FROM (
   WHERE sae = $sae
     AND corpus IN (SELECT corpus FROM unsummed)
   UNION ALL
-  FROM part_token
+  FROM slice_token
 )
 GROUP BY corpus, feature, token_id;
 

@@ -1,12 +1,12 @@
 -- What a slice of windows gives to the moments, histograms, tokens and examples. Windows that stay behind what a feature
 -- has already are left out.
-INSERT INTO part_moments BY NAME FROM moments;
+INSERT INTO slice_moments BY NAME FROM moments;
 
-INSERT INTO part_histogram BY NAME FROM bins;
+INSERT INTO slice_histogram BY NAME FROM bins;
 
-INSERT INTO part_token BY NAME FROM tokens;
+INSERT INTO slice_token BY NAME FROM tokens;
 
-INSERT INTO part_example BY NAME
+INSERT INTO slice_example BY NAME
 SELECT examples.*
 FROM examples
 LEFT JOIN weakest USING (corpus, feature)
