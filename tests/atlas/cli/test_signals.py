@@ -13,11 +13,11 @@ PROGRAM = """
 import os, signal, sys, threading
 import duckdb
 from atlas.cli.schedule import _stoppable
-from atlas.cli.failures import Terminated, catch_signals
+from atlas.cli.failures import Terminated, end_command_on_signals
 from schema import open_atlas
 
 LONG = "SELECT SUM(hash(a.range + b.range)) FROM range(12_000) AS a, range(12_000) AS b"
-catch_signals()
+end_command_on_signals()
 with open_atlas(sys.argv[1]) as atlas, _stoppable() as clock:
     os.kill(os.getpid(), signal.SIGTERM)
     assert clock.stopped

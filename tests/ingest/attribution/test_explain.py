@@ -217,16 +217,16 @@ def test_an_interrupted_job_goes_on_and_ends_with_the_same_rows(
     ],
 )
 def test_bad_input_is_named_and_changes_nothing(
-    bundled_atlas: Path, question: Any, texts: tuple[str, ...], message: str, pocket_reader: Reader
+    atlas_copy: Path, question: Any, texts: tuple[str, ...], message: str, pocket_reader: Reader
 ) -> None:
-    before = bundled_atlas.read_bytes()
+    before = atlas_copy.read_bytes()
     if question is None:
-        with open_atlas(bundled_atlas, read_only=True) as atlas:
+        with open_atlas(atlas_copy, read_only=True) as atlas:
             rarest = atlas.rows("SELECT feature FROM feature ORDER BY log_sparsity, feature LIMIT 1")[0]
         question = FeatureQuestion(rarest)
     with pytest.raises(AtlasError, match=message):
-        explain(ExplainRequest(bundled_atlas, question, TWO_PAIRS, texts=texts, reader=pocket_reader))
-    assert bundled_atlas.read_bytes() == before
+        explain(ExplainRequest(atlas_copy, question, TWO_PAIRS, texts=texts, reader=pocket_reader))
+    assert atlas_copy.read_bytes() == before
 
 
 def test_a_text_given_by_hand_is_explained_by_each_estimator(atlas_copy: Path, pocket_reader: Reader) -> None:

@@ -174,8 +174,8 @@ BAD = (
 
 
 @pytest.mark.parametrize(("arguments", "line"), BAD)
-def test_bad_input_gets_one_line(bundled_atlas: Path, arguments: tuple[str, ...], line: str) -> None:
-    result = CliRunner().invoke(cli, ["circuit", "patch", str(bundled_atlas), *arguments])
+def test_bad_input_gets_one_line(atlas_copy: Path, arguments: tuple[str, ...], line: str) -> None:
+    result = CliRunner().invoke(cli, ["circuit", "patch", str(atlas_copy), *arguments])
     assert isinstance(result.exception, AtlasError)
     assert line in str(result.exception)
     assert "\n" not in str(result.exception)
@@ -194,17 +194,17 @@ def test_a_file_of_pairs_is_read_line_by_line(
             patch(PatchRequest(path, pairs_file=file, reader=pocket_reader))
 
 
-def test_a_feature_that_fires_on_neither_is_refused(bundled_atlas: Path, pocket_reader: Reader) -> None:
-    with open_atlas(bundled_atlas, read_only=True) as atlas:
+def test_a_feature_that_fires_on_neither_is_refused(atlas_copy: Path, pocket_reader: Reader) -> None:
+    with open_atlas(atlas_copy, read_only=True) as atlas:
         silent = atlas.rows(
             "SELECT MIN(feature) FROM feature WHERE feature NOT IN (SELECT feature FROM feature_document)"
         )
     with pytest.raises(AtlasError, match="fires on neither prompt"):
-        patch(PatchRequest(bundled_atlas, (silent[0][0],), pairs=(PAIR,), reader=pocket_reader))
+        patch(PatchRequest(atlas_copy, (silent[0][0],), pairs=(PAIR,), reader=pocket_reader))
     with pytest.raises(AtlasError, match="fires on none of the 1 prompts"):
-        direct(DirectRequest(bundled_atlas, (silent[0][0],), texts=(PAIR[0],), reader=pocket_reader))
+        direct(DirectRequest(atlas_copy, (silent[0][0],), texts=(PAIR[0],), reader=pocket_reader))
     with pytest.raises(AtlasError, match="holds no contrast 'no' of this SAE"):
-        attention(AttentionRequest(bundled_atlas, contrasts=("no",), reader=pocket_reader))
+        attention(AttentionRequest(atlas_copy, contrasts=("no",), reader=pocket_reader))
 
 
 def test_a_feature_is_read_where_the_prompts_differ_though_it_is_stronger_before(

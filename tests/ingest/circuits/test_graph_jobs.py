@@ -145,11 +145,11 @@ def test_what_rests_on_a_document_or_an_sae_goes_with_it(traced: Path, tmp_path:
     assert (wrong(path), counts(path)) == ([], [0, 0, 0])
 
 
-def test_bad_input_gets_one_line(ingested: Path, bundled_atlas: Path, reader: Reader) -> None:
+def test_bad_input_gets_one_line(ingested: Path, atlas_copy: Path, reader: Reader) -> None:
     later, earlier = reader.saes
     planted = ["--sae", later, "--sae", earlier, "--model", str(reader.model)]
     cases = (
-        (bundled_atlas, ["--text", "A nurse sat"], "holds no other one beside pocket/blocks.3.hook_resid_pre"),
+        (atlas_copy, ["--text", "A nurse sat"], "holds no other one beside pocket/blocks.3.hook_resid_pre"),
         (ingested, ["--text", CLEAN, "--sae", later, "--model", str(reader.model)], "name every SAE of the graph"),
         (ingested, ["--text", "sick " * 20, *planted], "a window holds 15"),
         (ingested, ["--text", CORRUPTED, "--feature", str(LATER), *planted], "fires on none of the 1 prompts"),
