@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.statistics.sum_rows import NO_DOCUMENTS, Activations, Kept, SliceSums, Windows
@@ -61,6 +61,7 @@ def raw(windows: Windows, fired: Activations) -> pd.DataFrame:
     return pd.DataFrame(fired._asdict()).merge(of_window, on="window").astype({"activation": float})
 
 
+@settings(max_examples=40, deadline=None)
 @given(drawn(), st.lists(st.integers(1, 12), max_size=4))
 def test_documents_come_once_and_whole(both: Drawn, cuts: list[int]) -> None:
     given, rows = in_slices(*both, cuts), raw(*both)
@@ -73,6 +74,7 @@ def test_documents_come_once_and_whole(both: Drawn, cuts: list[int]) -> None:
     pd.testing.assert_frame_equal(pd.DataFrame(found[list(expected)]), expected, check_dtype=False, rtol=1e-12)
 
 
+@settings(max_examples=40, deadline=None)
 @given(drawn(), st.lists(st.integers(1, 12), max_size=4))
 def test_what_slices_give_adds_up(both: Drawn, cuts: list[int]) -> None:
     given, rows = in_slices(*both, cuts), raw(*both)
@@ -92,6 +94,7 @@ def test_what_slices_give_adds_up(both: Drawn, cuts: list[int]) -> None:
     pd.testing.assert_series_equal(tokens["sum_activation"].sum(), of_tokens.sum(), check_names=False, rtol=1e-12)
 
 
+@settings(max_examples=40, deadline=None)
 @given(drawn(), st.lists(st.integers(1, 12), max_size=4))
 def test_the_first_windows_are_among_those_that_slices_give(both: Drawn, cuts: list[int]) -> None:
     found, rows = frame([part.examples for part in in_slices(*both, cuts)]), raw(*both)
