@@ -151,13 +151,12 @@ def _sum_slices(atlas: Atlas, values: dict[str, int], slice_rows: int) -> None:
     with ThreadPoolExecutor(1) as beside:
         for windows in _slices(atlas, values["sae"], slice_rows):
             fired = _activations(atlas, windows, values["sae"])
-            if len(fired.feature):
-                before = given.result() if given else None
-                unfinished = before.unfinished if before else NO_DOCUMENTS
-                given = beside.submit(sum_windows, windows, fired, unfinished, kept)
-                if before:
-                    _keep(atlas, before, values)
-                    _fold(atlas, folded, values)
+            before = given.result() if given else None
+            unfinished = before.unfinished if before else NO_DOCUMENTS
+            given = beside.submit(sum_windows, windows, fired, unfinished, kept)
+            if before:
+                _keep(atlas, before, values)
+                _fold(atlas, folded, values)
         if given:
             _keep(atlas, given.result(), values)
             _add_documents(atlas, given.result().unfinished, values)
@@ -183,14 +182,21 @@ def _activations(atlas: Atlas, windows: Windows, sae: int) -> Activations:
         token = _arrays(atlas.arrow(_statement("tokens"), reach))
     if not (np.isfinite(fired["activation"]) & (fired["activation"] > 0)).all():
         raise AtlasDamagedError(finite_advice(atlas.rows, atlas.path) or _damaged(atlas, "activations not above 0"))
-    start = np.searchsorted(token["place"], np.arange(len(windows.context)))  # positions of a window lie in a row
-    found = np.clip(start, 0, len(token["place"]) - 1)[fired["place"]]
-    found = np.clip(found + fired["position"] - token["position"][found], 0, len(token["place"]) - 1)
-    if not all(np.array_equal(token[name][found], fired[name]) for name in ("place", "position")):
+    token_id = _token_ids(fired, token)
+    if token_id is None:
         raise AtlasDamagedError(_damaged(atlas, "activations on tokens that it has not"))
-    return Activations(
-        fired["feature"], fired["place"], fired["position"], token["token_id"][found], fired["activation"]
-    )
+    return Activations(fired["feature"], fired["place"], fired["position"], token_id, fired["activation"])
+
+
+def _token_ids(fired: dict[str, np.ndarray], token: dict[str, np.ndarray]) -> np.ndarray | None:
+    """The token that each activation is on, by place and position, which are in a row; None where one is not there."""
+    last = len(token["place"]) - 1
+    if last < 0:
+        return None
+    start = np.searchsorted(token["place"], np.arange(fired["place"].max() + 1)).clip(max=last)[fired["place"]]
+    found = (start + fired["position"] - token["position"][start]).clip(0, last)
+    there = all(np.array_equal(token[name][found], fired[name]) for name in ("place", "position"))
+    return token["token_id"][found] if there else None
 
 
 def _damaged(atlas: Atlas, what: str) -> str:

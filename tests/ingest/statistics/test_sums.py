@@ -290,6 +290,7 @@ def test_summing_again_changes_nothing(atlas_copy: Path) -> None:
 
 
 DAMAGES = {
+    "all tokens": "DELETE FROM token",
     "tokens of a last window": "DELETE FROM token WHERE context = (SELECT MAX(context) FROM token)",
     "tokens of a middle window": "DELETE FROM token WHERE context = (SELECT MAX(context) // 2 FROM token)",
     "first tokens": "DELETE FROM token WHERE position = (SELECT MIN(position) FROM token)",
