@@ -43,7 +43,7 @@ POCKET_SAES = (f"{POCKET}/{pocket_sae_ids()[0]}", str(parse_sae_name(POCKET)))
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a worker waits a third of its time for a browser, a server or a disk."""
+    """One more than there are cores: a worker waits a sixth of its time for a browser, a server or a disk."""
     return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 

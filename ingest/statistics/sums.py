@@ -86,7 +86,7 @@ def sum_corpora(
     not given.
 
     Raises:
-        AtlasDamagedError: what an older version stored cannot be summed, since it is not finite.
+        AtlasDamagedError: an activation is no number above 0, or on a token that is not there.
     """
     pairs = unsummed_corpora(atlas)
     for sae in dict.fromkeys(sae for sae, _ in pairs):
@@ -240,6 +240,8 @@ def _arrays(table: pa.Table) -> dict[str, np.ndarray]:
 def _merge(atlas: Atlas, values: dict[str, int], raised: int) -> None:
     """Add what the slices gave to what is stored, in place where its rows of tokens are no more than `raised`."""
     few = _count(atlas, "slice_token") <= raised
+    for table in ("slice_histogram", "slice_token") if few else ():
+        _run(atlas, f"fold/{table}", values)
     atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM slice_histogram")
     for step in MERGE_STEPS:
         _run(atlas, step.format(way="raised" if few else "rewritten"), values)

@@ -1,24 +1,18 @@
-CREATE TEMP TABLE added AS
-SELECT corpus, feature, bin, CAST(SUM(tokens) AS BIGINT) AS tokens
-FROM slice_histogram
-GROUP BY corpus, feature, bin;
-
+-- Each row of what slices gave is of another key: they are put together.
 UPDATE feature_histogram
-SET tokens = feature_histogram.tokens + added.tokens
-FROM added
+SET tokens = feature_histogram.tokens + slice_histogram.tokens
+FROM slice_histogram
 WHERE feature_histogram.sae = $sae
-  AND feature_histogram.corpus = added.corpus
-  AND feature_histogram.feature = added.feature
-  AND feature_histogram.bin = added.bin;
+  AND feature_histogram.corpus = slice_histogram.corpus
+  AND feature_histogram.feature = slice_histogram.feature
+  AND feature_histogram.bin = slice_histogram.bin;
 
 INSERT INTO feature_histogram BY NAME
 SELECT $sae AS sae, *
-FROM added
+FROM slice_histogram
 ANTI JOIN (
   SELECT corpus, feature, bin
   FROM feature_histogram
   WHERE sae = $sae
 ) USING (corpus, feature, bin)
 ORDER BY corpus, feature, bin;
-
-DROP TABLE added;
