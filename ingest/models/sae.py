@@ -26,6 +26,7 @@ from ingest.models.sae_activations import (
     sparse_rows,
     take_sae_scale,
 )
+from ingest.models.screen import Screen, multiplies_bfloat16
 from schema.errors import ModelError
 
 X = Float[torch.Tensor, "*rows d_in"]
@@ -115,7 +116,7 @@ class SAE:
         if not self._is_linear:
             return lambda x: self.encode(x)[..., chosen]
         W, bias = self._linear(chosen)
-        least = self._threshold[chosen] if self.architecture == "jumprelu" else torch.zeros_like(bias)
+        least = self._threshold[chosen]
 
         def linear(x: torch.Tensor) -> torch.Tensor:
             pre = self._side_by_side(x) @ W.to(x.dtype) + bias.to(x.dtype)
@@ -144,7 +145,8 @@ class SAE:
         Raises:
             NotFiniteError: what is read or given is NaN, infinite or too large.
         """
-        return sparse_rows(self._dense, self._side_by_side(x), chunk_rows)
+        x = self._side_by_side(x)
+        return sparse_rows(self._dense, x, chunk_rows, self._screen.active if self._is_screened(x) else None)
 
     def decode(self, feature_acts: Acts, x: X | None = None) -> X:
         """What activations add up to, heads side by side; x is what they were read from.
@@ -200,14 +202,23 @@ class SAE:
 
     @property
     def _threshold(self) -> torch.Tensor:
-        threshold: torch.Tensor = self.module.threshold
-        return threshold.clamp(min=0)
+        """What the pre-activation of an active feature exceeds."""
+        threshold: torch.Tensor = self.module.threshold if self.architecture == "jumprelu" else 0 * self.module.b_enc
+        return threshold.detach().clamp(min=0)
 
     def _linear(self, features: Any = slice(None)) -> tuple[torch.Tensor, torch.Tensor]:
         """W_enc and the bias of some features, b_dec folded in."""
         W = self.module.W_enc[:, features]
         bias = self.module.b_enc[features]
         return W, bias - self.module.b_dec @ W if self.module.cfg.apply_b_dec_to_input else bias
+
+    def _is_screened(self, x: torch.Tensor) -> bool:
+        return self._is_linear and x.device.type == "cpu" and x.dtype == torch.float32 and multiplies_bfloat16()
+
+    @cached_property
+    def _screen(self) -> Screen:
+        W, bias = self._linear()
+        return Screen.of(W, bias, self._threshold, self.b_dec)
 
     @cached_property
     def _dense(self) -> DenseEncoder:

@@ -76,18 +76,28 @@ class NotFiniteError(ModelError):
 NOTHING = SparseActivations(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
 DenseEncoder = Callable[[Float[torch.Tensor, "row d_in"]], Dense]
 """Gives what need not hold longer than until the next call."""
+SparseEncoder = Callable[[Float[torch.Tensor, "row d_in"]], SparseActivations | None]
+"""Gives nothing where a dense one is faster."""
 
 
 def sparse_rows(
-    dense: DenseEncoder, x: Float[torch.Tensor, "row d_in"], chunk_rows: int = CHUNK_ROWS
+    dense: DenseEncoder,
+    x: Float[torch.Tensor, "row d_in"],
+    chunk_rows: int = CHUNK_ROWS,
+    sparse: SparseEncoder | None = None,
 ) -> SparseActivations:
-    """What a dense encoder gives above zero, so many rows at a time.
+    """What an encoder gives above zero, so many rows at a time; sparse as far as that goes, then dense.
 
     Raises:
         NotFiniteError: what is read or given is NaN, infinite or too large.
     """
     _check_input(x)
-    parts = [_compress(dense(chunk), first) for first, chunk in _chunks(x, chunk_rows)]
+    parts = []
+    for first, chunk in _chunks(x, chunk_rows):
+        found = sparse(chunk) if sparse else None
+        if found is None:
+            sparse, found = None, _compress(dense(chunk))
+        parts.append(SparseActivations(found.row + np.int32(first), found.feature, found.activation))
     if not parts:
         return NOTHING
     found = SparseActivations(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -109,13 +119,13 @@ def _chunks(x: torch.Tensor, rows: int) -> Iterator[tuple[int, torch.Tensor]]:
         yield first, x[first : first + rows]
 
 
-def _compress(dense: Dense, first_row: int) -> SparseActivations:
+def _compress(dense: Dense) -> SparseActivations:
     """What is above zero in a chunk of rows."""
     if dense.device.type != "cpu":
         rows, features = (dense > 0).nonzero(as_tuple=True)
-        found = (rows.to(torch.int32) + first_row, features.to(torch.int32), dense[rows, features])
+        found = (rows.to(torch.int32), features.to(torch.int32), dense[rows, features])
         return SparseActivations(*(part.cpu().numpy() for part in found))
     values = dense.numpy().reshape(-1)
     flat = np.flatnonzero(values > 0)
     row, feature = np.divmod(flat, dense.shape[1])
-    return SparseActivations((row + first_row).astype(np.int32), feature.astype(np.int32), values[flat])
+    return SparseActivations(row.astype(np.int32), feature.astype(np.int32), values[flat])
