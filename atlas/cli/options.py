@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from ingest.contrasts import SHUFFLES
+from ingest.models.names import Precision
 from schema.file_names import is_utf8
 
 Command = Callable[..., Any]
@@ -40,6 +41,13 @@ _READ_BY = (
     click.option(
         "--device", callback=name_callback, help="Where the model runs.  [default: cuda if there is one, else cpu]"
     ),
+    click.option(
+        "--precision",
+        type=click.Choice(get_args(Precision)),
+        default="float32",
+        show_default=True,
+        help="What the model multiplies in; activations of bfloat16 are others, and those of an SAE of their own.",
+    ),
 )
 """What an SAE is read with."""
 
@@ -47,7 +55,7 @@ _READ_BY = (
 def reader_options(
     sae_help: str, *, several: bool = False, saes: tuple[str, ...] = ("pocket",)
 ) -> Callable[[Command], Command]:
-    """--sae, --model and --device, which a command gets as one `reader`; `several`: --sae may be repeated.
+    """--sae, --model, --device and --precision, which a command gets as one `reader`; `several`: --sae may be repeated.
 
     `saes` are those where none is named.
     """
@@ -67,12 +75,17 @@ def reader_options(
     def _decorate(command: Command) -> Command:
         @wraps(command)
         def _with_reader(
-            *args: Any, sae: str | tuple[str, ...], model: str | None, device: str | None, **rest: Any
+            *args: Any,
+            sae: str | tuple[str, ...],
+            model: str | None,
+            device: str | None,
+            precision: Precision,
+            **rest: Any,
         ) -> Any:
             from ingest.jobs.reader import Reader
 
             saes = (sae,) if isinstance(sae, str) else sae
-            return command(*args, reader=Reader(saes, model, device), **rest)
+            return command(*args, reader=Reader(saes, model, device, precision), **rest)
 
         decorated: Command = _with_reader
         for option in reversed(options):

@@ -47,7 +47,7 @@ class Subject:
                 "contrasted"
             )
         tokenization = Tokenization(model.tokenizer, sae.context_size, sae.prepend_bos)
-        return cls(model, sae, replace(GPT2.of(model.bridge, model.end_of_text), fused=True), tokenization)
+        return cls(model, sae, replace(GPT2.of_model(model), fused=True), tokenization)
 
     @property
     def bos(self) -> int | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ingest.encode.batch import BatchEncoder, EncodedBatch
+from ingest.encode.precision import changes_by_precision
 from ingest.engines import Engine, encode_plan
 from ingest.engines.cluster import RayCluster, check_ray
 from ingest.engines.local import LocalEngine
@@ -54,7 +55,8 @@ class IngestResult:
     """What an ingest did, and the key of its run's row.
 
     summed: pairs of an SAE and a corpus whose sums have changed; skipped: records and files that were passed over;
-    notes: what stays that should have gone, and why; which corpora two folders share; stages: seconds of each.
+    notes: what a precision below float32 changes; what stays that should have gone, and why; which corpora two folders
+    share; stages: seconds of each.
     """
 
     counts: Counts
@@ -107,10 +109,12 @@ def ingest_into(
             planner = Planner(atlas, register_saes(atlas, model, saes, encoder.bos_activations()))
         plans = _plans(cut_batches(intake.records(), request.batch_documents), planner, intake, seen, record)
         with encoder.stages.timed("read"):
+            changed: list[str] = []
             for plan, encoded in _engine(request, loaded, encoder, record, report).encode(plans):
                 _load(plan, encoded, planner, encoder, record)
                 report(_progress("encoding", record))
-        notes = _take_out(record, seen, intake) + seen.shared() + intake.unborne
+                changed = changed or _changed_by_precision(plan, loaded, device)
+        notes = changed + _take_out(record, seen, intake) + seen.shared() + intake.unborne
         record.add(skipped=len(intake.skipped) - record.counts.skipped)
         report(_progress("summing", record))
         with encoder.stages.timed("sums"):
@@ -173,6 +177,14 @@ def _load(plan: Plan, encoded: EncodedBatch | None, planner: Planner, encoder: B
     planner.stored += 1
 
 
+def _changed_by_precision(plan: Plan, loaded: Loaded, device: str) -> list[str]:
+    """What running in less than float32 changes of the activations of a batch, a line for each SAE."""
+    (model, saes), texts = loaded, [record.document.text for record in plan.records]
+    if model.precision == "float32" or not plan.todo:
+        return []
+    return [str(each) for each in changes_by_precision(model, saes, texts, device)]
+
+
 def _sizes(plan: Plan, encoded: EncodedBatch | None) -> dict[str, int]:
     """How many tokens and activations are new."""
     if encoded is None:
@@ -201,6 +213,7 @@ def _arguments(request: IngestRequest, model: str | None, saes: Sequence[str]) -
         "domain": request.domain,
         "limit": request.limit,
         "on_error": request.on_error,
+        **({"precision": request.reader.precision} if request.reader.precision != "float32" else {}),
         **({"ray": asdict(request.ray)} if request.ray else {}),
         **({"fields": list(request.fields)} if request.fields else {}),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.models.names import POCKET, local_folder, parse_sae_name, pocket_folder
+from ingest.models.names import POCKET, Precision, local_folder, parse_sae_name, pocket_folder
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
@@ -20,7 +20,7 @@ State = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True)
 class Reader:
-    """The SAEs that read documents, their model if they do not name it, and where it runs.
+    """The SAEs that read documents, their model if they do not name it, where it runs, and in which precision.
 
     A device of None is CUDA if there is one, else the CPU.
     """
@@ -28,6 +28,7 @@ class Reader:
     saes: tuple[str, ...] = (POCKET,)
     model: str | None = None
     device: str | None = "cpu"
+    precision: Precision = "float32"
 
     def load(self) -> Loaded:
         """The model and the SAEs.
@@ -37,7 +38,7 @@ class Reader:
         """
         from ingest.models.matching import load_together
 
-        return load_together(self.saes, self.model, self.runs_on)
+        return load_together(self.saes, self.model, self.runs_on, self.precision)
 
     @property
     def runs_on(self) -> str:
@@ -68,7 +69,7 @@ class Reader:
 
         found = fit_saes_to_model(model, [sae if isinstance(sae, SAE) else sae_in_memory(sae) for sae in saes])
         device = str(model.W_U.device)
-        return InMemory(tuple(str(sae.name) for sae in found), model.name, device, (model, found))
+        return InMemory(tuple(str(sae.name) for sae in found), model.name, device, model.precision, (model, found))
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def _filter(
     if strange is not None:
         return [], f"the filter is run on a plain GPT-2, and the model is {strange}"
     if request.filtered:
-        gpt2 = GPT2.of(subject.model.bridge, subject.model.end_of_text)
+        gpt2 = GPT2.of_model(subject.model)
         waiting = documents_to_reproduce_filter_on(atlas, model, corpus)
         for done, (document, text) in enumerate(waiting, start=1):
             found = study_filter_values(gpt2, subject.model.tokenizer, text)

@@ -26,6 +26,7 @@ Map = tuple[torch.Tensor, torch.Tensor]
 """W (d_out, d_in) and b (d_out,)."""
 
 ROUNDED_TO = 16
+FUSED = (torch.float32, torch.bfloat16)
 _hidden = Room(most=1 << 23)
 """Of 2,048 tokens and 4,096 numbers each; longer runs, which are rarer, take theirs anew."""
 _onednn: Callable[..., torch.Tensor] | None = (
@@ -36,13 +37,15 @@ _onednn: Callable[..., torch.Tensor] | None = (
 def linear(
     x: Float[torch.Tensor, "*rows d_in"], W: Float[torch.Tensor, "d_out d_in"], b: Float[torch.Tensor, " d_out"]
 ) -> Float[torch.Tensor, "*rows d_out"]:
-    """x W^T + b."""
-    return F.linear(x, W, b)
+    """x W^T + b, multiplied in the type of W and given in that of x."""
+    return F.linear(x.to(W.dtype), W, b).to(x.dtype)
 
 
 def mlp(x: Float[torch.Tensor, "*rows d_model"], enter: Map, leave: Map) -> Float[torch.Tensor, "*rows d_model"]:
     """Two linear maps, GPT-2's tanh-approximated GELU between them; the hidden layer is gone afterwards."""
     W, b = enter
+    if W.dtype != x.dtype:
+        return fused_mlp(x, enter, leave)
     hidden = _hidden.affine(x.reshape(-1, x.shape[-1]), W.T, b).view(*x.shape[:-1], len(W))
     gelu = F.gelu if torch.is_grad_enabled() else torch.ops.aten.gelu_
     return linear(gelu(hidden, approximate="tanh"), *leave)
@@ -55,8 +58,13 @@ def fused_linear(
     activation: Activation = "none",
 ) -> Float[torch.Tensor, "*rows d_out"]:
     """`linear` by oneDNN where it can, and GELU of it if asked for."""
-    if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32:
-        out = linear(x, W, b)
+    return _fused(x.to(W.dtype), W, b, activation).to(x.dtype)
+
+
+def _fused(x: torch.Tensor, W: torch.Tensor, b: torch.Tensor, activation: Activation = "none") -> torch.Tensor:
+    """The same of one type, in that type."""
+    if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype not in FUSED:
+        out = F.linear(x, W, b)
         return F.gelu(out, approximate="tanh") if activation == "gelu" else out
     rows = x.reshape(-1, x.shape[-1])
     padded = F.pad(rows, (0, 0, 0, -len(rows) % ROUNDED_TO)) if len(rows) % ROUNDED_TO else rows
@@ -66,7 +74,8 @@ def fused_linear(
 
 def fused_mlp(x: Float[torch.Tensor, "*rows d_model"], enter: Map, leave: Map) -> Float[torch.Tensor, "*rows d_model"]:
     """`mlp` by oneDNN, where it can."""
-    return fused_linear(fused_linear(x, *enter, activation="gelu"), *leave)
+    hidden = _fused(x.to(enter[0].dtype), *enter, activation="gelu")
+    return _fused(hidden, *leave).to(x.dtype)
 
 
 Heads = Float[torch.Tensor, "*rows head d_head"]

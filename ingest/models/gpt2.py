@@ -24,6 +24,9 @@ BlockWeights = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 Patched = Callable[[str, torch.Tensor], torch.Tensor]
 """From a hook point's name and value to what the model goes on with."""
 
+LINEAR = frozenset({"qkv", "o", "in", "out"})
+"""The linear maps of a block; its other weights are of norms."""
+
 HOOK_POINTS = (RESID_PRE, Z, ATTN_OUT, RESID_MID, MLP_OUT, RESID_POST)
 
 
@@ -69,9 +72,26 @@ class GPT2:
             end_of_text=end_of_text,
         )
 
+    @classmethod
+    def of_model(cls, model: LanguageModel, n_blocks: int | None = None) -> "GPT2":
+        """The functions of a plain GPT-2, in the precision it is to be run in."""
+        found = cls.of(model.bridge, model.end_of_text, n_blocks)
+        return found.rounded() if model.precision == "bfloat16" else found
+
+    def rounded(self) -> "GPT2":
+        """The same with the linear maps of blocks in bfloat16; what they give is float32 again."""
+        return self._with_maps(lambda part: part.bfloat16())
+
     def by_columns(self) -> "GPT2":
         """The same weights, laid so that F.linear multiplies faster on a CPU; `fused_linear` wants them by rows."""
-        blocks = [{name: (_columns(W), b) for name, (W, b) in block.items()} for block in self.blocks]
+        return self._with_maps(_columns)
+
+    def _with_maps(self, changed: Callable[[torch.Tensor], torch.Tensor]) -> "GPT2":
+        """The same, the weight and bias of every linear map of a block changed."""
+        blocks = [
+            {name: (changed(W), changed(b)) if name in LINEAR else (W, b) for name, (W, b) in block.items()}
+            for block in self.blocks
+        ]
         return replace(self, blocks=tuple(blocks))
 
     @property
@@ -170,8 +190,8 @@ class GPT2:
 
 
 def _columns(W: torch.Tensor) -> torch.Tensor:
-    """The same matrix, the numbers of a column side by side; vectors as they are."""
-    return W.T.contiguous().T if W.dim() == 2 else W
+    """The same matrix, the numbers of a column side by side; vectors, and what oneDNN multiplies, as they are."""
+    return W.T.contiguous().T if W.dim() == 2 and W.dtype != torch.bfloat16 else W
 
 
 def is_plain_gpt2(model: LanguageModel) -> bool:

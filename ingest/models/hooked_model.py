@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ingest.models.block_arithmetic import Attend, Heads, block_attention_pattern, causal_attention, read_heads
-from ingest.models.gpt2 import GPT2, HOOK_POINTS, Patched, is_plain_gpt2
+from ingest.models.gpt2 import GPT2, HOOK_POINTS, Patched, departure_from_gpt2, is_plain_gpt2
 from ingest.models.hook_points import (
     PATTERN,
     RESID_MID,
@@ -197,10 +197,29 @@ class _BridgeRun:
 
 
 def hooked_model(model: LanguageModel, hook_names: Iterable[str] = (), *, cut: bool = False) -> HookedModel:
-    """The model, so that it has these hook points; `cut` to the blocks that they need, with no weights of others."""
+    """The model, so that it has these hook points; `cut` to the blocks that they need, with no weights of others.
+
+    Raises:
+        ModelError: it cannot be run to them in its precision.
+    """
     names = frozenset(hook_names)
-    if not is_plain_gpt2(model) or not {hook_kind(name) for name in names} <= KINDS:
+    check_precision(model, names)
+    if not _has_functions(model, names):
         return HookedBridge(model)
     if cut:
-        return HookedGPT2(GPT2.of(model.bridge, model.end_of_text, max(map(hook_layer, names)) + 1).by_columns())
-    return HookedGPT2(GPT2.of(model.bridge, model.end_of_text))
+        return HookedGPT2(GPT2.of_model(model, max(map(hook_layer, names)) + 1).by_columns())
+    return HookedGPT2(GPT2.of_model(model))
+
+
+def check_precision(model: LanguageModel, hook_names: Iterable[str]) -> None:
+    """Raises ModelError where a model cannot be run to these hook points in its precision."""
+    if model.precision != "float32" and not _has_functions(model, hook_names):
+        reason = departure_from_gpt2(model) or f"read at {', '.join(sorted(hook_names))}"
+        raise ModelError(
+            f"{model.name} is {reason}; --precision {model.precision} is for GPT-2's residual stream, "
+            "attention and MLP outputs; leave it out"
+        )
+
+
+def _has_functions(model: LanguageModel, hook_names: Iterable[str]) -> bool:
+    return is_plain_gpt2(model) and {hook_kind(name) for name in hook_names} <= KINDS

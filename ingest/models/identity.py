@@ -67,14 +67,15 @@ def sae_config(sae: SAE, model: LanguageModel) -> Config:
 
 
 def model_config(model: LanguageModel) -> Config:
-    """What a model's config.json says that changes its activations."""
+    """What a model's config.json says that changes its activations, and the precision it runs in where not float32."""
     config = model.bridge.original_model.config
     settings, defaults = config.to_dict(), _defaults(type(config))
-    return {
+    found = {
         name: value
         for name, value in settings.items()
         if name not in WITHOUT_EFFECT and not ALIKE.fullmatch(name) and value != defaults.get(name)
     }
+    return found if model.precision == "float32" else found | {"precision": model.precision}
 
 
 def canonical_settings(config: Mapping[str, Any]) -> str:

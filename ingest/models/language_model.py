@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 
 from ingest.models.hub import hub_access, loadable_name
-from ingest.models.names import POCKET, local_folder, pocket_folder
+from ingest.models.names import POCKET, Precision, local_folder, pocket_folder
 from ingest.models.weights import check_finite, weights_sha256
 from schema.errors import ModelError
 
@@ -51,13 +51,14 @@ class Processing:
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A language model, its tokenizer, and how its weights were processed."""
+    """A language model, its tokenizer, how its weights were processed, and in which precision it is to be run."""
 
     name: str
     bridge: Any
     tokenizer: Any
     processing: Processing
     weights_sha256: str
+    precision: Precision = "float32"
 
     @classmethod
     def of(

@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 
 from ingest.models.garbage import unsearched
-from ingest.models.hooked_model import HookedBridge
+from ingest.models.hooked_model import HookedBridge, check_precision
 from ingest.models.language_model import LanguageModel, Processing, load_language_model
-from ingest.models.names import is_of_another_block, parse_sae_name
+from ingest.models.names import Precision, is_of_another_block, parse_sae_name
 from ingest.models.sae import SAE
 from ingest.models.sae_files import load_sae
 from schema.errors import ModelError
@@ -17,9 +17,9 @@ from schema.errors import ModelError
 
 @unsearched()
 def load_together(
-    sae_names: Sequence[str], model_name: str | None = None, device: str = "cpu"
+    sae_names: Sequence[str], model_name: str | None = None, device: str = "cpu", precision: Precision = "float32"
 ) -> tuple[LanguageModel, list[SAE]]:
-    """Load SAEs and the one model they read; `model_name` overrides the model that the SAEs name.
+    """Load SAEs and the one model they read, to be run in that precision; `model_name` overrides what the SAEs name.
 
     An SAE that is named twice, in whatever spelling, is loaded once.
 
@@ -35,6 +35,7 @@ def load_together(
     if not name:
         raise ModelError(f"{saes[0].name} does not say which model it reads; name it: --model FOLDER")
     model = load_language_model(name, Processing.from_options(saes[0].model_options), device)
+    model = replace(model, precision=precision)
     return model, fit_saes_to_model(model, saes)
 
 
@@ -45,6 +46,7 @@ def fit_saes_to_model(model: LanguageModel, saes: Sequence[SAE]) -> list[SAE]:
         ModelError: an SAE does not fit the model or its processing, or they do not share windows; names both sides.
     """
     check_saes_alike(saes)
+    check_precision(model, [sae.hook_name for sae in saes])
     found = [_with_room(sae, model) for sae in saes]
     for sae in found:
         _check_fit(sae, model)

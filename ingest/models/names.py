@@ -13,9 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from ingest.models.hook_points import HOOK_NAME, RESID_POST, hook_kind, hook_layer
 from schema.errors import ModelError
+
+Precision = Literal["float32", "bfloat16"]
+"""What the linear maps of a model's blocks multiply; sums, norms, attention and the residual stream are float32."""
 
 POCKET = "pocket"
 POCKET_DEFAULT_LAYER = 3

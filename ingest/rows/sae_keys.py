@@ -108,9 +108,10 @@ def required_sae_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
     """
     keys = sae_keys_if_held(atlas, model, sae)
     if keys is None:
+        precise = "" if model.precision == "float32" else f" --precision {model.precision}"
         raise SelectionError(
             f"{atlas.path} does not hold {sae.name} over {model.name}, as they are now; ingest with it first: "
-            f"atlas ingest {atlas.path} SOURCE --sae {sae.name}"
+            f"atlas ingest {atlas.path} SOURCE --sae {sae.name}{precise}"
         )
     if lacks_logit_weights(atlas, keys.sae):
         with atlas.transaction():

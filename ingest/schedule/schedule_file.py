@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from ingest.contrasts import SHUFFLES
 from ingest.contrasts.scores import Unit
 from ingest.jobs.reader import Reader
+from ingest.models.names import Precision
 from ingest.schedule.checks import schedule_disagreements
 from ingest.schedule.config import (
     Contrast,
@@ -174,6 +175,7 @@ def _reader(top: Fields, places: Places) -> Reader:
         tuple(map(places.folder_or_name, top.texts("saes", Reader.saes))),
         None if model is None else places.folder_or_name(model),
         top.text("device"),
+        top.choice("precision", get_args(Precision), Reader.precision) or Reader.precision,
     )
 
 

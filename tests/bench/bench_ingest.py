@@ -5,18 +5,23 @@
 On a model of GPT-2 small's shape with random weights and an SAE of 24,576 features, all in one process, in turn, some
 rounds of it: rates are medians of the rounds, ratios medians of the ratios within a round. Ingest is the job from
 documents to rows and sums on disk, once the SAE is known to the atlas; the others, see `tests.bench.peers`, keep
-nothing. Words stand in a text as often as words do (Zipf), since what is summed of a word that comes again is one row;
-`--even` draws all equally often, the worst case. Tokens are those of text, without BOS. How many times as fast as
-another anything can be, the share of the products says that the other reaches: at 5 %, 20 times.
+nothing, and compute in float32, as the products do. So does ingest, and once more with `--precision bfloat16`, whose
+activations are others: what that changes of pocket's is in the last table. Words stand in a text as often as words do
+(Zipf), since what is summed of a word that comes again is one row; `--even` draws all equally often, the worst case.
+Tokens are those of text, without BOS. How many times as fast as another anything in float32 can be, the share of the
+products says that the other reaches: at 5 %, 20 times.
 """
 
 import argparse
+import json
 import tempfile
 import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -24,10 +29,12 @@ import torch
 
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.passes import FORWARD_TOKENS
+from ingest.encode.precision import changes_by_precision
 from ingest.encode.stage_times import STAGES
 from ingest.jobs.ingest import IngestRequest, IngestResult
 from ingest.models.language_model import LanguageModel
 from ingest.models.matching import load_together
+from ingest.models.names import parse_sae_name, pocket_sae_ids
 from ingest.models.sae import SAE
 from ingest.models.sae_activations import CHUNK_ROWS
 from tests.bench.peers import Peers
@@ -42,7 +49,9 @@ LONG, SHORT = 1_000, 10
 PROMPTS = 8
 """Prompts of the study's loop in a round."""
 BOUND, OURS, OURS_SHORT = "matrix products alone", "ingest, long documents", "ingest, ten-token prompts"
+ROUNDED, ROUNDED_SHORT = f"{OURS}, --precision bfloat16", f"{OURS_SHORT}, --precision bfloat16"
 HOOK_LAYERS = (8, 6, 4)
+CORPORA = ("medical", "control")
 ASKED = {
     "SAELens ActivationsStore, encode, nonzero": (OURS, 1.25),
     "SAELens run_with_cache_with_saes": (OURS, None),
@@ -50,6 +59,8 @@ ASKED = {
     "the study's loop, ten-token prompts": (OURS_SHORT, 35.0),
 }
 """Each of the others, what of ours it is compared with, and how many times as fast that is to be."""
+
+IN_BFLOAT16 = {OURS: ROUNDED, OURS_SHORT: ROUNDED_SHORT}
 
 Rates = Mapping[str, Sequence[float]]
 
@@ -81,6 +92,8 @@ class Bench:
         self._rate(study, PROMPTS * SHORT, lambda: self.peers.study(prompts))
         products.append(products_per_second(self.sae))
         self._ingest(OURS_SHORT, number, tokens, SHORT)
+        self._ingest(ROUNDED, number, tokens, LONG)
+        self._ingest(ROUNDED_SHORT, number, tokens, SHORT)
         products.append(products_per_second(self.sae))
         self.rates[BOUND].append(len(products) / sum(1 / rate for rate in products))
 
@@ -90,16 +103,18 @@ class Bench:
         self.rates[name].append(tokens / (time.perf_counter() - began))
 
     def _ingest(self, name: str, number: int, tokens: int, each: int) -> None:
-        result = self.ingest(f"{number}-{each}", tokens, each)
+        result = self.ingest(f"{number}-{each}", tokens, each, rounded=name in (ROUNDED, ROUNDED_SHORT))
         self.results[name].append(result)
         self.rates[name].append(result.counts.tokens / result.seconds)
 
-    def ingest(self, stem: str, tokens: int, each: int) -> IngestResult:
-        """Ingest so many tokens in documents of so many each, into the one atlas."""
+    def ingest(self, stem: str, tokens: int, each: int, *, rounded: bool = False) -> IngestResult:
+        """Ingest so many tokens in documents of so many each, into an atlas of their precision."""
         path = self.folder / f"{stem}.txt"
         texts = random_texts(self.model, tokens, each, stem, even=self.even)
         path.write_text("\n".join(texts) + "\n", encoding="utf-8")
-        return ingest_with(IngestRequest(self.folder / "atlas.duckdb", (str(path),)), self.model, [self.sae])
+        model = replace(self.model, precision="bfloat16") if rounded else self.model
+        atlas = self.folder / ("rounded.duckdb" if rounded else "atlas.duckdb")
+        return ingest_with(IngestRequest(atlas, (str(path),)), model, [self.sae])
 
 
 def random_texts(model: LanguageModel, tokens: int, each: int, seed: str, *, even: bool = False) -> list[str]:
@@ -156,13 +171,14 @@ def ratio(rates: Rates, ours: str, theirs: str) -> float:
 
 def show_rates(rates: Rates) -> None:
     """Print tokens a second of each, as a share of the products, and how many times as fast ingest is."""
-    print("| path | tokens/s | of the products | ingest is faster | asked |\n| :-- | --: | --: | --: | --: |")
-    for name, asked in ((BOUND, ""), (OURS, "80 %"), (OURS_SHORT, "75 %")):
-        print(f"| {name} | {median(rates[name]):,.0f} | {ratio(rates, name, BOUND):.0%} | | {asked} |")
+    print("| path | tokens/s | of the products | ingest is faster | asked | in bfloat16 |")
+    print("| :-- | --: | --: | --: | --: | --: |")
+    for name, asked in ((BOUND, ""), (OURS, "80 %"), (OURS_SHORT, "75 %"), (ROUNDED, ""), (ROUNDED_SHORT, "")):
+        print(f"| {name} | {median(rates[name]):,.0f} | {ratio(rates, name, BOUND):.0%} | | {asked} | |")
     for name, (ours, least) in ASKED.items():
-        faster = f"{ratio(rates, ours, name):.2f}x"
-        of_bound = f"{ratio(rates, name, BOUND):.0%}"
-        print(f"| {name} | {median(rates[name]):,.0f} | {of_bound} | {faster} | {f'{least:g}x' if least else ''} |")
+        faster, rounded = (f"{ratio(rates, each, name):.2f}x" for each in (ours, IN_BFLOAT16[ours]))
+        of_bound, asked = f"{ratio(rates, name, BOUND):.0%}", f"{least:g}x" if least else ""
+        print(f"| {name} | {median(rates[name]):,.0f} | {of_bound} | {faster} | {asked} | {rounded} |")
 
 
 def show_stages(results: Mapping[str, Sequence[IngestResult]]) -> None:
@@ -171,6 +187,18 @@ def show_stages(results: Mapping[str, Sequence[IngestResult]]) -> None:
     for stage in STAGES:
         shares = [median(each.stages[stage] / each.seconds for each in results[name]) for name in (OURS, OURS_SHORT)]
         print(f"| {stage} | {shares[0]:.1%} | {shares[1]:.1%} |")
+
+
+def show_precision() -> None:
+    """Print what `--precision bfloat16` changes of pocket's activations, on the bundled sentences."""
+    model, saes = load_together([str(parse_sae_name(f"pocket/{sae_id}")) for sae_id in pocket_sae_ids()])
+    corpora = files("ingest").joinpath("corpora")
+    lines = [corpora.joinpath(f"{name}.jsonl").read_text(encoding="utf-8").splitlines() for name in CORPORA]
+    texts = [json.loads(line)["text"] for line in chain(*lines)]
+    print("\n| SAE of pocket, 256 sentences, bfloat16 | active set shared | median deviation | largest | of at most |")
+    print("| :-- | --: | --: | --: | --: |")
+    for each in changes_by_precision(replace(model, precision="bfloat16"), saes, texts, most_characters=10**9):
+        print(f"| {each.sae} | {each.shared:.1%} | {each.median:.2%} | {each.largest:.3g} | {each.peak:.3g} |")
 
 
 def show_hook_points(together: Mapping[int, float], apart: Mapping[int, float]) -> None:
@@ -198,7 +226,8 @@ def run(folder: Path, tokens: int, rounds: int, *, even: bool) -> None:
     gpt2 = save_gpt2_small(folder / "gpt2-small")
     model, (sae,) = load_together([save_gpt2_small_sae(folder / "random-res" / "blocks.8.hook_resid_pre", gpt2)], gpt2)
     bench = Bench(folder, model, sae, Peers.of(gpt2, sae), even)
-    bench.ingest("first", SHORT, SHORT)
+    for rounded in (False, True):
+        bench.ingest("first", SHORT, SHORT, rounded=rounded)
     for number in range(rounds):
         bench.round(number, tokens)
     found = next(iter(bench.results[OURS])).counts
@@ -210,6 +239,7 @@ def run(folder: Path, tokens: int, rounds: int, *, even: bool) -> None:
     show_rates(bench.rates)
     show_stages(bench.results)
     show_hook_points(*hook_point_seconds(model, sae, min(rounds, 2)))
+    show_precision()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ timezone = "Europe/Berlin"
 saes = ["pocket", "my-saes/layer-4"]
 model = "my-model"
 device = "cpu"
+precision = "bfloat16"
 patience = "1h"
 
 [publish]
@@ -76,7 +77,7 @@ def test_all_that_a_schedule_can_say(tmp_path: Path) -> None:
     berlin = ZoneInfo("Europe/Berlin")
     found = schedule_of(tmp_path, FULL)
     assert found.atlas == tmp_path / "atlas.duckdb"
-    assert found.reader == Reader(("pocket", f"{tmp_path}/my-saes/layer-4"), "my-model", "cpu")
+    assert found.reader == Reader(("pocket", f"{tmp_path}/my-saes/layer-4"), "my-model", "cpu", "bfloat16")
     assert (found.site, found.patience) == (Site(tmp_path / "site", 5), timedelta(hours=1))
     assert found.notify == Notify((f"{tmp_path}/./tell", "--urgent"), timedelta(seconds=5), "last")
     assert found.contrasts == (Contrast("medical", ("papers",), ("news", "domain=sport"), "window", 50, 3, 20),)

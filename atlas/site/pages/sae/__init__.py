@@ -95,7 +95,8 @@ def sae_page_processing(facts: Row) -> list[str]:
         ("fold_ln", "LayerNorm folded into the weights that follow it"),
         ("center_unembed", "unembedding centred over the vocabulary"),
     )
-    return [meaning for name, meaning in done if facts[name]]
+    precision = [f"linear maps of the blocks multiplied in {facts['precision']}"] if facts["precision"] else []
+    return [meaning for name, meaning in done if facts[name]] + precision
 
 
 async def _namesakes(datasette: "Datasette", sae: Row) -> list[Row]:

@@ -13,6 +13,7 @@ SELECT
     m.center_writing_weights,
     m.fold_ln,
     m.center_unembed,
+    JSON_EXTRACT(m.config, '$.precision') AS precision,
     m.weights_sha256 AS model_sha256,
     f.decoder_norm_low,
     f.decoder_norm_high,

@@ -167,8 +167,9 @@ def test_an_sae_that_is_not_here(served: Served) -> None:
 
 
 def test_processing_in_words() -> None:
-    done = {"center_writing_weights": 0, "fold_ln": 1, "center_unembed": 1}
+    done = {"center_writing_weights": 0, "fold_ln": 1, "center_unembed": 1, "precision": "bfloat16"}
     assert sae_page_processing(done) == [
         "LayerNorm folded into the weights that follow it",
         "unembedding centred over the vocabulary",
+        "linear maps of the blocks multiplied in bfloat16",
     ]
