@@ -37,7 +37,7 @@ from ingest.models.matching import load_together
 from ingest.models.names import parse_sae_name, pocket_sae_ids
 from ingest.models.sae import SAE
 from ingest.models.sae_activations import CHUNK_ROWS
-from tests.bench.peers import Peers
+from tests.bench.peers import DASHBOARD_FEATURES, Peers
 from tests.made.gpt2_small import save_gpt2_small, save_gpt2_small_sae
 from tests.made.jobs import ingest_with
 
@@ -56,6 +56,7 @@ ASKED = {
     "SAELens ActivationsStore, encode, nonzero": (OURS, 1.25),
     "SAELens run_with_cache_with_saes": (OURS, None),
     "delphi LatentCache's loop": (OURS, 2.0),
+    "SAEDashboard's loop, one batch of features times their number": (OURS, None),
     "the study's loop, ten-token prompts": (OURS_SHORT, 35.0),
 }
 """Each of the others, what of ours it is compared with, and how many times as fast that is to be."""
@@ -85,10 +86,13 @@ class Bench:
         products = [products_per_second(self.sae)]
         self._ingest(OURS, number, tokens, LONG)
         products.append(products_per_second(self.sae))
-        store, with_saes, delphi, study = ASKED
+        store, with_saes, delphi, dashboard, study = ASKED
         self._rate(store, windows.numel(), lambda: self.peers.saelens_store(windows))
         self._rate(with_saes, windows.numel(), lambda: self.peers.run_with_cache_with_saes(windows))
         self._rate(delphi, windows.numel(), lambda: self.peers.delphi(windows))
+        self._rate(
+            dashboard, windows.numel() * DASHBOARD_FEATURES / self.sae.d_sae, lambda: self.peers.saedashboard(windows)
+        )
         self._rate(study, PROMPTS * SHORT, lambda: self.peers.study(prompts))
         products.append(products_per_second(self.sae))
         self._ingest(OURS_SHORT, number, tokens, SHORT)
@@ -97,7 +101,7 @@ class Bench:
         products.append(products_per_second(self.sae))
         self.rates[BOUND].append(len(products) / sum(1 / rate for rate in products))
 
-    def _rate(self, name: str, tokens: int, run: Callable[[], object]) -> None:
+    def _rate(self, name: str, tokens: float, run: Callable[[], object]) -> None:
         began = time.perf_counter()
         run()
         self.rates[name].append(tokens / (time.perf_counter() - began))

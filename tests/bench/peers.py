@@ -1,8 +1,9 @@
 """How others go from tokens to a feature's activations: their core loops, on the same weights, in this process.
 
 Of delphi (eai-delphi 0.1.3, which asks for vLLM) it is the body of `LatentCache.run`. Of SAEDashboard (0.8.0, which
-asks for transformer-lens below 3 and transformers below 4.57) there is none: it goes through the tokens once for each
-of its batches of features. For neither does pip find versions that go with torch 2.13.0 within 400 s.
+asks for transformer-lens below 3 and transformers below 4.57) it is that of `FeatureDataGenerator.get_feature_data`,
+which goes through the tokens once for each batch of features, without its correlations: one of its batches. For neither
+does pip find versions that go with torch 2.13.0 within 400 s.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ import pandas as pd
 import torch
 
 from ingest.models.sae import SAE
+
+DASHBOARD_FEATURES = 128
+"""Features that SAEDashboard's runner for Neuronpedia has in a batch."""
 
 DELPHI_LEAST = 1e-5
 """Activations that delphi's `InMemoryCache.get_nonzeros` keeps are above."""
@@ -67,6 +71,15 @@ class Peers:
         latents = self.sae.module.encode(found["latents"])
         torch.nonzero(latents.abs() > DELPHI_LEAST), latents[latents.abs() > DELPHI_LEAST]
         (latents > 0).sum((0, 1))
+
+    @torch.no_grad()
+    def saedashboard(self, tokens: torch.Tensor) -> None:
+        """SAEDashboard's `get_feature_data` of one batch of features, up to the SAE's block: dense, and kept whole."""
+        layer, name = self.sae.hook_layer, self.sae.hook_name
+        _, cached = self.hooked.run_with_cache(tokens, names_filter=[name], stop_at_layer=layer + 1)
+        module = self.sae.module
+        x = cached[name] - module.b_dec if module.cfg.apply_b_dec_to_input else cached[name]
+        torch.relu(x @ module.W_enc[:, :DASHBOARD_FEATURES] + module.b_enc[:DASHBOARD_FEATURES])
 
     @torch.no_grad()
     def study(self, prompts: torch.Tensor) -> None:
