@@ -11,7 +11,7 @@ from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.labels.firing_places import gather_firing_places, labelled_documents_sha256
 from ingest.labels.made.making import make_labels
-from ingest.labels.stored_labels import labels_made_from, replace_automatic_labels
+from ingest.labels.stored_labels import count_stored_labels_made_from, replace_automatic_labels
 from schema.errors import SelectionError
 from schema.naming import sae_named
 from schema.store import Atlas, open_atlas
@@ -53,7 +53,7 @@ def label_into(atlas: Atlas, request: LabelRequest, report: Report = silent_repo
         for sae, name, d_sae in saes_to_label(atlas, request.saes):
             gather_firing_places(atlas, sae, d_sae)
             content = labelled_documents_sha256(atlas, sae)
-            known = labels_made_from(atlas, sae, content)
+            known = count_stored_labels_made_from(atlas, sae, content)
             if known is None:
                 made = list(
                     make_labels(

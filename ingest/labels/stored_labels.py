@@ -23,7 +23,7 @@ OWN = "atlas"
 """The source of labels that were made from the atlas itself."""
 
 
-def labels_made_from(atlas: Atlas, sae: int, documents_sha256: str) -> int | None:
+def count_stored_labels_made_from(atlas: Atlas, sae: int, documents_sha256: str) -> int | None:
     """How many automatic labels of an SAE are stored that were made from these documents; None where they were not."""
     rows = atlas.rows(
         "SELECT COUNT(*), COUNT(*) FILTER (source_sha256 = ?) FROM feature_label WHERE sae = ? AND method = ?",

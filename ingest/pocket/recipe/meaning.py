@@ -39,7 +39,7 @@ class DomainFeatures:
     best_feature: int
 
 
-def auroc(
+def trained_auroc(
     values: Float[np.ndarray, "document feature"], positive: Bool[np.ndarray, " document"]
 ) -> Float[np.ndarray, " feature"]:
     """The probability that a positive document's value is above a negative one's, ties counting half.
@@ -62,7 +62,7 @@ def domain_features(
     labels = np.array(domains)
     found = []
     for domain in wanted:
-        area = np.where(density < MOST_DENSITY, auroc(values, labels == domain), 0.0)
+        area = np.where(density < MOST_DENSITY, trained_auroc(values, labels == domain), 0.0)
         order = np.argsort(-area, kind="stable")
         kept = tuple(int(feature) for feature in order if area[feature] >= LEAST_AUROC)
         found.append(DomainFeatures(domain, kept, int(order[0])))
@@ -146,7 +146,7 @@ class Part:
             return None
         values = self.values[kept, feature]
         interval = trained_auroc_interval(values, positive, [documents[place].parent for place in kept])
-        return float(auroc(values[:, None], positive)[0]), *interval
+        return float(trained_auroc(values[:, None], positive)[0]), *interval
 
 
 def meaning(chosen: Part, judged: Part, domain: str = "medical", templated: str = "abachaa/MedQuAD") -> dict[str, Any]:
@@ -179,7 +179,7 @@ def meaning(chosen: Part, judged: Part, domain: str = "medical", templated: str 
 
 def _domain(found: DomainFeatures, judged: Part) -> dict[str, Any]:
     """How the features chosen for a domain fare on the other part."""
-    areas = auroc(judged.values[:, list(found.features)], np.array(judged.text.domains) == found.domain)
+    areas = trained_auroc(judged.values[:, list(found.features)], np.array(judged.text.domains) == found.domain)
     held = [feature for feature, area in zip(found.features, areas, strict=True) if area >= LEAST_AUROC]
     clear = [
         feature

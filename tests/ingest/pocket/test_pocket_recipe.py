@@ -48,7 +48,7 @@ from ingest.pocket.recipe.language_model import (
     training_residual_stream,
     training_token_nats,
 )
-from ingest.pocket.recipe.meaning import Part, auroc, domain_features, trained_auroc_interval
+from ingest.pocket.recipe.meaning import Part, domain_features, trained_auroc, trained_auroc_interval
 from ingest.pocket.recipe.muon import Muon, orthogonalize
 from ingest.pocket.recipe.pipeline import Recipe, Source, judge_trained_release, run_recipe
 from ingest.pocket.recipe.sae import train_saes
@@ -300,7 +300,7 @@ def test_a_feature_of_noise_that_was_chosen_does_not_hold() -> None:
     assert found.best_feature == 7
     low, high = trained_auroc_interval(judged[:, 7], positive, [f"work {i // 2}" for i in range(40)])
     assert low == high == 1.0
-    noise = int(np.argmax(np.delete(auroc(chosen, positive), 7)))
+    noise = int(np.argmax(np.delete(trained_auroc(chosen, positive), 7)))
     low, high = trained_auroc_interval(judged[:, noise], positive, [f"work {i // 2}" for i in range(40)])
     assert low < 0.6
 
@@ -609,7 +609,7 @@ def test_auroc_is_scikit_learns() -> None:
     values = np.maximum(draw.normal(size=(40, 5)), 0)
     positive = draw.random(40) < 0.4
     expected = [roc_auc_score(positive, values[:, feature]) for feature in range(5)]
-    np.testing.assert_allclose(auroc(values, positive), expected)
+    np.testing.assert_allclose(trained_auroc(values, positive), expected)
 
 
 def test_words_are_whole() -> None:
