@@ -49,12 +49,20 @@ MERGE_STEPS = (
     "{way}/feature_token",
     "{way}/counted",
     "feature_top_token",
+    "candidate",
+    "ranked_windows",
     "feature_example",
     "sae_corpus",
     "moments",
 )
 
-FOLDED = ("slice_histogram", "slice_token", "slice_example")
+FOLDED = {
+    "slice_histogram": ("fold/slice_histogram",),
+    "slice_token": ("fold/slice_token",),
+    "slice_example": ("fold/candidate", "ranked_windows", "fold/slice_example"),
+}
+"""Tables of what slices gave, and the steps that put their rows together."""
+
 FOLD_ROWS = 1 << 22
 """Rows that slices give to one of these tables, at least, before they are put together for the first time."""
 
@@ -215,8 +223,13 @@ def _fold(atlas: Atlas, folded: dict[str, int], values: dict[str, int]) -> None:
     """Put together what slices gave to a table whose rows have doubled since: few more are kept than come of them."""
     for table in FOLDED:
         if _count(atlas, table) > max(FOLD_ROWS, 2 * folded[table]):
-            _run(atlas, f"fold/{table}", values)
+            _put_together(atlas, table, values)
             folded[table] = _count(atlas, table)
+
+
+def _put_together(atlas: Atlas, table: str, values: dict[str, int]) -> None:
+    for step in FOLDED[table]:
+        _run(atlas, step, values)
 
 
 def _count(atlas: Atlas, table: str) -> int:
@@ -241,7 +254,7 @@ def _merge(atlas: Atlas, values: dict[str, int], raised: int) -> None:
     """Add what the slices gave to what is stored, in place where its rows of tokens are no more than `raised`."""
     few = _count(atlas, "slice_token") <= raised
     for table in ("slice_histogram", "slice_token") if few else ():
-        _run(atlas, f"fold/{table}", values)
+        _put_together(atlas, table, values)
     atlas.rows("CREATE TEMP TABLE touched AS SELECT DISTINCT feature FROM slice_histogram")
     for step in MERGE_STEPS:
         _run(atlas, step.format(way="raised" if few else "rewritten"), values)

@@ -1,0 +1,1 @@
+ALTER TABLE slice_example RENAME TO candidate;
