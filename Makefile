@@ -41,6 +41,9 @@ publish $(ATLAS) $(SITE)
 endef
 export BUILD
 
+# Else each of the hundred processes that tests start, and each that collects them, compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: atlas serve test test-next test-ray bench faults lint readme fix clean
 
 atlas: $(READY)

@@ -79,20 +79,24 @@ def _migrations(atlas: Atlas) -> int:
 
 
 def _orphans(atlas: Atlas) -> Iterator[int]:
-    """Rows without the row they point to, for each reference that is no foreign key."""
+    """Rows without the row they point to, for each reference that is no foreign key; a statement for each target."""
+    pointing: dict[str, list[str]] = {}
     for table in filled_tables(atlas.rows):
         for column in table.columns:
             target = column.info.get("references")
             if target is None or (table.name == target):
                 continue
-            columns = "sae, feature" if target == "feature" else column.name
-            there = target if target == "feature" else f"(SELECT {target} AS {column.name} FROM {target})"
-            sql = f"""
-                SELECT COUNT(*)
-                FROM (SELECT DISTINCT {columns} FROM {table.name} WHERE {column.name} IS NOT NULL)
-                ANTI JOIN {there} USING ({columns})
-            """
-            yield int(atlas.rows(sql)[0][0])
+            key = "sae, feature" if target == "feature" else f"{column.name} AS {target}"
+            pointed = f"SELECT DISTINCT {key} FROM {table.name} WHERE {column.name} IS NOT NULL"
+            pointing.setdefault(target, []).append(pointed)
+    for target, pointed_to in pointing.items():
+        key = "sae, feature" if target == "feature" else target
+        sql = f"""
+            SELECT COUNT(*)
+            FROM ({" UNION ALL ".join(pointed_to)})
+            ANTI JOIN {target} USING ({key})
+        """
+        yield int(atlas.rows(sql)[0][0])
 
 
 def _hashes(atlas: Atlas) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atlas.__main__ import NEW_OBJECTS
 from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -49,12 +50,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """What is imported and collected stays to the end: Python does not look through it again and again for garbage."""
+    """What is imported and collected stays to the end: Python does not look through it again and again for garbage.
+
+    Later it looks as seldom as in the command itself.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(NEW_OBJECTS)
         gc.enable()
 
 

@@ -10,7 +10,7 @@ A description is written beside it, so that its tables are known without opening
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -119,12 +119,21 @@ def write_activations(atlas: Atlas, folder: Path, fingerprint: str) -> dict[str,
 
 @contextmanager
 def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
-    """A new database beside the atlas; when it is let go, all of it is in the one file."""
+    """A new database beside the atlas, filled in one transaction: each of hundreds would wait for the disk.
+
+    When it is let go, all of it is in the one file.
+    """
     name = str(path).replace("'", "''")
     connection.execute(f"ATTACH '{name}' AS {TARGET} (READ_WRITE)")
     try:
+        connection.begin()
         yield
+        connection.commit()
         connection.execute(f"CHECKPOINT {TARGET}")
+    except BaseException:
+        with suppress(duckdb.Error):  # none is under way
+            connection.rollback()
+        raise
     finally:
         connection.execute(f"DETACH {TARGET}")
 
@@ -167,11 +176,10 @@ def _expressions(table: Table) -> str:
 
 
 def _write_comments(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> None:
-    """All in one transaction: each of its own would wait for the disk, and there are hundreds."""
     said = [
         f"COMMENT ON {subject} IS {sql_quoted(comment)}" for table in tables for subject, comment in _comments(table)
     ]
-    connection.execute(unoptimized(";".join(["BEGIN", *said, "COMMIT"])))
+    connection.execute(unoptimized(";".join(said)))
 
 
 def _comments(table: Table) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from ingest.rows.document_identity import Seen
 from ingest.rows.source_records import Intake
 from ingest.statistics.sums import rank_summed_tokens
 from schema import tables
+from schema.finite_numbers import filled_tables
 from schema.naming import name_saes
 from schema.store import Atlas
 
@@ -82,9 +83,10 @@ def remove_documents(atlas: Atlas, documents: Sequence[int]) -> None:
             WHERE document IN (FROM doomed_document)
             """
         )
-    _take_back_sums(atlas)
-    _delete_ablations(atlas)
-    _delete(atlas, tables.document)
+    held = filled_tables(atlas.rows)
+    _take_back_sums(atlas, held)
+    _delete_ablations(atlas, held)
+    _delete(atlas, tables.document, held)
     atlas.rows(
         """
         DELETE FROM corpus
@@ -101,16 +103,17 @@ def remove_sae(atlas: Atlas, key: int) -> None:
     Texts stay: they are the sources', not the SAE's. Nothing is computed on the way, so that an SAE whose rows no
     command can read any more goes too.
     """
+    held = filled_tables(atlas.rows)
     atlas.rows(
         "CREATE TEMP TABLE doomed_patch_pair AS SELECT DISTINCT patch_pair FROM patch_effect WHERE sae = ?", [key]
     )
-    _delete(atlas, tables.patch_pair)
+    _delete(atlas, tables.patch_pair, held)
     atlas.rows("CREATE TEMP TABLE doomed_graph AS SELECT DISTINCT graph FROM graph_node WHERE sae = ?", [key])
-    _delete(atlas, tables.graph)
+    _delete(atlas, tables.graph, held)
     atlas.rows("CREATE TEMP TABLE doomed_sae AS SELECT sae FROM sae WHERE sae = ?", [key])
     for table in (tables.sae_match, tables.feature_match):
         atlas.rows(f"DELETE FROM {table.name} WHERE other_sae IN (FROM doomed_sae)")
-    _delete(atlas, tables.sae)
+    _delete(atlas, tables.sae, held)
     for table in (tables.reproduction_feature, tables.reproduction_fault):
         atlas.rows(f"DELETE FROM {table.name} WHERE (contrast, sae) NOT IN (SELECT (contrast, sae) FROM reproduction)")
     atlas.rows("DELETE FROM contrast WHERE contrast NOT IN (SELECT contrast FROM sae_contrast)")
@@ -132,10 +135,10 @@ _MODELS_USED = " UNION ALL ".join(
 )
 
 
-def _take_back_sums(atlas: Atlas) -> None:
+def _take_back_sums(atlas: Atlas, held: Sequence[Table]) -> None:
     """Drop what is summed of the affected corpora, and mark their documents as not summed."""
     saes = atlas.rows("SELECT DISTINCT sae FROM sae_corpus WHERE corpus IN (FROM affected) ORDER BY sae")
-    for table in SUMMED:
+    for table in (table for table in SUMMED if table in held):
         atlas.rows(f"DELETE FROM {table.name} WHERE corpus IN (FROM affected)")
     theirs = "document IN (SELECT document FROM document WHERE corpus IN (FROM affected))"
     atlas.rows(f"DELETE FROM feature_document WHERE {theirs}")
@@ -144,7 +147,7 @@ def _take_back_sums(atlas: Atlas) -> None:
         rank_summed_tokens(atlas, sae)
 
 
-def _delete_ablations(atlas: Atlas) -> None:
+def _delete_ablations(atlas: Atlas, held: Sequence[Table]) -> None:
     """Delete ablations that read a document that goes: their figures are over all that they read."""
     atlas.rows(
         """
@@ -154,26 +157,29 @@ def _delete_ablations(atlas: Atlas) -> None:
         WHERE document IN (FROM doomed_document)
         """
     )
-    _delete(atlas, tables.ablation)
+    _delete(atlas, tables.ablation, held)
 
 
-def _delete(atlas: Atlas, table: Table) -> None:
-    """Delete the rows of a table whose keys are in the temporary table doomed_TABLE, after their dependants."""
+def _delete(atlas: Atlas, table: Table, held: Sequence[Table]) -> None:
+    """Delete the rows of a table whose keys are in the temporary table doomed_TABLE, after their dependants.
+
+    held: the tables that hold a row; the others, most of them in most atlases, are not looked through.
+    """
     doomed = f"doomed_{table.name}"
-    for child in _dependants(table):
+    for child in _dependants(table, held):
         theirs = " OR ".join(f"{column} IN (FROM {doomed})" for column in _pointers(child, table))
         if [column.name for column in child.primary_key] == [child.name]:
             atlas.rows(f"CREATE TEMP TABLE doomed_{child.name} AS SELECT {child.name} FROM {child.name} WHERE {theirs}")
-            _delete(atlas, child)
+            _delete(atlas, child, held)
         else:
             atlas.rows(f"DELETE FROM {child.name} WHERE {theirs}")
     atlas.rows(f"DELETE FROM {table.name} WHERE {table.name} IN (FROM {doomed})")
     atlas.rows(f"DROP TABLE {doomed}")
 
 
-def _dependants(table: Table) -> list[Table]:
-    """The tables with a column that points to this one."""
-    return [child for child in tables.metadata.sorted_tables if child is not table and _pointers(child, table)]
+def _dependants(table: Table, held: Sequence[Table]) -> list[Table]:
+    """Those of the tables that have a column that points to this one."""
+    return [child for child in held if child is not table and _pointers(child, table)]
 
 
 def _pointers(child: Table, table: Table) -> list[str]:

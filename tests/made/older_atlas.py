@@ -1,11 +1,14 @@
-"""An atlas as an older version of the program left it: its tables, with the rows of one of today."""
+"""An atlas as an older version of the program left it: its tables, made once a process, with rows of one of today."""
 
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine
 
 from schema.migrations import MIGRATIONS
+from tests.temporary_files import small_blocks
 
 COLUMNS = "SELECT column_name FROM duckdb_columns() WHERE database_name = '{}' AND table_name = '{}'"
 Values = Mapping[str, Mapping[str, str]]
@@ -23,19 +26,35 @@ MADE_UP: Values = {
 
 def build_older_atlas(today: Path, path: Path, version: int, made_up: Values = MADE_UP) -> None:
     """Write the rows of an atlas of today as a file of an older version, as far as that had a place for them."""
-    engine = create_engine(URL.create("duckdb", database=str(path)))
+    path.write_bytes(_empty(version))
+    engine = _engine(path)
     with engine.connect() as connection:
-        for number, migration in enumerate(MIGRATIONS[:version], start=1):
-            with connection.begin():
-                migration.apply(connection)
-                connection.exec_driver_sql(
-                    "INSERT INTO migration VALUES (?, ?, current_timestamp)", (number, migration.name)
-                )
         connection.exec_driver_sql(f"ATTACH '{today}' AS today (READ_ONLY)")
         for table in _tables(connection, path.stem):
             if table not in ("migration", "method_revision"):
                 _copy(connection, path.stem, table, made_up.get(table, {}))
     engine.dispose()
+
+
+@cache
+def _empty(version: int) -> bytes:
+    """A file of that version without a row."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = small_blocks(Path(folder) / "older.duckdb")
+        engine = _engine(path)
+        with engine.connect() as connection:
+            for number, migration in enumerate(MIGRATIONS[:version], start=1):
+                with connection.begin():
+                    migration.apply(connection)
+                    connection.exec_driver_sql(
+                        "INSERT INTO migration VALUES (?, ?, current_timestamp)", (number, migration.name)
+                    )
+        engine.dispose()
+        return path.read_bytes()
+
+
+def _engine(path: Path) -> Engine:
+    return create_engine(URL.create("duckdb", database=str(path)))
 
 
 def _tables(connection: Connection, database: str) -> list[str]:

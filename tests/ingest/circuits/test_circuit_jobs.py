@@ -22,6 +22,8 @@ from ingest.jobs.patch import PatchRequest, patch
 from ingest.jobs.progress import Progress
 from ingest.jobs.reader import Reader
 from ingest.jobs.remove import RemoveRequest, remove
+from ingest.models.language_model import LanguageModel
+from ingest.models.sae import SAE
 from schema import AtlasError, open_atlas
 from schema.methods import METHODS
 from schema.verify import verify
@@ -235,14 +237,14 @@ def test_a_feature_is_read_where_the_prompts_differ_though_it_is_stronger_before
 
 
 def test_documents_without_the_position_are_passed_over_and_counted(
-    bundled_atlas: Path, tmp_path: Path, pocket_reader: Reader
+    small_copy: Path, small: tuple[LanguageModel, list[SAE]]
 ) -> None:
-    path = Path(shutil.copy(bundled_atlas, tmp_path / "atlas.duckdb"))
-    found = patch(PatchRequest(path, sets=(("medical",), ("control",)), position=16, limit=2, reader=pocket_reader))
+    asked = PatchRequest(small_copy, sets=(("medical",), ("control",)), reader=Reader.of(small[0], small[1][1:]))
+    found = patch(replace(asked, position=16, limit=2))
     assert len(found.new) == 2
     assert found.short > 0
     with pytest.raises(AtlasError, match=r"can be patched: 0 are read before .*, [0-9]+ do not reach"):
-        patch(PatchRequest(path, sets=(("medical",), ("control",)), position=99, reader=pocket_reader))
+        patch(replace(asked, position=99))
 
 
 def test_sites_of_two_saes_at_one_hook_point_keep_their_own(
