@@ -11,6 +11,16 @@ from queries.saved import SavedQuery, find_query
 from queries.selection import check_selection, selection_statements
 from schema import Atlas, QueryError
 
+FIRING = """
+    CREATE TEMP VIEW IF NOT EXISTS firing AS
+    SELECT sae, context, position, [feature] AS features
+    FROM activation
+"""
+"""What queries begin with that know tokens: the features that fire on each, in one row or in several.
+
+A snapshot's DuckDB file has a table of it, a row a token; an atlas itself is not read so often.
+"""
+
 
 def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None) -> pa.Table:
     """The rows of a saved query as an Arrow table; parameters not in `values` take their defaults.
@@ -21,6 +31,7 @@ def run_query(atlas: Atlas, name: str, values: Mapping[str, Value] | None = None
     """
     query, named = find_query(name), atlas.address or str(atlas.path)
     bound = bind_parameters(query, values or {})
+    atlas.duckdb.execute(FIRING)
     held = {sql: atlas.duckdb.execute(sql).fetchall() for sql in selection_statements(query, bound)}
     check_selection(query, bound, held, named)
     try:

@@ -1,8 +1,9 @@
-"""The DuckDB file of a snapshot: every table of the atlas, its rows in the order in which they are read.
+"""The DuckDB file of a snapshot: every table of the atlas, its rows in the order in which they are read, and one more.
 
 Sorted by (sae, feature, context, position), the rows of one feature lie together: reading them takes milliseconds in a
 file of any length, without the index that would cost five times its size. The live file is never copied: DuckDB would
-lose its lock, and the copy its order.
+lose its lock, and the copy its order. Queries that know tokens, and ask what fires on them, would look through all:
+for them `firing` holds the features of each token, in a tenth of the room.
 
 A description is written beside it, so that its tables are known without opening it.
 """
@@ -18,7 +19,7 @@ import duckdb
 from sqlalchemy import JSON, ForeignKeyConstraint, String, Table
 
 from atlas.publish.rows import sqlite_json_without_nul, sqlite_text_without_nul
-from atlas.publish.tables import published_tables
+from atlas.publish.tables import FIRING, published_tables
 from schema import Atlas, AtlasError
 from schema.copying import sql_quoted
 from schema.statements import unoptimized
@@ -90,6 +91,32 @@ def _table(content: Mapping[str, object]) -> TableDescription:
 log = logging.getLogger(__name__)
 
 TARGET = "snapshot"
+SLICE_ROWS = 1 << 20
+"""Activations that are turned round at a time, and one window more."""
+
+FIRING_SLICES = """
+    WITH size AS (
+        SELECT sae, context, COUNT(*) AS rows
+        FROM activation
+        GROUP BY sae, context
+    ),
+    reached AS (
+        SELECT sae, context, SUM(rows) OVER (PARTITION BY sae ORDER BY context) // ? AS slice
+        FROM size
+    )
+    SELECT sae, MIN(context), MAX(context)
+    FROM reached
+    GROUP BY sae, slice
+    ORDER BY sae, slice
+"""
+FIRING_ROWS = f"""
+    INSERT INTO {TARGET}.main.{FIRING}
+    SELECT sae, context, position, LIST(feature ORDER BY feature)
+    FROM activation
+    WHERE sae = ? AND context BETWEEN ? AND ?
+    GROUP BY sae, context, position
+    ORDER BY context, position
+"""
 TYPES = f"""
     SELECT table_name, column_name, data_type
     FROM duckdb_columns()
@@ -106,8 +133,9 @@ def write_activations(atlas: Atlas, folder: Path, fingerprint: str) -> dict[str,
     """
     tables = published_tables().tables
     try:
-        with _attached(atlas.duckdb, folder / ACTIVATIONS_FILE):
-            rows = {name: _write_table(atlas.duckdb, tables[name]) for name in sorted(tables)}
+        with attached(atlas.duckdb, folder / ACTIVATIONS_FILE):
+            rows = {name: _write_table(atlas.duckdb, tables[name]) for name in sorted(set(tables) - {FIRING})}
+            rows[FIRING] = write_firing(atlas.duckdb)
             _write_comments(atlas.duckdb, tables.values())
             types = _types(atlas.duckdb)
     except duckdb.IOException as error:
@@ -118,7 +146,7 @@ def write_activations(atlas: Atlas, folder: Path, fingerprint: str) -> dict[str,
 
 
 @contextmanager
-def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
     """A new database beside the atlas, filled in one transaction: each of hundreds would wait for the disk.
 
     When it is let go, all of it is in the one file.
@@ -146,6 +174,19 @@ def _write_table(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     ).fetchall()
     log.info("%s: %d rows, sorted by %s", table.name, rows, order)
     return int(rows)
+
+
+def write_firing(connection: duckdb.DuckDBPyConnection, slice_rows: int = SLICE_ROWS) -> int:
+    """Write which features fire on each token, some windows at a time: lists that grow do not spill; how many rows."""
+    connection.execute(
+        f"CREATE TABLE {TARGET}.main.{FIRING} (sae SMALLINT, context INTEGER, position SMALLINT, features INTEGER[])"
+    )
+    rows = 0
+    for slice_ in connection.execute(FIRING_SLICES, [slice_rows]).fetchall():
+        ((written,),) = connection.execute(FIRING_ROWS, slice_).fetchall()
+        rows += int(written)
+    log.info("%s: %d rows, sorted by sae, context, position", FIRING, rows)
+    return rows
 
 
 def _types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:

@@ -34,6 +34,7 @@ UNPUBLISHED = frozenset({"activation", "attention_summary", "token", "feature_do
 """Tables as long as the text itself: they stay in the DuckDB file."""
 
 EXAMPLE = "example"
+FIRING = "firing"
 SEARCHED = {"document": "text", "feature_label": "label", "vocabulary": "text", EXAMPLE: "sentence"}
 """Tables with full-text search, and the column searched; they keep a rowid, to which the search index points."""
 
@@ -72,10 +73,11 @@ def sqlite_tables() -> MetaData:
 
 @cache
 def published_tables() -> MetaData:
-    """Every table of the schema with its key and references, as a snapshot's DuckDB file has it; to be read."""
+    """Every table of the schema with its key and references, and `firing`, as a snapshot's DuckDB file has them."""
     metadata = MetaData()
     for table in schema_metadata.sorted_tables:
         _copy(table, metadata, frozenset())
+    _add_firing(metadata)
     return metadata
 
 
@@ -132,6 +134,20 @@ def _add_example(metadata: MetaData) -> None:
     for target in ("sae", "corpus", "document", "context"):
         table.append_constraint(ForeignKeyConstraint([target], [f"{target}.{target}"]))
     table.append_constraint(ForeignKeyConstraint(["sae", "feature"], ["feature.sae", "feature.feature"]))
+
+
+def _add_firing(metadata: MetaData) -> None:
+    """The features that fire on each token, for queries that begin with tokens: `activation` the other way round."""
+    source = schema_metadata.tables["activation"]
+    key = ("sae", "context", "position")
+    columns = [
+        Column(name, Integer, nullable=False, autoincrement=False, comment=source.c[name].comment) for name in key
+    ]
+    features = Column("features", Text, nullable=False, comment="Features above zero on the token, in order")
+    comment = "Which features fire on each token: activation the other way round, without its values"
+    table = Table(FIRING, metadata, *columns, features, PrimaryKeyConstraint(*key), comment=comment)
+    for target in ("sae", "context"):
+        table.append_constraint(ForeignKeyConstraint([target], [f"{target}.{target}"]))
 
 
 def _spelling(constraint: Constraint) -> tuple[str, str]:

@@ -17,15 +17,21 @@ own AS (
     JOIN chosen ON chosen.sae = a.sae
     WHERE a.feature = :feature
 ),
+beside AS (
+    SELECT
+        f.sae,
+        UNNEST(f.features) AS feature
+    FROM own
+    JOIN firing AS f ON f.sae = own.sae AND f.context = own.context AND f.position = own.position
+),
 shared AS (
     SELECT
-        a.sae,
-        a.feature,
+        sae,
+        feature,
         COUNT(*) AS tokens_both
-    FROM own
-    JOIN activation AS a ON a.sae = own.sae AND a.context = own.context AND a.position = own.position
-    WHERE a.feature <> :feature
-    GROUP BY a.sae, a.feature
+    FROM beside
+    WHERE feature <> :feature
+    GROUP BY sae, feature
     HAVING COUNT(*) >= CAST(:min_tokens AS INTEGER)
 ),
 alone AS (

@@ -46,7 +46,8 @@ hit AS (
     SELECT
         s.sae,
         o.occurrence,
-        CAST(t.context AS BIGINT) * 32768 + t.position AS place,
+        t.context,
+        t.position,
         ROW_NUMBER() OVER (PARTITION BY s.sae, t.context, t.position ORDER BY o.occurrence) AS turn
     FROM occurrence AS o
     JOIN context AS x ON x.document = o.document
@@ -61,27 +62,24 @@ asked AS (
     FROM hit
     GROUP BY sae
 ),
-placed AS (
-    -- One number a token instead of two: by it DuckDB joins in two thirds of the time.
+lit AS (
     SELECT
-        sae,
-        feature,
-        CAST(context AS BIGINT) * 32768 + position AS place,
-        activation
-    FROM activation
+        hit.sae,
+        hit.occurrence,
+        hit.turn,
+        UNNEST(f.features) AS feature
+    FROM hit
+    JOIN firing AS f ON f.sae = hit.sae AND f.context = hit.context AND f.position = hit.position
 ),
 fired AS (
     SELECT
-        a.sae,
-        a.feature,
-        COUNT(DISTINCT hit.occurrence) AS fires_on,
-        COUNT(*) FILTER (WHERE hit.turn = 1) AS active_tokens,
-        AVG(a.activation) AS mean_active,
-        MAX(a.activation) AS max_activation
-    FROM placed AS a
-    JOIN hit ON hit.place = a.place AND hit.sae = a.sae
-    GROUP BY a.sae, a.feature
-    HAVING COUNT(DISTINCT hit.occurrence) >= CAST(:min_occurrences AS INTEGER)
+        sae,
+        feature,
+        COUNT(DISTINCT occurrence) AS fires_on,
+        COUNT(*) FILTER (WHERE turn = 1) AS active_tokens
+    FROM lit
+    GROUP BY sae, feature
+    HAVING COUNT(DISTINCT occurrence) >= CAST(:min_occurrences AS INTEGER)
 ),
 total AS (
     -- part: active_tokens
@@ -95,19 +93,42 @@ shared AS (
     FROM fired
     JOIN asked ON asked.sae = fired.sae
     JOIN total ON total.sae = fired.sae AND total.feature = fired.feature
+),
+ranked AS (
+    SELECT
+        *,
+        2.0 * share_of_occurrences * share_of_activations
+            / (share_of_occurrences + share_of_activations) AS harmonic_mean
+    FROM shared
+),
+best AS (
+    SELECT *
+    FROM ranked
+    QUALIFY RANK() OVER (ORDER BY harmonic_mean DESC) <= CAST(:limit AS INTEGER)
+),
+strength AS (
+    SELECT
+        a.sae,
+        a.feature,
+        AVG(a.activation) AS mean_active,
+        MAX(a.activation) AS max_activation
+    FROM best
+    JOIN activation AS a ON a.sae = best.sae AND a.feature = best.feature
+    JOIN hit ON hit.sae = a.sae AND hit.context = a.context AND hit.position = a.position
+    GROUP BY a.sae, a.feature
 )
 SELECT
     s.label AS sae,
-    r.feature,
-    2.0 * r.share_of_occurrences * r.share_of_activations
-        / (r.share_of_occurrences + r.share_of_activations) AS harmonic_mean,
-    r.fires_on,
-    r.occurrences,
-    r.share_of_occurrences,
-    r.share_of_activations,
-    r.mean_active,
-    r.max_activation
-FROM shared AS r
-JOIN sae AS s ON s.sae = r.sae
-ORDER BY harmonic_mean DESC, r.mean_active DESC, r.sae, r.feature
+    b.feature,
+    b.harmonic_mean,
+    b.fires_on,
+    b.occurrences,
+    b.share_of_occurrences,
+    b.share_of_activations,
+    v.mean_active,
+    v.max_activation
+FROM best AS b
+JOIN strength AS v ON v.sae = b.sae AND v.feature = b.feature
+JOIN sae AS s ON s.sae = b.sae
+ORDER BY b.harmonic_mean DESC, v.mean_active DESC, b.sae, b.feature
 LIMIT :limit

@@ -1,6 +1,7 @@
 """The DuckDB file of a snapshot: every table and row, in the order in which they are read, described, and one file."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +9,21 @@ import duckdb
 import pytest
 
 from atlas.publish import publish
-from atlas.publish.activations import ACTIVATIONS_FILE, DESCRIPTION, read_published_description
+from atlas.publish.activations import (
+    ACTIVATIONS_FILE,
+    DESCRIPTION,
+    attached,
+    read_published_description,
+    write_firing,
+)
 from atlas.publish.canned_queries import published_query_name
-from atlas.publish.tables import published_tables
+from atlas.publish.tables import FIRING, published_tables
 from queries import saved_queries
 from schema import AtlasError, open_atlas
 from schema.tables import metadata
 
 TABLES = sorted(map(str, metadata.tables))
+PUBLISHED = sorted([*TABLES, FIRING])
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +62,7 @@ def test_a_table_has_the_rows_of_the_atlas(table: str, both: duckdb.DuckDBPyConn
     assert both.execute(f"({right}) EXCEPT ALL ({left})").fetchall() == []
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", PUBLISHED)
 def test_rows_lie_in_the_order_of_the_key(table: str, both: duckdb.DuckDBPyConnection) -> None:
     key = ", ".join(column.name for column in published_tables().tables[table].primary_key)
     assert key
@@ -88,7 +96,7 @@ def test_comments_come_along(both: duckdb.DuckDBPyConnection) -> None:
 
 def test_the_description_is_that_of_the_file(folder: Path, both: duckdb.DuckDBPyConnection) -> None:
     description = read_published_description(folder / DESCRIPTION)
-    assert sorted(description.tables) == TABLES
+    assert sorted(description.tables) == PUBLISHED
     for name, table in description.tables.items():
         assert both.execute(f"SELECT count(*) FROM {name}").fetchall() == [(table.rows,)]
         types = "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? AND table_name = ?"
@@ -101,6 +109,30 @@ def test_the_description_is_that_of_the_file(folder: Path, both: duckdb.DuckDBPy
             lost = f"(SELECT {values} FROM {name} WHERE {whole}) EXCEPT (SELECT {targets} FROM {reference.table})"
             assert both.execute(lost).fetchall() == [], (name, reference)
     assert description.fingerprint == json.loads((folder.parent.parent / "current.json").read_text())["fingerprint"]
+
+
+def test_what_fires_on_each_token_is_what_activations_say(both: duckdb.DuckDBPyConnection) -> None:
+    lists = both.execute("FROM firing ORDER BY ALL").fetchall()
+    expected: dict[tuple[int, int, int], list[int]] = {}
+    for *token, feature in both.execute(
+        "SELECT sae, context, position, feature FROM activation ORDER BY ALL"
+    ).fetchall():
+        expected.setdefault(tuple(token), []).append(feature)
+    assert lists == [(*token, features) for token, features in expected.items()]
+    assert max(map(len, expected.values())) > 1
+
+
+@pytest.mark.parametrize("slice_rows", [1, 7, 40])
+def test_tokens_are_the_same_some_windows_at_a_time(
+    tiny: Path, tmp_path: Path, both: duckdb.DuckDBPyConnection, slice_rows: int
+) -> None:
+    copied = shutil.copy(tiny, tmp_path / "copied.duckdb")
+    with open_atlas(copied) as atlas, attached(atlas.duckdb, tmp_path / "part.duckdb"):
+        rows = write_firing(atlas.duckdb, slice_rows)
+    both.execute(f"ATTACH '{tmp_path / 'part.duckdb'}' AS part{slice_rows} (READ_ONLY)")
+    whole, parts = (both.execute(f"FROM {name}").fetchall() for name in ("firing", f"part{slice_rows}.firing"))
+    assert parts == whole
+    assert rows == len(whole)
 
 
 def test_it_is_one_whole_file(folder: Path) -> None:
@@ -123,14 +155,14 @@ def test_datasette_is_told_of_it(folder: Path) -> None:
     assert inspected["tables"]["token"]["count"] == 121
     metadata_json = json.loads((folder / "metadata.json").read_text())
     assert metadata_json["plugins"]["feature-atlas-activations"] == {"file": ACTIVATIONS_FILE}
-    assert set(metadata_json["databases"]["activations"]["tables"]) == set(TABLES)
+    assert set(metadata_json["databases"]["activations"]["tables"]) == set(PUBLISHED)
     for query in metadata_json["databases"]["activations"]["queries"].values():
         assert query["title"]
         assert query["description_html"]
 
 
 def test_no_query_hides_a_table() -> None:
-    assert not {published_query_name(query) for query in saved_queries().values()} & set(TABLES)
+    assert not {published_query_name(query) for query in saved_queries().values()} & set(PUBLISHED)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"fingerprint": "x", "tables": {"a": {}}}'])
