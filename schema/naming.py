@@ -1,4 +1,6 @@
-"""How SAEs are named: a name is that of the newest which bears it, the older ones are told apart by their hash.
+"""How SAEs are named: a name is that of the newest which bears it, the others are told apart by their hash.
+
+Of several the newest over a model in float32 is meant; one that ran in less is newest only where there is no other.
 
 `sae.label` and `sae.ordinal` follow from the other rows, so whoever adds or removes an SAE names all of them again.
 """
@@ -15,11 +17,18 @@ NAMED = """
       label = CASE WHEN newest THEN release || '/' || sae_id ELSE pinned END,
       ordinal = place
     FROM (
-      SELECT sae, newest, ROW_NUMBER() OVER (ORDER BY first_sae, sae DESC) - 1 AS place
+      SELECT sae, newest, ROW_NUMBER() OVER (ORDER BY first_sae, exact DESC, sae DESC) - 1 AS place
       FROM (
-        SELECT sae, MIN(sae) OVER named AS first_sae, sae = MAX(sae) OVER named AS newest
-        FROM sae
-        WINDOW named AS (PARTITION BY release, sae_id)
+        SELECT
+          sae,
+          exact,
+          MIN(sae) OVER (PARTITION BY release, sae_id) AS first_sae,
+          ROW_NUMBER() OVER (PARTITION BY release, sae_id ORDER BY exact DESC, sae DESC) = 1 AS newest
+        FROM (
+          SELECT sae, release, sae_id, json_extract(model.config, '$.precision') IS NULL AS exact
+          FROM sae
+          JOIN model USING (model)
+        )
       )
     ) AS placed
     WHERE placed.sae = sae.sae

@@ -18,14 +18,17 @@ SELECT COUNT(*)
 FROM (
   SELECT
     *,
-    ROW_NUMBER() OVER (ORDER BY first_sae, sae DESC) - 1 AS place
+    ROW_NUMBER() OVER (ORDER BY first_sae, exact DESC, sae DESC) - 1 AS place
   FROM (
     SELECT
       *,
-      MIN(sae) OVER named AS first_sae,
-      sae = MAX(sae) OVER named AS newest
-    FROM sae
-    WINDOW named AS (PARTITION BY release, sae_id)
+      MIN(sae) OVER (PARTITION BY release, sae_id) AS first_sae,
+      ROW_NUMBER() OVER (PARTITION BY release, sae_id ORDER BY exact DESC, sae DESC) = 1 AS newest
+    FROM (
+      SELECT sae.*, json_extract(model.config, '$.precision') IS NULL AS exact
+      FROM sae
+      JOIN model USING (model)
+    )
   )
 )
 WHERE ordinal <> place

@@ -41,9 +41,9 @@ class PrecisionChange:
 
     def __str__(self) -> str:
         return (
-            f"{self.sae}: {self.precision} changes what float32 gives; of the first {self.texts:,} documents "
-            f"{self.shared:.1%} of the active set is the same, and its activations by {self.median:.2%} in the median, "
-            f"by {self.largest:.3g} at most (the largest is {self.peak:.3g})"
+            f"{self.sae}: {self.precision} changes what float32 gives; compared on {self.texts:,} of these "
+            f"texts, {self.shared:.1%} of the active set is the same, and its activations by {self.median:.2%} in the "
+            f"median, by {self.largest:.3g} at most (the largest is {self.peak:.3g})"
         )
 
 
@@ -56,7 +56,7 @@ def changes_by_precision(
 ) -> list[PrecisionChange]:
     """What each SAE gives of the first texts, in the model's precision and in float32."""
     sizes = np.cumsum([len(text) for text in texts])
-    chosen = texts[: max(1, int((sizes <= most_characters).sum()))]
+    chosen = [text[:most_characters] for text in texts[: max(1, int((sizes <= most_characters).sum()))]]
     exact, rounded = (
         BatchEncoder.of(each, saes, device).encode(chosen, [""] * len(chosen), [[True] * len(chosen)] * len(saes))
         for each in (replace(model, precision="float32"), model)
@@ -68,7 +68,9 @@ def changes_by_precision(
 
 
 def _change(sae: str, precision: Precision, texts: int, exact: pa.Table, rounded: pa.Table) -> PrecisionChange:
-    pairs, at_exact, at_rounded = np.intersect1d(_pairs(exact), _pairs(rounded), True, return_indices=True)
+    pairs, at_exact, at_rounded = np.intersect1d(
+        _pairs(exact), _pairs(rounded), assume_unique=True, return_indices=True
+    )
     value, other = exact["activation"].to_numpy()[at_exact], rounded["activation"].to_numpy()[at_rounded]
     apart = np.abs(value - other)
     return PrecisionChange(

@@ -14,7 +14,7 @@ from ingest.circuits.tracer import Tracer
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.reader import POCKET_READER, Loaded, Reader
 from ingest.jobs.run_record import RunRecord
-from schema.errors import SelectionError
+from schema.errors import ModelError, SelectionError
 from schema.store import Atlas, open_atlas
 
 
@@ -58,8 +58,18 @@ def direct(request: DirectRequest, report: Report = silent_report) -> DirectResu
 
 
 def direct_into(atlas: Atlas, request: DirectRequest, loaded: Loaded, report: Report = silent_report) -> DirectResult:
-    """Take features apart in an open atlas, by a loaded model and SAE."""
+    """Take features apart in an open atlas, by a loaded model and SAE.
+
+    Raises:
+        ModelError: the model is loaded in less than float32.
+        SelectionError: see `direct`.
+    """
     started, result = time.perf_counter(), DirectResult()
+    if loaded[0].precision != "float32":
+        raise ModelError(
+            "features are taken apart in float32, where the parts of a model add up; leave out "
+            f"--precision {loaded[0].precision}"
+        )
     tracer = Tracer.of(atlas, *loaded)
     for feature in request.features:
         tracer.check_feature(feature)

@@ -109,12 +109,17 @@ def ingest_into(
             planner = Planner(atlas, register_saes(atlas, model, saes, encoder.bos_activations()))
         plans = _plans(cut_batches(intake.records(), request.batch_documents), planner, intake, seen, record)
         with encoder.stages.timed("read"):
-            changed: list[str] = []
+            compared: list[str] = []
             for plan, encoded in _engine(request, loaded, encoder, record, report).encode(plans):
                 _load(plan, encoded, planner, encoder, record)
                 report(_progress("encoding", record))
-                changed = changed or _changed_by_precision(plan, loaded, device)
-        notes = changed + _take_out(record, seen, intake) + seen.shared() + intake.unborne
+                compared = compared or [record.document.text for record in plan.records if plan.todo]
+        notes = (
+            _changed_by_precision(compared, loaded, device, report)
+            + _take_out(record, seen, intake)
+            + seen.shared()
+            + intake.unborne
+        )
         record.add(skipped=len(intake.skipped) - record.counts.skipped)
         report(_progress("summing", record))
         with encoder.stages.timed("sums"):
@@ -177,11 +182,12 @@ def _load(plan: Plan, encoded: EncodedBatch | None, planner: Planner, encoder: B
     planner.stored += 1
 
 
-def _changed_by_precision(plan: Plan, loaded: Loaded, device: str) -> list[str]:
-    """What running in less than float32 changes of the activations of a batch, a line for each SAE."""
-    (model, saes), texts = loaded, [record.document.text for record in plan.records]
-    if model.precision == "float32" or not plan.todo:
+def _changed_by_precision(texts: Sequence[str], loaded: Loaded, device: str, report: Report) -> list[str]:
+    """What running in less than float32 changes of the activations of these texts, a line for each SAE."""
+    model, saes = loaded
+    if model.precision == "float32" or not texts:
         return []
+    report(Progress("comparing with float32"))
     return [str(each) for each in changes_by_precision(model, saes, texts, device)]
 
 

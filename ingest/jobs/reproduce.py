@@ -5,7 +5,7 @@ reproduction itself are transactions of their own: killed at any moment, the sam
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.attribution.study_filter import study_filter_values
@@ -211,6 +211,7 @@ def _compute(request: ReproduceRequest, subject: Subject, report: Report) -> Com
     report(Progress("processing the model as the study did"))
     name = request.reader.model or subject.model.name
     studied = load_language_model(name, STUDY_PROCESSING, request.reader.runs_on)
+    studied = replace(studied, precision=subject.model.precision)
     if studied.weights_sha256 != subject.model.weights_sha256:
         raise ModelError(
             f"the study processes weights as they were saved, and those of {name} are others than were read"

@@ -8,6 +8,9 @@ It prepares a program for each number of rows, which costs as much as running on
 that few programs serve all and its cache holds them. The last digits of a row depend on its place among the others, so
 that equal prefixes differ a little: what is stored of every token is computed by PyTorch's own.
 
+Weights in bfloat16 are multiplied by PyTorch's own everywhere: what a map reads and gives is rounded to bfloat16, its
+sums are float32, and so is all else.
+
 Attention is of whole windows, of windows after cached keys and values, or by a pattern.
 """
 
@@ -26,7 +29,6 @@ Map = tuple[torch.Tensor, torch.Tensor]
 """W (d_out, d_in) and b (d_out,)."""
 
 ROUNDED_TO = 16
-FUSED = (torch.float32, torch.bfloat16)
 _hidden = Room(most=1 << 23)
 """Of 2,048 tokens and 4,096 numbers each; longer runs, which are rarer, take theirs anew."""
 _onednn: Callable[..., torch.Tensor] | None = (
@@ -42,10 +44,13 @@ def linear(
 
 
 def mlp(x: Float[torch.Tensor, "*rows d_model"], enter: Map, leave: Map) -> Float[torch.Tensor, "*rows d_model"]:
-    """Two linear maps, GPT-2's tanh-approximated GELU between them; the hidden layer is gone afterwards."""
+    """Two linear maps, GPT-2's tanh-approximated GELU between them; the hidden layer is gone afterwards.
+
+    The maps may be of another type than x, and what is given is of that of x.
+    """
     W, b = enter
     if W.dtype != x.dtype:
-        return fused_mlp(x, enter, leave)
+        return linear(F.gelu(F.linear(x.to(W.dtype), W, b), approximate="tanh"), *leave).to(x.dtype)
     hidden = _hidden.affine(x.reshape(-1, x.shape[-1]), W.T, b).view(*x.shape[:-1], len(W))
     gelu = F.gelu if torch.is_grad_enabled() else torch.ops.aten.gelu_
     return linear(gelu(hidden, approximate="tanh"), *leave)
@@ -58,13 +63,8 @@ def fused_linear(
     activation: Activation = "none",
 ) -> Float[torch.Tensor, "*rows d_out"]:
     """`linear` by oneDNN where it can, and GELU of it if asked for."""
-    return _fused(x.to(W.dtype), W, b, activation).to(x.dtype)
-
-
-def _fused(x: torch.Tensor, W: torch.Tensor, b: torch.Tensor, activation: Activation = "none") -> torch.Tensor:
-    """The same of one type, in that type."""
-    if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype not in FUSED:
-        out = F.linear(x, W, b)
+    if _onednn is None or torch.is_grad_enabled() or x.device.type != "cpu" or {x.dtype, W.dtype} != {torch.float32}:
+        out = linear(x, W, b)
         return F.gelu(out, approximate="tanh") if activation == "gelu" else out
     rows = x.reshape(-1, x.shape[-1])
     padded = F.pad(rows, (0, 0, 0, -len(rows) % ROUNDED_TO)) if len(rows) % ROUNDED_TO else rows
@@ -74,8 +74,9 @@ def _fused(x: torch.Tensor, W: torch.Tensor, b: torch.Tensor, activation: Activa
 
 def fused_mlp(x: Float[torch.Tensor, "*rows d_model"], enter: Map, leave: Map) -> Float[torch.Tensor, "*rows d_model"]:
     """`mlp` by oneDNN, where it can."""
-    hidden = _fused(x.to(enter[0].dtype), *enter, activation="gelu")
-    return _fused(hidden, *leave).to(x.dtype)
+    if enter[0].dtype != x.dtype:
+        return mlp(x, enter, leave)
+    return fused_linear(fused_linear(x, *enter, activation="gelu"), *leave)
 
 
 Heads = Float[torch.Tensor, "*rows head d_head"]

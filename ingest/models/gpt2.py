@@ -21,11 +21,11 @@ from ingest.models.language_model import LanguageModel
 from schema.errors import ModelError
 
 BlockWeights = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+LINEAR_MAPS = frozenset({"qkv", "o", "in", "out"})
+"""Of a block's weights; the others are of norms."""
+
 Patched = Callable[[str, torch.Tensor], torch.Tensor]
 """From a hook point's name and value to what the model goes on with."""
-
-LINEAR = frozenset({"qkv", "o", "in", "out"})
-"""The linear maps of a block; its other weights are of norms."""
 
 HOOK_POINTS = (RESID_PRE, Z, ATTN_OUT, RESID_MID, MLP_OUT, RESID_POST)
 
@@ -79,7 +79,7 @@ class GPT2:
         return found.rounded() if model.precision == "bfloat16" else found
 
     def rounded(self) -> "GPT2":
-        """The same with the linear maps of blocks in bfloat16; what they give is float32 again."""
+        """The same with the linear maps of blocks, and their biases, in bfloat16; what they give is float32 again."""
         return self._with_maps(lambda part: part.bfloat16())
 
     def by_columns(self) -> "GPT2":
@@ -89,7 +89,7 @@ class GPT2:
     def _with_maps(self, changed: Callable[[torch.Tensor], torch.Tensor]) -> "GPT2":
         """The same, the weight and bias of every linear map of a block changed."""
         blocks = [
-            {name: (changed(W), changed(b)) if name in LINEAR else (W, b) for name, (W, b) in block.items()}
+            {name: (changed(W), changed(b)) if name in LINEAR_MAPS else (W, b) for name, (W, b) in block.items()}
             for block in self.blocks
         ]
         return replace(self, blocks=tuple(blocks))
@@ -190,8 +190,8 @@ class GPT2:
 
 
 def _columns(W: torch.Tensor) -> torch.Tensor:
-    """The same matrix, the numbers of a column side by side; vectors, and what oneDNN multiplies, as they are."""
-    return W.T.contiguous().T if W.dim() == 2 and W.dtype != torch.bfloat16 else W
+    """The same matrix, the numbers of a column side by side; vectors, and what MKL does not multiply, as they are."""
+    return W.T.contiguous().T if W.dim() == 2 and W.dtype == torch.float32 else W
 
 
 def is_plain_gpt2(model: LanguageModel) -> bool:

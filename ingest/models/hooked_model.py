@@ -8,7 +8,7 @@ the block's output too.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -26,6 +26,7 @@ from ingest.models.hook_points import (
 )
 from ingest.models.hooked import Asked, HookedModel, Run, Start
 from ingest.models.language_model import LanguageModel
+from ingest.models.names import Precision
 from ingest.models.packed import TokenIds, packed_values
 from ingest.models.patch import Patch
 from schema.errors import ModelError
@@ -212,7 +213,9 @@ def hooked_model(model: LanguageModel, hook_names: Iterable[str] = (), *, cut: b
 
 
 def check_precision(model: LanguageModel, hook_names: Iterable[str]) -> None:
-    """Raises ModelError where a model cannot be run to these hook points in its precision."""
+    """Raises ModelError where there is no such precision, or a model cannot be run to these hook points in it."""
+    if model.precision not in get_args(Precision):
+        raise ModelError(f"there is no precision {model.precision!r}; it is {' or '.join(get_args(Precision))}")
     if model.precision != "float32" and not _has_functions(model, hook_names):
         reason = departure_from_gpt2(model) or f"read at {', '.join(sorted(hook_names))}"
         raise ModelError(

@@ -46,10 +46,10 @@ def fit_saes_to_model(model: LanguageModel, saes: Sequence[SAE]) -> list[SAE]:
         ModelError: an SAE does not fit the model or its processing, or they do not share windows; names both sides.
     """
     check_saes_alike(saes)
-    check_precision(model, [sae.hook_name for sae in saes])
     found = [_with_room(sae, model) for sae in saes]
     for sae in found:
         _check_fit(sae, model)
+    check_precision(model, [sae.hook_name for sae in found])
     return found
 
 

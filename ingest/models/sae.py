@@ -26,7 +26,7 @@ from ingest.models.sae_activations import (
     sparse_rows,
     take_sae_scale,
 )
-from ingest.models.screen import Screen, multiplies_bfloat16
+from ingest.models.screen import MOST_WEIGHTS, Screen, multiplies_bfloat16
 from schema.errors import ModelError
 
 X = Float[torch.Tensor, "*rows d_in"]
@@ -146,7 +146,8 @@ class SAE:
             NotFiniteError: what is read or given is NaN, infinite or too large.
         """
         x = self._side_by_side(x)
-        return sparse_rows(self._dense, x, chunk_rows, self._screen.active if self._is_screened(x) else None)
+        screen = self._screen if x.device.type == "cpu" and x.dtype == torch.float32 else None
+        return sparse_rows(self._dense, x, chunk_rows, screen.active if screen else None)
 
     def decode(self, feature_acts: Acts, x: X | None = None) -> X:
         """What activations add up to, heads side by side; x is what they were read from.
@@ -212,11 +213,10 @@ class SAE:
         bias = self.module.b_enc[features]
         return W, bias - self.module.b_dec @ W if self.module.cfg.apply_b_dec_to_input else bias
 
-    def _is_screened(self, x: torch.Tensor) -> bool:
-        return self._is_linear and x.device.type == "cpu" and x.dtype == torch.float32 and multiplies_bfloat16()
-
     @cached_property
-    def _screen(self) -> Screen:
+    def _screen(self) -> Screen | None:
+        if not self._is_linear or not multiplies_bfloat16() or self.d_in * self.d_sae > MOST_WEIGHTS:
+            return None
         W, bias = self._linear()
         return Screen.of(W, bias, self._threshold, self.b_dec)
 

@@ -57,7 +57,6 @@ def sae_in_memory(module: Any, name: str = "") -> SAE:
 def _sae(parsed: SAEName, module: Any, log_sparsity: torch.Tensor | None) -> SAE:
     check_sae_kind(module, str(parsed))
     module.eval().requires_grad_(requires_grad=False)
-    lay_by_feature(module)
     if log_sparsity is not None:
         log_sparsity = _of_features(log_sparsity, int(module.cfg.d_sae), parsed)
     check_finite(f"SAE {parsed}", module.state_dict().items(), int(module.cfg.d_sae))
@@ -82,12 +81,6 @@ def _sae(parsed: SAEName, module: Any, log_sparsity: torch.Tensor | None) -> SAE
         neuronpedia_id=_published_name(parsed, metadata.neuronpedia_id, metadata.hook_name),
         weights_sha256=weights_sha256(module.state_dict()),
     )
-
-
-def lay_by_feature(module: Any) -> None:
-    """Lay the encoder of an SAE, of the same shape, so that the weights of a feature stand side by side."""
-    if isinstance(W_enc := getattr(module, "W_enc", None), torch.nn.Parameter):
-        W_enc.data = W_enc.data.T.contiguous().T
 
 
 def _published_name(parsed: SAEName, neuronpedia_id: str | None, hook_name: str) -> str | None:

@@ -10,7 +10,7 @@ what is not above zero cannot be active. What is left, some tenths more than is 
 nothing that is given was computed in less. Where features are active too often for that to pay, nothing is given.
 
 The bound is a part of the product: columns of x hold norms and ones, columns of the weights norms and biases, all of
-them rounded up.
+them rounded up, with some room.
 """
 
 import warnings
@@ -30,6 +30,9 @@ LEAST_ROWS = 64
 MOST = 1 / 64
 """Share of the features of a chunk; where more have to be computed one by one, all of them together are faster."""
 
+MOST_WEIGHTS = 45_000_000
+"""Weights that are screened, six bytes each beside those of the SAE: of 57,000 features of GPT-2 small."""
+
 COLUMNS = 32
 """More than the six that are needed: widths that vector instructions divide."""
 
@@ -38,8 +41,9 @@ UP = 1 + 2**-7
 
 UNIT_ROUNDOFF = 2**-24
 
-LARGEST = 1e37
-"""Norms of a row and of weights multiply to less, so that no part of a product is infinite."""
+LARGEST, SMALLEST = 1e37, 1e-15
+"""Norms of a row and of weights multiply to less, so that no part of a product is infinite; those that are not zero are
+larger, so that none that matters vanishes."""
 
 
 @cache
@@ -49,13 +53,13 @@ def multiplies_bfloat16() -> bool:
     return torch._C._has_mkldnn and bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Screen:
-    """An encoder that is linear up to a threshold, in float32 and rounded.
+    """An encoder that is linear up to a threshold, in float32 and rounded; the weights are copied.
 
     Shapes: rows (d_sae, d_in), the weights; rounded (d_sae, d_in + 32), these and the bound in bfloat16; bias (d_sae,)
     and threshold (d_sae,): active is x.w + bias > threshold; centre (d_in,), which is taken from x before it is
-    rounded; a row of x is not longer than `longest`.
+    rounded; a row of x is not longer than `longest`; `pays` says whether so far few enough features can be active.
     """
 
     rows: Float[torch.Tensor, "d_sae d_in"]
@@ -64,6 +68,7 @@ class Screen:
     threshold: Float[torch.Tensor, " d_sae"]
     centre: Float[torch.Tensor, " d_in"]
     longest: float
+    pays: bool = True
 
     @classmethod
     def of(
@@ -74,28 +79,31 @@ class Screen:
         centre: Float[torch.Tensor, " d_in"],
     ) -> Self:
         """The screen of x W + bias; centre is near the mean of x."""
-        with warnings.catch_warnings():  # PyTorch says once in a process that sparse matrices may yet change
-            warnings.simplefilter("ignore")
-            torch.sparse_csr_tensor([0, 0], [], [], size=(1, 1))
+        _hear_out_pytorch()
         rows, d_in = W.detach().T.contiguous(), len(W)
         rounded = torch.zeros(len(rows), d_in + COLUMNS, dtype=torch.bfloat16)
         rounded[:, :d_in] = rows
-        norm, lost = rows.norm(dim=1), (rows - rounded[:, :d_in].float()).norm(dim=1)
-        at_centre = centre.double() @ W.double()
+        norm, lost = _norms(rows), _norms(rows - rounded[:, :d_in].float())
+        at_centre = centre @ W
         roundoff = 4 * (d_in + COLUMNS) * UNIT_ROUNDOFF
         least = bias + at_centre - threshold + roundoff * (bias.abs() + at_centre.abs() + threshold.abs())
+        least = least.double().clamp(-LARGEST, LARGEST)
         for column, numbers in enumerate((UP * norm, UP * lost, UP * roundoff * norm, *_in_parts(least)), start=d_in):
             rounded[:, column] = numbers
-        longest = LARGEST / max(float(norm.max()), 1.0)
-        return cls(rows, rounded, bias.detach(), threshold.detach(), centre.detach(), longest)
+        longest = LARGEST / max(float(norm.max()), 1.0) - float(_norms(centre))
+        pays = not _vanishing(norm)
+        return cls(rows, rounded, bias.detach(), threshold.detach(), centre.detach(), longest, pays)
 
     def active(self, x: Float[torch.Tensor, "row d_in"]) -> SparseActivations | None:
         """What is above its threshold, row by row; None where that is too much, or the rows too few or too long."""
-        if len(x) < LEAST_ROWS or not float(x.norm(dim=1).max()) < self.longest:
+        norm = _norms(x - self.centre)
+        if not self.pays or len(x) < LEAST_ROWS or not float(norm.max()) < self.longest or _vanishing(norm):
             return None
-        feature, row = self.candidates(x)
-        if len(feature) > MOST * len(x) * len(self.rows):
+        bound = self._bound(x)
+        if np.count_nonzero(bound > 0) > MOST * bound.size:
+            self.pays = False
             return None
+        feature, row = np.divmod(np.flatnonzero(bound > 0), len(x))
         pre = self._pre_activations(x, feature, row)
         found = np.flatnonzero(pre > self.threshold.numpy()[feature])
         found = found[np.argsort(row[found].astype(np.min_scalar_type(len(x))), kind="stable")]
@@ -103,9 +111,13 @@ class Screen:
 
     def candidates(self, x: Float[torch.Tensor, "row d_in"]) -> tuple[np.ndarray, np.ndarray]:
         """Features that can be above their thresholds, and in which rows: by feature, then row."""
-        bound = torch.nn.functional.linear(self.rounded, self._rounded_input(x))  # (d_sae, row)
-        positive = np.flatnonzero(bound.view(torch.int16).numpy().reshape(-1) > 0)  # the sign is that of the bits
-        return np.divmod(positive, len(x))
+        return np.divmod(np.flatnonzero(self._bound(x) > 0), len(x))
+
+    def _bound(self, x: Float[torch.Tensor, "row d_in"]) -> np.ndarray:
+        """By how much pre-activations can exceed their thresholds, feature by feature: bits with the sign of that."""
+        bound = torch.nn.functional.linear(self.rounded, self._rounded_input(x))
+        bits: np.ndarray = bound.view(torch.int16).numpy().reshape(-1)
+        return bits
 
     def _rounded_input(self, x: Float[torch.Tensor, "row d_in"]) -> BFloat16[torch.Tensor, "row columns"]:
         d_in = x.shape[1]
@@ -113,9 +125,9 @@ class Screen:
         rounded = torch.zeros(len(x), d_in + COLUMNS, dtype=torch.bfloat16)
         rounded[:, :d_in] = centred
         kept = rounded[:, :d_in].float()
-        rounded[:, d_in] = UP * (centred - kept).norm(dim=1)
-        rounded[:, d_in + 1] = UP * kept.norm(dim=1)
-        rounded[:, d_in + 2] = UP * (centred.norm(dim=1) + self.centre.norm())
+        rounded[:, d_in] = UP * _norms(centred - kept)
+        rounded[:, d_in + 1] = UP * _norms(kept)
+        rounded[:, d_in + 2] = UP * (_norms(centred) + _norms(self.centre))
         rounded[:, d_in + 3 : d_in + 6] = 1
         return rounded
 
@@ -130,6 +142,22 @@ class Screen:
         )
         computed: np.ndarray = torch.sparse.sampled_addmm(wanted, self.rows, x.T).values().numpy()
         return computed
+
+
+def _hear_out_pytorch() -> None:
+    """PyTorch says once in a process that sparse matrices may yet change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.sparse_csr_tensor([0, 0], [], [], size=(1, 1))
+
+
+def _norms(rows: torch.Tensor) -> torch.Tensor:
+    norms: torch.Tensor = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float64)
+    return norms
+
+
+def _vanishing(norms: torch.Tensor) -> bool:
+    return bool(((norms > 0) & (norms < SMALLEST)).any())
 
 
 def _in_parts(numbers: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -97,7 +97,11 @@ def _model(atlas: Atlas, model: LanguageModel) -> int:
     known = {"config": json.loads(settings), "config_sha256": sha256_of_parts(settings)}
     written_before = identity | rest | {"config_sha256": None}
     found = _first(atlas, tables.model, identity | {"config_sha256": known["config_sha256"]})
-    if found is None and (found := _first(atlas, tables.model, written_before)) is not None:
+    if (
+        found is None
+        and model.precision == "float32"
+        and (found := _first(atlas, tables.model, written_before)) is not None
+    ):
         atlas.connection.execute(update(tables.model).where(tables.model.c.model == found).values(**known))
     return _add(atlas, tables.model, {**identity, **rest, **known, "name": model.name}) if found is None else found
 
@@ -126,7 +130,7 @@ def _sae(atlas: Atlas, model: LanguageModel, sae: SAE, keys: tuple[int, int]) ->
     settings = canonical_settings(sae_config(sae, model))
     pins = (sae_name_with_hash(model, sae, digits) for digits in range(6, 65))
     pinned = next(pin for pin in pins if _first(atlas, tables.sae, {"pinned": pin}) is None)
-    check_sae_hash(sae, pinned)
+    check_sae_hash(model, sae, pinned)
     row = {
         "release": sae.name.release,
         "sae_id": sae.name.sae_id,

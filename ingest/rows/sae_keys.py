@@ -7,8 +7,8 @@ encoded again that need not be.
 """
 
 import logging
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow as pa
 from ingest.encode.batch import BatchEncoder
 from ingest.models.identity import canonical_settings, model_config, sae_config, sha256_of_parts
 from ingest.models.language_model import LanguageModel
+from ingest.models.names import Precision
 from ingest.models.sae import SAE
 from ingest.models.sae_activations import SparseActivations
 from ingest.models.spelling import spell_vocabulary
@@ -93,9 +94,10 @@ def sae_keys_if_held(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | Non
     """
     identity = _identity(model, sae)
     rows = _found(atlas, KNOWN, identity)
-    keys = Keys(*rows[0]) if rows else _taken_up(atlas, model, sae, identity)
+    taken_up = not rows and model.precision == "float32"  # no version that left settings unsaid had another
+    keys = Keys(*rows[0]) if rows else _taken_up(atlas, model, sae, identity) if taken_up else None
     if keys:
-        check_sae_hash(sae, keys.pinned)
+        check_sae_hash(model, sae, keys.pinned)
     return keys
 
 
@@ -119,9 +121,14 @@ def required_sae_keys(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys:
     return keys
 
 
-def check_sae_hash(sae: SAE, pinned: str) -> None:
+def check_sae_hash(model: LanguageModel, sae: SAE, pinned: str) -> None:
     """Raises ModelError where the SAE was asked for by a hash that is not its own."""
     if sae.name.pin and not pinned.endswith(f"@{sae.name.pin}"):
+        for precision in get_args(Precision):
+            if sae_name_with_hash(replace(model, precision=precision), sae, len(sae.name.pin)).endswith(sae.name.pin):
+                raise ModelError(
+                    f"{sae.name}@{sae.name.pin} is of a model that runs in {precision}; say --precision {precision}"
+                )
         raise ModelError(
             f"{sae.name} is {pinned} now: its weights or settings are others than those of @{sae.name.pin}, which "
             f"cannot be loaded any more; leave the hash away, or put the old files back"

@@ -54,7 +54,7 @@ def menu_links(datasette: "Datasette") -> list[dict[str, str]]:
 
 
 def saes_for_live_model(folder: Path) -> tuple[str, ...]:
-    """The SAEs of a snapshot, spelled release/sae_id, that read the model of the first.
+    """The SAEs of a snapshot, spelled release/sae_id, that read the model of the first over a model in float32.
 
     Raises:
         AtlasError: it holds none.
@@ -62,8 +62,10 @@ def saes_for_live_model(folder: Path) -> tuple[str, ...]:
     with closing(sqlite3.connect(f"{(folder / ATLAS_FILE).resolve().as_uri()}?mode=ro", uri=True)) as database:
         found = database.execute(
             "SELECT release || '/' || sae_id FROM sae "
-            "WHERE (model, tokenization) = (SELECT model, tokenization FROM sae ORDER BY ordinal LIMIT 1) "
-            "ORDER BY ordinal"
+            "WHERE (model, tokenization) = ("
+            "  SELECT s.model, s.tokenization FROM sae AS s JOIN model AS m ON m.model = s.model "
+            "  ORDER BY JSON_EXTRACT(m.config, '$.precision') IS NOT NULL, s.ordinal LIMIT 1"
+            ") ORDER BY ordinal"
         ).fetchall()
     if not found:
         raise AtlasError("the published atlas holds no SAE yet; ingest something, and publish again")

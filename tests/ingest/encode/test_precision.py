@@ -1,6 +1,9 @@
 """A model whose blocks multiply bfloat16: what it computes and changes, and that nothing takes it for float32."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from click.testing import CliRunner
 from atlas.cli.main import cli
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.precision import changes_by_precision
+from ingest.jobs.direct import DirectRequest, direct_into
 from ingest.jobs.ingest import IngestRequest
 from ingest.jobs.reader import Reader
 from ingest.models.hooked_model import hooked_model
@@ -44,21 +48,17 @@ def in_bfloat16(pocket: Pocket) -> LanguageModel:
 
 @torch.no_grad()
 def rounded_by_hand() -> torch.Tensor:
-    """The stream before block 3 by Hugging Face's model: what its linear maps hold, read and give is rounded.
-
-    What enters the MLP's nonlinearity is not: that is applied to sums in float32.
-    """
+    """The stream before block 3 by Hugging Face's model: what its linear maps hold, read and give is rounded."""
     from transformers import GPT2LMHeadModel
     from transformers.pytorch_utils import Conv1D
 
     plain = GPT2LMHeadModel.from_pretrained(pocket_folder() / "gpt2", dtype=torch.float32).eval()
-    for name, module in plain.named_modules():
+    for module in plain.modules():
         if isinstance(module, Conv1D):
             for parameter in module.parameters():
                 parameter.copy_(parameter.bfloat16())
             module.register_forward_pre_hook(lambda _, given: (given[0].bfloat16().float(),))
-            if not name.endswith("c_fc"):
-                module.register_forward_hook(lambda _, given, out: out.bfloat16().float())
+            module.register_forward_hook(lambda _, given, out: out.bfloat16().float())
     states: torch.Tensor = plain(TOKENS, output_hidden_states=True).hidden_states[3]
     return states
 
@@ -74,13 +74,17 @@ def test_it_computes_what_rounding_by_hand_gives(pocket: Pocket) -> None:
         )
     changed = (expected - exact).norm()
     assert 1e-3 < changed / exact.norm() < 1e-2
-    assert (found - expected).norm() < 0.2 * changed
+    assert (found - expected).norm() < 0.4 * changed
     assert found.dtype == torch.float32
 
 
 def test_gradients_and_caches_go_through_it(pocket: Pocket) -> None:
     hooked, name = hooked_model(in_bfloat16(pocket)), "blocks.3.hook_resid_pre"
     run = hooked.run(TOKENS[:1], [name], logits=True, grad=True)
+    with torch.inference_mode():
+        plain = hooked.run(TOKENS[:1], [name], logits=True)
+    torch.testing.assert_close(run.next_logits.detach(), plain.next_logits, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(run.values[name].detach(), plain.values[name], rtol=1e-4, atol=1e-4)
     (gradient,) = torch.autograd.grad(run.next_logits[:, 9].sum(), [run.values[name]])
     assert gradient.dtype == torch.float32
     assert gradient.abs().sum() > 0
@@ -134,7 +138,17 @@ def test_an_atlas_keeps_it_apart_from_float32(tmp_path: Path, pocket: Pocket) ->
     assert (again.counts.documents, again.notes) == (0, [])
     with open_atlas(path) as atlas:
         assert len({required_sae_keys(atlas, model, sae) for model in (pocket[0], in_bfloat16(pocket))}) == 2
-        assert all(verify(atlas))
+        assert not [finding for finding in verify(atlas) if finding.violations]
+        names = [row[0] for row in atlas.rows("SELECT label FROM sae ORDER BY ordinal")]
+        pins = [row[0] for row in atlas.rows("SELECT pinned FROM sae ORDER BY sae")]
+    assert names == [str(sae.name), pins[1]], "the plain name is float32's, though the other is newer"
+    for model, pin, precision in ((pocket[0], pins[1], "bfloat16"), (in_bfloat16(pocket), pins[0], "float32")):
+        asked = replace(sae, name=replace(sae.name, pin=pin.partition("@")[2]))
+        with (
+            open_atlas(path) as atlas,
+            pytest.raises(ModelError, match=f"runs in {precision}; say --precision {precision}"),
+        ):
+            required_sae_keys(atlas, model, asked)
     with duckdb.connect(str(path), read_only=True) as file:
         settings = [
             json.loads(config) for (config,) in file.execute("SELECT config FROM model ORDER BY model").fetchall()
@@ -149,7 +163,7 @@ def test_the_command_takes_it_and_its_run_says_so(tmp_path: Path) -> None:
     source.write_text(TEXTS[0] + "\n")
     result = CliRunner().invoke(cli, ["ingest", str(path), str(source), "--precision", "bfloat16"])
     assert result.exit_code == 0, result.output
-    assert "of the first 1 documents" in result.output
+    assert "compared on 1 of these texts" in result.output
     with duckdb.connect(str(path), read_only=True) as file:
         ((arguments,),) = file.execute("SELECT arguments FROM ingest_run").fetchall()
     assert json.loads(arguments)["precision"] == "bfloat16"
@@ -161,6 +175,39 @@ def test_another_architecture_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="--precision bfloat16 is for GPT-2's") as caught:
         load_together([sae], str(tmp_path / "model"), precision="bfloat16")
     assert "\n" not in str(caught.value)
+
+
+def test_a_precision_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ModelError, match="no precision 'float16'; it is float32 or bfloat16"):
+        Reader(precision="float16").load()  # type: ignore[arg-type]
+
+
+def test_features_are_taken_apart_in_float32(tmp_path: Path, pocket: Pocket) -> None:
+    path = tmp_path / "atlas.duckdb"
+    with open_atlas(path, create=True) as atlas, pytest.raises(ModelError, match="leave out --precision bfloat16"):
+        direct_into(atlas, DirectRequest(path, (3,), texts=(TEXTS[0],)), (in_bfloat16(pocket), pocket[1]))
+
+
+def test_settings_that_an_older_file_leaves_unsaid_are_those_of_float32(tmp_path: Path, pocket: Pocket) -> None:
+    path, source = tmp_path / "atlas.duckdb", tmp_path / "texts.txt"
+    source.write_text("\n".join(TEXTS) + "\n")
+    request, saes = IngestRequest(path, (str(source),)), pocket[1][:1]
+    ingest_with(request, pocket[0], saes)
+    with open_atlas(path) as atlas, atlas.transaction():
+        for table in ("sae", "model"):
+            atlas.rows(f"UPDATE {table} SET config = NULL, config_sha256 = NULL")
+    counted = [ingest_with(request, model, saes).counts.documents for model in (in_bfloat16(pocket), pocket[0])]
+    assert counted == [3, 0]
+
+
+def test_it_runs_where_onednn_has_no_bfloat16(tmp_path: Path) -> None:
+    source = tmp_path / "texts.txt"
+    source.write_text(TEXTS[0] + "\n")
+    command = [sys.executable, "-m", "atlas", "ingest", str(tmp_path / "atlas.duckdb"), str(source), "--precision"]
+    older = os.environ | {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([*command, "bfloat16"], env=older, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 documents" in done.stdout
 
 
 def test_a_model_in_memory_keeps_its_precision(pocket: Pocket) -> None:

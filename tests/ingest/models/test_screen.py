@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.models.sae import SAE
 from ingest.models.screen import LEAST_ROWS, MOST, Screen, multiplies_bfloat16
 from tests.made.tiny_models import dense, loaded, tiny_sae
 
@@ -71,6 +70,26 @@ def test_sums_that_float32_rounds_are_allowed_for(seed: int) -> None:
     assert {(feature, 0) for feature in range(D_SAE)} <= kept
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_rows_that_are_all_but_the_centre_are_told_apart(scale: float) -> None:
+    """What is left of them is small beside what float32 rounds of them."""
+    draw = torch.Generator().manual_seed(2)
+    centre = torch.randn(D_IN, generator=draw) * scale
+    W = torch.randn(D_IN, D_SAE, generator=draw)
+    x = centre + 1e-7 * scale * torch.randn(LEAST_ROWS, D_IN, generator=draw)
+    bias, threshold = -(centre @ W), torch.zeros(D_SAE)
+    kept = pairs(*Screen.of(W, bias, threshold, centre).candidates(x))
+    active = (x @ W + bias > threshold).T
+    assert pairs(*np.nonzero(active.numpy())) <= kept
+
+
+@pytest.mark.parametrize(("weights", "rows"), [(1e-19, 1.0), (1.0, 1e-19), (1e-38, 1e-38)])
+def test_numbers_that_vanish_in_bfloat16_are_not_screened(weights: float, rows: float) -> None:
+    x, W, _, threshold, _ = drawn(0)
+    screen = Screen.of(weights * W / W.norm(), torch.zeros(D_SAE), 0 * threshold, torch.zeros(D_IN))
+    assert screen.active(rows * x / x.norm(dim=1)[:, None]) is None
+
+
 def test_a_bias_is_as_exact_as_in_float32() -> None:
     """It takes away nearly all that a product gives."""
     x, W = torch.ones(LEAST_ROWS, 1), -torch.ones(1, D_SAE)
@@ -114,7 +133,10 @@ def test_what_a_screen_does_not_pay_for_is_left_to_all_at_once() -> None:
     assert screen.active(x[: LEAST_ROWS - 1]) is None, "too few rows"
     longer = torch.where(torch.arange(9 * ROWS) == 7, 1e36, 1)[:, None]
     assert screen.active(longer * x.repeat(9, 1)) is None, "too long a row"
-    assert Screen.of(W, bias, 0 * threshold - 1e9, centre).active(x) is None, f"more than {MOST} of all"
+    assert screen.pays
+    dense_one = Screen.of(W, bias, 0 * threshold - 1e9, centre)
+    assert dense_one.active(x) is None, f"more than {MOST} of all"
+    assert not dense_one.pays, "and is not tried again"
 
 
 needs_bfloat16 = pytest.mark.skipif(not multiplies_bfloat16(), reason="the processor does not multiply bfloat16")
@@ -134,7 +156,8 @@ def test_an_sae_with_its_screen_gives_what_saelens_gives(architecture: str, appl
         sae = loaded(module)
         expected = module.encode(x).numpy()
         found = sae.sparse_rows(x)
-    assert was_screened(sae)
+    assert sae._screen is not None
+    assert sae._screen.pays
     assert 0 < (expected > 0).mean() < MOST
     np.testing.assert_allclose(dense(found, ROWS, D_SAE), expected, rtol=1e-4, atol=1e-4)
 
@@ -146,9 +169,7 @@ def test_dense_features_are_encoded_without_it() -> None:
     with torch.inference_mode():
         expected = sae.module.encode(x).numpy()
         found = sae.sparse_rows(x, chunk_rows=LEAST_ROWS)
+    assert sae._screen is not None
+    assert not sae._screen.pays
     assert (expected > 0).mean() > MOST
     np.testing.assert_allclose(dense(found, len(x), D_SAE), expected, rtol=1e-4, atol=1e-5)
-
-
-def was_screened(sae: SAE) -> bool:
-    return "_screen" in vars(sae)
