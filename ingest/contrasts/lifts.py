@@ -14,8 +14,8 @@ from ingest.statistics.lift import Rates, Sides, rates_per_token
 from schema.store import Atlas
 
 PARTS = ("all", "discovery", "confirmation")
-BLOCK = 512
-"""Features whose amounts on every document are in memory at a time."""
+CELLS = 1 << 22
+"""Amounts of features on every document that are in memory at a time, of each kind."""
 
 CORPORA = "corpus IN (SELECT corpus FROM document JOIN chosen USING (document))"
 
@@ -37,7 +37,7 @@ class Words:
         with atlas.registered(chosen=_chosen(documents)):
             rows = atlas.arrow(
                 f"""
-                SELECT token_id, COALESCE(place, -1) AS place, COUNT(*) AS n
+                SELECT token_id, COALESCE(place, -1) AS place, CAST(COUNT(*) AS DOUBLE) AS n
                 FROM coverage
                 JOIN document USING (document)
                 JOIN context USING (document)
@@ -48,14 +48,17 @@ class Words:
                   AND tokenization = (SELECT tokenization FROM sae WHERE sae = $sae)
                   AND {CORPORA}
                 GROUP BY ALL
+                ORDER BY token_id, place
                 """,
                 {"sae": sae},
             )
-        token_id, word = np.unique(rows["token_id"].to_numpy(), return_inverse=True)
-        place, n = rows["place"].to_numpy(), rows["n"].to_numpy().astype(float)
-        chosen, shape = place >= 0, (len(token_id), len(documents))
-        counts = csr_array((n[chosen], (word[chosen], place[chosen])), shape=shape)
-        return cls(token_id, counts, np.bincount(word, n, len(token_id)))
+        every, place, n = (rows[name].to_numpy() for name in ("token_id", "place", "n"))
+        first = np.flatnonzero(np.diff(every, prepend=-1))
+        chosen = place >= 0
+        start = np.concatenate([[0], np.cumsum(chosen)])[[*first, len(every)]]
+        cells = (n, place) if chosen.all() else (n[chosen], place[chosen])
+        counts = csr_array((*cells, start), shape=(len(first), len(documents)))
+        return cls(every[first], counts, np.add.reduceat(n, first) if len(first) else n)
 
 
 class TokenLifts:
@@ -74,7 +77,8 @@ class TokenLifts:
         fired, mass = (csr_array((of.astype(float), places), shape=shape) for of in (scores.active, scores.total))
         chances, chosen = self._chances(scores), np.flatnonzero(features_tested(scores))
         rows: list[Columns] = []
-        for block in np.split(chosen, range(BLOCK, len(chosen), BLOCK)):
+        size = max(1, CELLS // max(1, len(scores.documents)))
+        for block in np.split(chosen, range(size, len(chosen), size)):
             feature = (scores.features.start + block).astype(np.int32)
             amounts = [of.toarray() for of in (fired[block], mass[block], chances[block] @ self.words.counts)]
             for part, sides in self.sides.items():
