@@ -23,6 +23,9 @@ from schema.errors import MemoryLimitError
 DEFAULT_SHARE = 0.4
 """Of the machine's memory, or of what its container may have: what is taken where nothing is said."""
 
+FILE_BYTES = 16
+"""Bytes of a database file for one that DuckDB holds of it and does not count: where columns lie, what is in them."""
+
 PASSING = 400 << 20
 """Bytes that a command takes in passing: batches, chunks of activations, rows on their way."""
 
@@ -121,13 +124,15 @@ def duckdb_share() -> int:
     )
 
 
-def duckdb_settings() -> Settings:
-    """What keeps DuckDB within its share.
+def duckdb_settings(path: Path | None = None) -> Settings:
+    """What keeps DuckDB within its share, and what it does not count, of a file that long.
 
     Raises:
         MemoryLimitError: a limit was given, and leaves too little.
     """
     share = duckdb_share()
+    uncounted = path.stat().st_size // FILE_BYTES if path and path.is_file() else 0
+    share = max(LEAST, share - uncounted)
     return {"memory_limit": f"{share}B", "threads": max(1, min(_cores(), share // PER_THREAD))}
 
 

@@ -91,7 +91,7 @@ def connect_within_memory(path: Path, place: Path | None = None) -> Iterator[duc
     Raises:
         MemoryLimitError: a limit was given, and leaves too little.
     """
-    settings, spill = duckdb_settings(), take_spill(place or path)
+    settings, spill = duckdb_settings(path), take_spill(place or path)
     try:
         with closing(duckdb.connect(str(path))) as connection:
             limit_connection_and_spill(connection, settings | spill_setting(spill))

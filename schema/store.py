@@ -173,7 +173,7 @@ def interrupt_open_atlases() -> None:
 
 
 def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
-    settings = duckdb_settings()
+    settings = duckdb_settings(path)
     with ExitStack() as undone:
         lock = None if read_only else locking.acquire_lock(path)
         if lock:

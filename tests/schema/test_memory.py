@@ -17,8 +17,10 @@ from ingest.statistics.sums import sum_corpora
 from schema import Atlas, MemoryLimitError, open_atlas
 from schema.memory import (
     DEFAULT_SHARE,
+    FILE_BYTES,
     LEAST,
     PASSING,
+    duckdb_settings,
     duckdb_share,
     limit_process_memory,
     machine_memory,
@@ -66,6 +68,17 @@ def test_duckdb_gets_what_the_process_leaves(tiny_copy: Path) -> None:
         given = parse_size(atlas.rows("SELECT current_setting('memory_limit')")[0][0])
         assert (250 << 20) < given < (350 << 20)
         assert atlas.rows("SELECT current_setting('threads')")[0][0] <= 3
+
+
+def test_of_a_long_file_room_is_left_for_what_duckdb_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "long.duckdb"
+    with path.open("wb") as file:
+        file.truncate(8 << 30)
+    with limit_process_memory(parse_size("6GB")):
+        short, long = (parse_size(str(duckdb_settings(at)["memory_limit"])) for at in (tmp_path / "none", path))
+    assert short - long == pytest.approx((8 << 30) / FILE_BYTES, rel=0.05)
+    with limit_process_memory(resident_bytes() + PASSING + LEAST + (20 << 20)):
+        assert parse_size(str(duckdb_settings(path)["memory_limit"])) == LEAST
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
