@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+import duckdb
+
 from schema.errors import MemoryLimitError
 
 DEFAULT_SHARE = 0.4
@@ -134,6 +136,13 @@ def duckdb_settings(path: Path | None = None) -> Settings:
     uncounted = path.stat().st_size // FILE_BYTES if path and path.is_file() else 0
     share = max(LEAST, share - uncounted)
     return {"memory_limit": f"{share}B", "threads": max(1, min(_cores(), share // PER_THREAD))}
+
+
+def renew_duckdb_share(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give DuckDB what the process leaves of the limit now: for a command that has come to hold more of its own."""
+    ((counted,),) = connection.execute("SELECT SUM(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+    own = resident_bytes() - int(counted)
+    connection.execute(f"SET memory_limit = '{max(LEAST, memory_limit() - own - PASSING // 4)}B'")
 
 
 def _cores() -> int:

@@ -26,6 +26,7 @@ from ingest.statistics.correlation import correlated_clusters
 from ingest.statistics.paired import paired_template_numbers
 from ingest.statistics.stratified import length_quartiles, stratified_length_p
 from ingest.statistics.study_contrast import study_kept
+from schema.memory import renew_duckdb_share
 from schema.store import Atlas
 
 FAVOURED = 0.6
@@ -47,15 +48,18 @@ def compute_figures(
 ) -> Figures:
     """Every figure of a contrast for an SAE, given with its number of features, and its null."""
     key, d_sae = sae
-    best, weights, lifts = BestSplits(documents), confirmation_draws(documents), TokenLifts(atlas, key, documents)
+    best, weights = BestSplits(documents), confirmation_draws(documents)
     null, together = null_shuffles(documents, shuffles), Together(documents)
     parts: defaultdict[str, list[Columns]] = defaultdict(list)
+    lifts = TokenLifts(atlas, key, documents)
     for scores in read_score_chunks(atlas, key, d_sae, documents, unit, chunk_rows):
         best.add(scores)
         together.add(scores)
         for name, columns in _chunk(scores, weights, null).items():
             parts[name].append(columns)
         parts["feature_lift"].append(lifts.columns(scores))
+    del scores, lifts  # what they hold grows with the documents, and what follows wants room
+    renew_duckdb_share(atlas.duckdb)
     found = {name: _joined(columns) for name, columns in parts.items()}
     contrast, pair = found["feature_contrast"], found["feature_pair"]
     chosen = contrast["fires_positive"] + contrast["fires_control"] >= MIN_DOCUMENTS

@@ -27,7 +27,7 @@ from ingest.models.sae_activations import SparseActivations
 LEAST_ROWS = 64
 """Of fewer rows the products are over before the weights are read."""
 
-MOST = 1 / 64
+MOST = 1 / 32
 """Share of the features of a chunk; where more have to be computed one by one, all of them together are faster."""
 
 MOST_WEIGHTS = 45_000_000

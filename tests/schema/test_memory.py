@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +27,7 @@ from schema.memory import (
     machine_memory,
     memory_limit,
     parse_size,
+    renew_duckdb_share,
     resident_bytes,
     size_text,
 )
@@ -79,6 +81,21 @@ def test_of_a_long_file_room_is_left_for_what_duckdb_does_not_count(tmp_path: Pa
     assert short - long == pytest.approx((8 << 30) / FILE_BYTES, rel=0.05)
     with limit_process_memory(resident_bytes() + PASSING + LEAST + (20 << 20)):
         assert parse_size(str(duckdb_settings(path)["memory_limit"])) == LEAST
+
+
+def test_what_a_process_has_come_to_hold_is_taken_from_duckdb(tiny_copy: Path) -> None:
+    def _given() -> int:
+        return parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
+
+    with limit_process_memory(resident_bytes() + PASSING + (700 << 20)), open_atlas(tiny_copy) as atlas:
+        renew_duckdb_share(atlas.duckdb)
+        before, held = _given(), np.ones(300 << 20, np.uint8)
+        renew_duckdb_share(atlas.duckdb)
+        assert before - _given() == pytest.approx(len(held), rel=0.2)
+        limit_left = np.ones(600 << 20, np.uint8)
+        renew_duckdb_share(atlas.duckdb)
+        assert _given() == pytest.approx(LEAST, rel=0.05)
+        assert len(limit_left)
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:

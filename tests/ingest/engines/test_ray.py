@@ -33,6 +33,10 @@ LOGS = {"ingest_run", "coverage", "migration", "sae"}
 """Tables that say when or by which run."""
 
 
+ROUNDING = 1e-4
+"""What the last digits of activations of some 20, which replicas need not share, leave of the sums of their powers."""
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes of a CPU each, and this process on the first."""
@@ -94,7 +98,7 @@ def assert_same_rows(path: Path, expected: dict[str, list[tuple[Any, ...]]]) -> 
         ours = found[name]
         assert len(ours) == len(theirs), name
         for row, other in zip(ours, theirs, strict=True):
-            assert row == pytest.approx(other, rel=1e-4, abs=1e-6) if _numbers(row) else row == other, name
+            assert row == pytest.approx(other, rel=1e-3, abs=ROUNDING) if _numbers(row) else row == other, name
     with open_atlas(path, read_only=True) as atlas:
         assert [each.invariant for each in verify(atlas) if each.violations] == []
         assert atlas.rows("SELECT COUNT(*), COUNT_IF(NOT summed) FROM coverage") == [(BATCHES, 0)]
