@@ -159,8 +159,8 @@ def warm_up(sae: str) -> None:
     matching: Any = importlib.import_module("ingest.models.matching")
     remembered = functools.cache(matching.load_together)
 
-    def load(names: Sequence[str], model: str | None = None, device: str = "cpu") -> Any:
-        return remembered(tuple(names), model, device)
+    def load(names: Sequence[str], model: str | None = None, *how: str) -> Any:
+        return remembered(tuple(names), model, *(how or ("cpu", "float32")))
 
     matching.load_together = load
     for module in MODULES:
