@@ -106,14 +106,19 @@ best AS (
     FROM ranked
     QUALIFY RANK() OVER (ORDER BY harmonic_mean DESC) <= CAST(:limit AS INTEGER)
 ),
+own AS (
+    -- First of all by feature, by which activations are sorted: DuckDB skips the others.
+    SELECT *
+    FROM activation
+    SEMI JOIN best ON best.feature = activation.feature
+),
 strength AS (
     SELECT
         a.sae,
         a.feature,
         AVG(a.activation) AS mean_active,
         MAX(a.activation) AS max_activation
-    FROM best
-    JOIN activation AS a ON a.sae = best.sae AND a.feature = best.feature
+    FROM own AS a
     JOIN hit ON hit.sae = a.sae AND hit.context = a.context AND hit.position = a.position
     GROUP BY a.sae, a.feature
 )
