@@ -282,8 +282,10 @@ def serve(folder: Path) -> None:
         ((release, sae_id),) = atlas.rows("SELECT release, sae_id FROM sae")
     subject = Subject(f"{release}/{sae_id}", CONTRAST, "asthma", {"other_feature": 85, "word": "asthma"})
     with serving(folder / "site") as address, httpx.Client(base_url=address, timeout=60) as client:
+        print("```")
         missed = [*time_pages(client, subject), *time_tables(client), *time_queries(client, subject)]
     print(f"missed: {', '.join(missed)}" if missed else "every page and query is as fast as asked")
+    print("```")
 
 
 if __name__ == "__main__":
