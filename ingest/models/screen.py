@@ -24,9 +24,6 @@ from jaxtyping import BFloat16, Float
 
 from ingest.models.sae_activations import SparseActivations
 
-LEAST_ROWS = 64
-"""Of fewer rows the products are over before the weights are read."""
-
 MOST = 1 / 32
 """Share of the features of a chunk; where more have to be computed one by one, all of them together are faster."""
 
@@ -53,13 +50,13 @@ def multiplies_bfloat16() -> bool:
     return torch._C._has_mkldnn and bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Screen:
     """An encoder that is linear up to a threshold, in float32 and rounded; the weights are copied.
 
     Shapes: rows (d_sae, d_in), the weights; rounded (d_sae, d_in + 32), these and the bound in bfloat16; bias (d_sae,)
     and threshold (d_sae,): active is x.w + bias > threshold; centre (d_in,), which is taken from x before it is
-    rounded; a row of x is not longer than `longest`; `pays` says whether so far few enough features can be active.
+    rounded; a row of x is not longer than `longest`; `usable`: no feature's weights vanish.
     """
 
     rows: Float[torch.Tensor, "d_sae d_in"]
@@ -68,7 +65,7 @@ class Screen:
     threshold: Float[torch.Tensor, " d_sae"]
     centre: Float[torch.Tensor, " d_in"]
     longest: float
-    pays: bool = True
+    usable: bool = True
 
     @classmethod
     def of(
@@ -91,17 +88,16 @@ class Screen:
         for column, numbers in enumerate((UP * norm, UP * lost, UP * roundoff * norm, *_in_parts(least)), start=d_in):
             rounded[:, column] = numbers
         longest = LARGEST / max(float(norm.max()), 1.0) - float(_norms(centre))
-        pays = not _vanishing(norm)
-        return cls(rows, rounded, bias.detach(), threshold.detach(), centre.detach(), longest, pays)
+        usable = not _vanishing(norm)
+        return cls(rows, rounded, bias.detach(), threshold.detach(), centre.detach(), longest, usable)
 
     def active(self, x: Float[torch.Tensor, "row d_in"]) -> SparseActivations | None:
-        """What is above its threshold, row by row; None where that is too much, or the rows too few or too long."""
+        """What is above its threshold, row by row; None where that is too much, or a row too long."""
         norm = _norms(x - self.centre)
-        if not self.pays or len(x) < LEAST_ROWS or not float(norm.max()) < self.longest or _vanishing(norm):
+        if not self.usable or not len(x) or not float(norm.max()) < self.longest or _vanishing(norm):
             return None
         bound = self._bound(x)
         if np.count_nonzero(bound > 0) > MOST * bound.size:
-            self.pays = False
             return None
         feature, row = np.divmod(np.flatnonzero(bound > 0), len(x))
         pre = self._pre_activations(x, feature, row)
