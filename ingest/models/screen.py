@@ -20,7 +20,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import BFloat16, Float
+from jaxtyping import BFloat16, Bool, Float
 
 from ingest.models.sae_activations import SparseActivations
 
@@ -93,13 +93,14 @@ class Screen:
 
     def active(self, x: Float[torch.Tensor, "row d_in"]) -> SparseActivations | None:
         """What is above its threshold, row by row; None where that is too much, or a row too long."""
-        norm = _norms(x - self.centre)
+        centred = x - self.centre
+        norm = _norms(centred)
         if not self.usable or not len(x) or not float(norm.max()) < self.longest or _vanishing(norm):
             return None
-        bound = self._bound(x)
-        if np.count_nonzero(bound > 0) > MOST * bound.size:
+        reached = self._reached(centred, norm)
+        if np.count_nonzero(reached) > MOST * reached.size:
             return None
-        feature, row = np.divmod(np.flatnonzero(bound > 0), len(x))
+        feature, row = np.divmod(np.flatnonzero(reached), len(x))
         pre = self._pre_activations(x, feature, row)
         found = np.flatnonzero(pre > self.threshold.numpy()[feature])
         found = found[np.argsort(row[found].astype(np.min_scalar_type(len(x))), kind="stable")]
@@ -107,23 +108,27 @@ class Screen:
 
     def candidates(self, x: Float[torch.Tensor, "row d_in"]) -> tuple[np.ndarray, np.ndarray]:
         """Features that can be above their thresholds, and in which rows: by feature, then row."""
-        return np.divmod(np.flatnonzero(self._bound(x) > 0), len(x))
-
-    def _bound(self, x: Float[torch.Tensor, "row d_in"]) -> np.ndarray:
-        """By how much pre-activations can exceed their thresholds, feature by feature: bits with the sign of that."""
-        bound = torch.nn.functional.linear(self.rounded, self._rounded_input(x))
-        bits: np.ndarray = bound.view(torch.int16).numpy().reshape(-1)
-        return bits
-
-    def _rounded_input(self, x: Float[torch.Tensor, "row d_in"]) -> BFloat16[torch.Tensor, "row columns"]:
-        d_in = x.shape[1]
         centred = x - self.centre
-        rounded = torch.zeros(len(x), d_in + COLUMNS, dtype=torch.bfloat16)
+        return np.divmod(np.flatnonzero(self._reached(centred, _norms(centred))), len(x))
+
+    def _reached(
+        self, centred: Float[torch.Tensor, "row d_in"], norm: Float[torch.Tensor, " row"]
+    ) -> Bool[np.ndarray, " feature*row"]:
+        """Whether pre-activations can exceed their thresholds, by feature, then row."""
+        bound = torch.nn.functional.linear(self.rounded, self._rounded_input(centred, norm))
+        reached: np.ndarray = bound.view(torch.int16).numpy().reshape(-1) > 0  # the sign is that of the bits
+        return reached
+
+    def _rounded_input(
+        self, centred: Float[torch.Tensor, "row d_in"], norm: Float[torch.Tensor, " row"]
+    ) -> BFloat16[torch.Tensor, "row columns"]:
+        d_in = centred.shape[1]
+        rounded = torch.zeros(len(centred), d_in + COLUMNS, dtype=torch.bfloat16)
         rounded[:, :d_in] = centred
         kept = rounded[:, :d_in].float()
         rounded[:, d_in] = UP * _norms(centred - kept)
         rounded[:, d_in + 1] = UP * _norms(kept)
-        rounded[:, d_in + 2] = UP * (_norms(centred) + _norms(self.centre))
+        rounded[:, d_in + 2] = UP * (norm + _norms(self.centre))
         rounded[:, d_in + 3 : d_in + 6] = 1
         return rounded
 

@@ -94,8 +94,7 @@ def sae_keys_if_held(atlas: Atlas, model: LanguageModel, sae: SAE) -> Keys | Non
     """
     identity = _identity(model, sae)
     rows = _found(atlas, KNOWN, identity)
-    taken_up = not rows and model.precision == "float32"  # no version that left settings unsaid had another
-    keys = Keys(*rows[0]) if rows else _taken_up(atlas, model, sae, identity) if taken_up else None
+    keys = Keys(*rows[0]) if rows else _taken_up(atlas, model, sae, identity)
     if keys:
         check_sae_hash(model, sae, keys.pinned)
     return keys
@@ -164,7 +163,9 @@ def _found(atlas: Atlas, sql: str, values: dict[str, Any]) -> list[tuple[Any, ..
 
 
 def _taken_up(atlas: Atlas, model: LanguageModel, sae: SAE, identity: dict[str, Any]) -> Keys | None:
-    """A row of version 2 that is this SAE, its settings entered."""
+    """A row of version 2 that is this SAE, its settings entered; that version had no precision but float32."""
+    if model.precision != "float32":
+        return None
     kept = {"hook_name": sae.hook_name, "architecture": sae.architecture, "n_heads": model.config.n_heads}
     for row in _found(atlas, UNKNOWN, identity | kept):
         keys = Keys(*row)
