@@ -28,6 +28,9 @@ DEFAULT_SHARE = 0.4
 FILE_BYTES = 16
 """Bytes of a database file for one that DuckDB holds of it and does not count: where columns lie, what is in them."""
 
+GROWN = 64 << 20
+"""Bytes that a file has grown by before room is made for what DuckDB does not count of them."""
+
 PASSING = 400 << 20
 """Bytes that a command takes in passing: batches, chunks of activations, rows on their way."""
 
@@ -132,17 +135,42 @@ def duckdb_settings(path: Path | None = None) -> Settings:
     Raises:
         MemoryLimitError: a limit was given, and leaves too little.
     """
-    share = duckdb_share()
-    uncounted = path.stat().st_size // FILE_BYTES if path and path.is_file() else 0
-    share = max(LEAST, share - uncounted)
+    share = max(LEAST, duckdb_share() - (_size(path) // FILE_BYTES if path else 0))
     return {"memory_limit": f"{share}B", "threads": max(1, min(_cores(), share // PER_THREAD))}
 
 
 def renew_duckdb_share(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give DuckDB what the process leaves of the limit now: for a command that has come to hold more of its own."""
+    """Give DuckDB what the process leaves of the limit now: for a command that has come to hold more of its own.
+
+    What DuckDB does not count of the file is held by then, and needs no room of its own.
+    """
     ((counted,),) = connection.execute("SELECT SUM(memory_usage_bytes) FROM duckdb_memory()").fetchall()
     own = resident_bytes() - int(counted)
-    connection.execute(f"SET memory_limit = '{max(LEAST, memory_limit() - own - PASSING // 4)}B'")
+    _set_share(connection, memory_limit() - own - PASSING // 4)
+
+
+class GrowingFile:
+    """Room, in DuckDB's share, for what it comes to hold uncounted of a file that grows while it is open."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection, self._path = connection, path
+        self._bytes = _size(path)
+
+    def make_room(self) -> None:
+        """Take from the share what belongs to the bytes that have come since the last time."""
+        grown = _size(self._path) - self._bytes
+        if grown >= GROWN:
+            ((setting,),) = self._connection.execute("SELECT current_setting('memory_limit')").fetchall()
+            _set_share(self._connection, parse_size(setting) - grown // FILE_BYTES)
+            self._bytes += grown
+
+
+def _set_share(connection: duckdb.DuckDBPyConnection, share: int) -> None:
+    connection.execute(f"SET memory_limit = '{max(LEAST, share)}B'")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _cores() -> int:

@@ -19,8 +19,10 @@ from schema import Atlas, MemoryLimitError, open_atlas
 from schema.memory import (
     DEFAULT_SHARE,
     FILE_BYTES,
+    GROWN,
     LEAST,
     PASSING,
+    GrowingFile,
     duckdb_settings,
     duckdb_share,
     limit_process_memory,
@@ -96,6 +98,21 @@ def test_what_a_process_has_come_to_hold_is_taken_from_duckdb(tiny_copy: Path) -
         renew_duckdb_share(atlas.duckdb)
         assert _given() == pytest.approx(LEAST, rel=0.05)
         assert len(limit_left)
+
+
+def test_room_is_made_for_what_duckdb_does_not_count_of_a_file_that_grows(tiny_copy: Path, tmp_path: Path) -> None:
+    def _given() -> int:
+        return parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
+
+    path = tmp_path / "grows"
+    path.touch()
+    with limit_process_memory(resident_bytes() + PASSING + (900 << 20)), open_atlas(tiny_copy) as atlas:
+        first, file = _given(), GrowingFile(atlas.duckdb, path)
+        for length in (GROWN - 1, GROWN, 4 << 30, 4 << 30, 1 << 40):
+            os.truncate(path, length)
+            file.make_room()
+            expected = max(LEAST, first - (length // FILE_BYTES if length >= GROWN else 0))
+            assert _given() == pytest.approx(expected, abs=1 << 20)
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
