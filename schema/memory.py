@@ -152,16 +152,15 @@ def renew_duckdb_share(connection: duckdb.DuckDBPyConnection) -> None:
 class GrowingFile:
     """Room, in DuckDB's share, for what it comes to hold uncounted of a file that grows while it is open."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self._connection, self._path = connection, path
-        self._bytes = _size(path)
+    def __init__(self, path: Path) -> None:
+        self._path, self._bytes = path, _size(path)
 
-    def make_room(self) -> None:
+    def make_room(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Take from the share what belongs to the bytes that have come since the last time."""
         grown = _size(self._path) - self._bytes
         if grown >= GROWN:
-            ((setting,),) = self._connection.execute("SELECT current_setting('memory_limit')").fetchall()
-            _set_share(self._connection, parse_size(setting) - grown // FILE_BYTES)
+            ((setting,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+            _set_share(connection, parse_size(setting) - grown // FILE_BYTES)
             self._bytes += grown
 
 

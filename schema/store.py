@@ -19,7 +19,7 @@ from schema import locking, methods, migrations
 from schema.atlas_file import check_path, file_error
 from schema.finite_numbers import finite_advice
 from schema.gate import changing
-from schema.memory import Settings, duckdb_settings
+from schema.memory import GrowingFile, Settings, duckdb_settings
 from schema.spill import Spill, limit_connection_and_spill, spill_setting, take_spill
 from schema.transactions import Transaction, change_gate, duckdb_behind, duckdb_inside
 
@@ -44,6 +44,7 @@ class Atlas:
     read_only: bool = False
     lock: locking.Lock | None = None
     spill: Spill | None = None
+    file: GrowingFile | None = None
     before_close: list[Callable[[], object]] = field(default_factory=list)
     address: str | None = None
 
@@ -87,6 +88,8 @@ class Atlas:
         Raises:
             AtlasFileError: the disk is full.
         """
+        if self.file:
+            self.file.make_room(self.duckdb)
         return Transaction(self.connection, self.path, read_only=self.read_only)
 
     def next_key(self, table: Table) -> int:
@@ -185,7 +188,7 @@ def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
             engine = _engine(path, QUIET | settings | spill_setting(spill), read_only=read_only)
             atlas = _opened(path, engine, create=create, read_only=read_only)
         undone.pop_all()
-    return replace(atlas, lock=lock, spill=spill)
+    return replace(atlas, lock=lock, spill=spill, file=None if read_only else GrowingFile(path))
 
 
 def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:

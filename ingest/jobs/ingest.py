@@ -35,7 +35,6 @@ from schema.atlas_file import check_path
 from schema.errors import SourceError
 from schema.file_names import shown_path
 from schema.locking import hold_atlas
-from schema.memory import GrowingFile
 from schema.store import Atlas, open_atlas
 
 
@@ -108,13 +107,11 @@ def ingest_into(
         encoder = BatchEncoder.of(model, saes, device)
         with encoder.stages.timed("register"):
             planner = Planner(atlas, register_saes(atlas, model, saes, encoder.bos_activations()))
-        file = GrowingFile(atlas.duckdb, atlas.path)
         plans = _plans(cut_batches(intake.records(), request.batch_documents), planner, intake, seen, record)
         with encoder.stages.timed("read"):
             compared: list[str] = []
             for plan, encoded in _engine(request, loaded, encoder, record, report).encode(plans):
                 _load(plan, encoded, planner, encoder, record)
-                file.make_room()
                 report(_progress("encoding", record))
                 compared = compared or [record.document.text for record in plan.records if plan.todo]
         notes = (

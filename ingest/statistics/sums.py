@@ -27,8 +27,8 @@ from schema.memory import grouped_rows
 from schema.statements import split_statements, sql_file
 from schema.store import Atlas
 
-SLICE_ROWS = 1 << 20
-"""Activations summed at a time, and one window more: their arrays take some 120 MB, and larger slices more time."""
+SLICE_ROWS = 1 << 19
+"""Activations summed at a time, and one window more: their arrays take some 60 MB, and larger slices no less time."""
 
 TRANSACTION_ROWS = 1 << 27
 """Activations summed in one transaction, at most: what a kill can undo."""

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,18 +102,24 @@ def test_what_a_process_has_come_to_hold_is_taken_from_duckdb(tiny_copy: Path) -
 
 
 def test_room_is_made_for_what_duckdb_does_not_count_of_a_file_that_grows(tiny_copy: Path, tmp_path: Path) -> None:
-    def _given() -> int:
-        return parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
-
     path = tmp_path / "grows"
     path.touch()
-    with limit_process_memory(resident_bytes() + PASSING + (900 << 20)), open_atlas(tiny_copy) as atlas:
-        first, file = _given(), GrowingFile(atlas.duckdb, path)
+    with limit_process_memory(resident_bytes() + PASSING + (900 << 20)), open_atlas(tiny_copy) as opened:
+        atlas = replace(opened, file=GrowingFile(path))
+        first = parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
         for length in (GROWN - 1, GROWN, 4 << 30, 4 << 30, 1 << 40):
             os.truncate(path, length)
-            file.make_room()
+            with atlas.transaction():
+                given = parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
             expected = max(LEAST, first - (length // FILE_BYTES if length >= GROWN else 0))
-            assert _given() == pytest.approx(expected, abs=1 << 20)
+            assert given == pytest.approx(expected, abs=1 << 20)
+
+
+def test_an_open_atlas_knows_its_own_file(tiny_copy: Path) -> None:
+    with open_atlas(tiny_copy) as atlas:
+        assert atlas.file
+    with open_atlas(tiny_copy, read_only=True) as atlas:
+        assert not atlas.file
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
