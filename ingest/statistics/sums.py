@@ -20,6 +20,12 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.statistics.sum_rows import NO_DOCUMENTS, Activations, DocumentSums, Kept, SliceSums, Windows
+from ingest.statistics.window_activations import (
+    WindowActivations,
+    read_window_activations,
+    registered_places,
+    slices_of_size,
+)
 from ingest.statistics.window_sums import sum_windows
 from schema.errors import AtlasDamagedError
 from schema.finite_numbers import finite_advice
@@ -174,36 +180,32 @@ def _slices(atlas: Atlas, sae: int, slice_rows: int) -> Iterator[Windows]:
     """The windows of all these documents in which anything fires, so many activations together."""
     found = _arrays(atlas.arrow(_statement("windows"), {"sae": sae}))
     windows = Windows(*(found[name] for name in Windows._fields))
-    before = np.cumsum(found["size"]) - found["size"]
-    cuts = np.flatnonzero(np.diff(before // slice_rows)) + 1
-    for start, stop in zip([0, *cuts], [*cuts, len(before)], strict=True):
-        if stop > start:
-            yield Windows(*(column[start:stop] for column in windows))
+    for part in slices_of_size(found["size"], slice_rows):
+        yield Windows(*(column[part] for column in windows))
 
 
 def _activations(atlas: Atlas, windows: Windows, sae: int) -> Activations:
     """What fires in these windows, and on which tokens."""
-    places = pa.table({"context": windows.context, "place": np.arange(len(windows.context), dtype=np.int32)})
     reach = {"first": int(windows.context.min()), "last": int(windows.context.max())}
-    with atlas.registered(places=places):
-        fired = _arrays(atlas.arrow(_statement("activations"), {"sae": sae, **reach}))
+    fired = read_window_activations(atlas, sae, windows.context)
+    with atlas.registered(places=registered_places(windows.context)):
         token = _arrays(atlas.arrow(_statement("tokens"), reach))
-    if not (np.isfinite(fired["activation"]) & (fired["activation"] > 0)).all():
+    if not (np.isfinite(fired.activation) & (fired.activation > 0)).all():
         raise AtlasDamagedError(finite_advice(atlas.rows, atlas.path) or _damaged(atlas, "activations not above 0"))
     token_id = _token_ids(fired, token)
     if token_id is None:
         raise AtlasDamagedError(_damaged(atlas, "activations on tokens that it has not"))
-    return Activations(fired["feature"], fired["place"], fired["position"], token_id, fired["activation"])
+    return Activations(fired.feature, fired.place, fired.position, token_id, fired.activation)
 
 
-def _token_ids(fired: dict[str, np.ndarray], token: dict[str, np.ndarray]) -> np.ndarray | None:
+def _token_ids(fired: WindowActivations, token: dict[str, np.ndarray]) -> np.ndarray | None:
     """The token that each activation is on, by place and position, which are in a row; None where one is not there."""
     last = len(token["place"]) - 1
     if last < 0:
         return None
-    start = np.searchsorted(token["place"], np.arange(fired["place"].max() + 1)).clip(max=last)[fired["place"]]
-    found = (start + fired["position"] - token["position"][start]).clip(0, last)
-    there = all(np.array_equal(token[name][found], fired[name]) for name in ("place", "position"))
+    start = np.searchsorted(token["place"], np.arange(fired.place.max() + 1)).clip(max=last)[fired.place]
+    found = (start + fired.position - token["position"][start]).clip(0, last)
+    there = all(np.array_equal(token[name][found], getattr(fired, name)) for name in ("place", "position"))
     return token["token_id"][found] if there else None
 
 
