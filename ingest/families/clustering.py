@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float, Int
 
 from ingest.families.coactive_pairs import KEPT, Placed, features_firing_with, place_by_coactive_pairs
-from ingest.families.firing import Firing
 from ingest.families.kmeans import cluster_directions
 from ingest.families.map import FEWEST, Layout, lay_out_feature_map, trustworthiness
 from ingest.families.neighbours import nearest_rows
+from ingest.families.products import Firing, Report
 from ingest.families.silhouette import (
     SEEDS,
     Choice,
@@ -77,12 +77,13 @@ def place_by_decoder(W_dec: Float[torch.Tensor, "d_sae d_in"]) -> Placed:
     return Placed(feature, rows[feature] / length[feature, None])
 
 
-def place_by_firing(firing: Firing, measure: Measure, seed: int) -> Placed:
+def place_by_firing(
+    firing: Firing, measure: Measure, seed: int, report: Report = lambda done, features: None
+) -> Placed:
     """Directions by what fires together: by overlap, or by how much more often than by chance (PMI above 0)."""
+    pairs = features_firing_with(firing, KEPT, by_lift=measure == "pmi", report=report).pairs
     if measure == "pmi":
-        pairs = features_firing_with(firing.activation, firing.tokens, KEPT, by_lift=True)
         return place_by_coactive_pairs(pairs, np.maximum(np.log2(pairs.lift(firing.tokens)), 0), seed)
-    pairs = features_firing_with(firing.activation, firing.tokens, KEPT)
     return place_by_coactive_pairs(pairs, pairs.jaccard, seed)
 
 

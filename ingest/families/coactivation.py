@@ -4,8 +4,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import delete, insert
 
-from ingest.families.coactive_pairs import Pairs, Report, features_firing_with
-from ingest.families.firing import Firing
+from ingest.families.coactive_pairs import Company
 from schema import tables
 from schema.store import Atlas
 
@@ -15,18 +14,18 @@ def coactivation_counted_before(atlas: Atlas, sae: int, coverage: str) -> bool:
     return bool(atlas.rows("SELECT 1 FROM sae_coactivation WHERE sae = ? AND coverage_hash = ?", [sae, coverage]))
 
 
-def nearest_by_overlap(firing: Firing, report: Report) -> Pairs:
-    """The ten features with the largest overlap of each feature."""
-    return features_firing_with(firing.activation, firing.tokens, report=report)
-
-
-def store_coactivation(atlas: Atlas, sae: int, found: tuple[Firing, Pairs], coverage: str, run: int) -> None:
+def store_coactivation(atlas: Atlas, sae: int, found: Company, coverage: str, run: int) -> None:
     """Replace the co-activation of an SAE's features; to be called inside a transaction."""
-    firing, pairs = found
+    pairs = found.pairs
     for table in (tables.feature_coactivation, tables.sae_coactivation):
         atlas.connection.execute(delete(table).where(table.c.sae == sae))
-    features = int((np.diff(firing.activation.indptr) > 0).sum())
-    header = {"sae": sae, "ingest_run": run, "tokens": firing.tokens, "features": features, "coverage_hash": coverage}
+    header = {
+        "sae": sae,
+        "ingest_run": run,
+        "tokens": found.tokens,
+        "features": found.features,
+        "coverage_hash": coverage,
+    }
     atlas.connection.execute(insert(tables.sae_coactivation), header)
     columns = {
         "sae": np.full(len(pairs.feature), sae, np.int16),
@@ -35,6 +34,6 @@ def store_coactivation(atlas: Atlas, sae: int, found: tuple[Firing, Pairs], cove
         "other_feature": pairs.other.astype(np.int32),
         "tokens_both": pairs.both,
         "jaccard": pairs.jaccard,
-        "lift": pairs.lift(firing.tokens),
+        "lift": pairs.lift(found.tokens),
     }
     atlas.append(tables.feature_coactivation, pa.table(columns))

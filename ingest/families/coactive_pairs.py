@@ -1,4 +1,4 @@
-"""Which features of an SAE fire on the same tokens: counts of both, overlap and lift, from the sparse rows.
+"""Which features of an SAE fire on the same tokens: counts of both, overlap and lift, from chunks of sparse rows.
 
 Of features that fire on a and b of n tokens and together on c: Jaccard overlap c / (a + b - c), lift c n / (a b), and
 pointwise mutual information log2 of the lift. Tokens follow one another in texts, so none of it is a test.
@@ -16,22 +16,28 @@ small detached groups from taking the leading eigenvectors); Coifman & Lafon 200
 Martinsson & Tropp 2011 (randomised, by seed).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csr_array
 
 from ingest.families.largest_entries import largest_each
+from ingest.families.products import (
+    CELLS,
+    HELD,
+    Firing,
+    Report,
+    add_products,
+    feature_ranges,
+    features_done,
+    row_blocks,
+)
 
 NEAREST = 10
 MIN_BOTH = 2
 """Fewest tokens on which both must fire: one token together says nothing."""
-BLOCK_PAIRS = 2**23
-"""Pairs counted at a time; memory does not grow with d_sae squared."""
-
-Report = Callable[[int, int], None]
 
 
 class Pairs(NamedTuple):
@@ -67,39 +73,78 @@ class Pairs(NamedTuple):
         )
 
 
-def counted_together(fires: csc_array, block_pairs: int = BLOCK_PAIRS) -> Iterator[Pairs]:
-    """Each two features that fire together on MIN_BOTH tokens, in both orders, a range of features at a time.
+NO_PAIRS = Pairs(*[np.zeros(0, np.int64)] * 6)
 
-    Shapes: fires (token, d_sae), sparse; whatever is stored counts as firing.
+
+class Counted(NamedTuple):
+    """How often a range of features fires with each, and how often each fires.
+
+    Shapes: both (feature, d_sae), dense, from feature `first` on; active (d_sae,).
+    Units: tokens.
     """
-    d_sae = fires.shape[1]
-    ones = csc_array((np.ones(fires.nnz, np.int32), fires.indices, fires.indptr), shape=fires.shape)
-    by_token, active = ones.tocsr(), np.diff(fires.indptr).astype(np.int64)
-    size = max(1, block_pairs // max(1, d_sae))
-    for first in range(0, d_sae, size):
-        both = (ones[:, first : first + size].T @ by_token).tocoo()
-        feature, other = both.row.astype(np.int64) + first, both.col.astype(np.int64)
-        kept = (both.data >= MIN_BOTH) & (feature != other)
-        feature, other, count = feature[kept], other[kept], both.data[kept].astype(np.int64)
-        yield Pairs(feature, other, np.zeros(len(feature), np.int64), count, active[feature], active[other])
+
+    first: int
+    both: Int[np.ndarray, "feature d_sae"]
+    active: Int[np.ndarray, " d_sae"]
+
+    def pairs(self, cells: int = CELLS) -> Iterator[Pairs]:
+        """Each two features that fire together on MIN_BOTH tokens, some features at a time; without a rank."""
+        for block in row_blocks(self.both, cells):
+            row, other = np.nonzero(self.both[block] >= MIN_BOTH)
+            strangers = row + block.start + self.first != other
+            row, other = row[strangers], other[strangers]
+            feature = row + block.start + self.first
+            both = self.both[block][row, other].astype(np.int64)
+            yield Pairs(feature, other, np.zeros_like(feature), both, self.active[feature], self.active[other])
+
+
+def counted_together(
+    firing: Firing, report: Report = lambda done, features: None, held: int = HELD
+) -> Iterator[Counted]:
+    """Count the tokens on which each two features fire, a range of features at a time; whatever is stored is firing."""
+    d_sae, tokens = firing.d_sae, firing.tokens
+    kind = np.int32 if tokens < 2**31 else np.int64
+    for features in feature_ranges(d_sae, d_sae * np.dtype(kind).itemsize, held):
+        both, active, done = np.zeros((len(features), d_sae), kind), np.zeros(d_sae, np.int64), 0
+        for fires in firing.chunks:
+            ones = csr_array((np.ones(fires.nnz, kind), fires.indices, fires.indptr), shape=fires.shape)
+            add_products(both, features.start, ones, ones)
+            active += np.bincount(ones.indices, minlength=d_sae)
+            done += fires.shape[0]
+            report(features_done(done, tokens, features), d_sae)
+        report(features.stop, d_sae)
+        yield Counted(features.start, both, active)
+
+
+class Company(NamedTuple):
+    """The features that fire on the same tokens as each, and what they were counted on.
+
+    Units: tokens; features are those that fire at all.
+    """
+
+    pairs: Pairs
+    tokens: int
+    features: int
 
 
 def features_firing_with(
-    fires: csc_array,
-    tokens: int,
+    firing: Firing,
     most: int = NEAREST,
     *,
     by_lift: bool = False,
     report: Report = lambda done, features: None,
-    block_pairs: int = BLOCK_PAIRS,
-) -> Pairs:
+    held: int = HELD,
+    cells: int = CELLS,
+) -> Company:
     """The features that fire on the same tokens as each: those with the largest overlap, or the largest lift."""
-    found = []
-    for part in counted_together(fires, block_pairs):
-        found.append(part.largest(part.lift(tokens) if by_lift else part.jaccard, most))
-        if len(part.feature):
-            report(int(part.feature.max()) + 1, fires.shape[1])
-    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    found, features = [NO_PAIRS], 0
+    for counted in counted_together(firing, report, held):
+        features = int(np.count_nonzero(counted.active))
+        for pairs in counted.pairs(cells):
+            found.append(pairs.largest(pairs.lift(firing.tokens) if by_lift else pairs.jaccard, most))
+        del counted  # before the next range is counted
+    together = Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    return Company(together, firing.tokens, features)
 
 
 KEPT = 50

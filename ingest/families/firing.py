@@ -1,16 +1,20 @@
-"""On which tokens the features of an SAE fire: the sparse rows of an atlas as matrices."""
+"""On which tokens the features of SAEs fire: the sparse rows of an atlas as matrices, a slice of windows at a time."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from scipy.sparse import csc_array
+from jaxtyping import Int
+from scipy.sparse import csr_array
 
+from ingest.families.products import Chunks, Firing, Paired
+from ingest.statistics.window_activations import read_window_activations, slices_of_size
 from schema.store import Atlas
 
-PLACES = 2**15
-"""More positions than any window has: a window and a position make one number."""
-
+CHUNK_ROWS = 1 << 20
+"""Activations of a chunk, and one window more: their arrays take some 100 MB, and larger ones add up more slowly."""
 
 _SHARED = """
     SELECT own.document
@@ -24,85 +28,150 @@ _SHARED = """
 """Documents that two SAEs have cut into the same windows and encoded."""
 
 
-class Firing(NamedTuple):
-    """The activations of an SAE on tokens, and how many tokens there are; columns of silent features are empty.
+class SharedFiring(NamedTuple):
+    """What an SAE and another one give on the tokens that both have encoded, and the same with these taken apart.
 
-    Shapes: activation (token, d_sae), sparse, float32; the tokens are those on which anything fires, in their order.
+    Tokens on which either fires are rows. In `shifted`, the rows of the other SAE are shifted by half their number, so
+    that each text stands against a far one.
     """
 
-    activation: csc_array
-    tokens: int
+    paired: Paired
+    shifted: Paired
 
 
-def read_firing(atlas: Atlas, sae: int) -> Firing:
+def read_firing(atlas: Atlas, sae: int, chunk_rows: int = CHUNK_ROWS) -> Firing:
     """What an SAE gives on every token that it has encoded."""
-    return _read(atlas, [sae], "SELECT document FROM coverage WHERE sae = $sae")[0]
+    stored = _stored(atlas, (sae,), chunk_rows)
+    return Firing(Chunks(lambda: (chunk.sides[0] for chunk in stored.chunks())), stored.d_sae[0], stored.tokens)
 
 
-def read_shared_firing(atlas: Atlas, sae: int, other: int) -> tuple[Firing, Firing]:
-    """What two SAEs give on the tokens that both have encoded, row for row; none where their windows differ."""
-    one, two = _read(atlas, [sae, other], _SHARED)
-    return one, two
+def read_shared_firing(
+    atlas: Atlas, sae: int, other: int, chunk_rows: int = CHUNK_ROWS
+) -> tuple[SharedFiring, SharedFiring]:
+    """What two SAEs give on the tokens that both have encoded, either way; nothing where their windows differ."""
+    stored = _stored(atlas, (sae, other), chunk_rows)
+    last = np.cumsum(np.concatenate([np.zeros(0, np.int64), *(chunk.rows for chunk in stored.chunks())]))
+    back = replace(stored, saes=stored.saes[::-1], d_sae=stored.d_sae[::-1])
+    return _shared(stored, last), _shared(back, last)
 
 
 def coverage_hash(atlas: Atlas, sae: int) -> str:
     """A hash of the texts that an SAE has encoded, whatever their order and keys; empty where there is none."""
-    return _hash(atlas, "SELECT document FROM coverage WHERE sae = $sae", {"sae": sae})
+    return shared_firing_hash(atlas, sae, sae)
 
 
 def shared_firing_hash(atlas: Atlas, sae: int, other: int) -> str:
     """A hash of the texts that `read_shared_firing` reads; empty where there is none."""
-    return _hash(atlas, _SHARED, {"sae": sae, "other": other})
-
-
-def _hash(atlas: Atlas, documents: str, keys: dict[str, int]) -> str:
     sql = f"""
         SELECT COALESCE(md5(string_agg(content_hash, ' ' ORDER BY content_hash)), '')
         FROM document
-        SEMI JOIN ({documents}) USING (document)
+        SEMI JOIN ({_SHARED}) USING (document)
     """
-    return str(atlas.rows(sql, keys)[0][0])
+    return str(atlas.rows(sql, {"sae": sae, "other": other})[0][0])
 
 
-def _read(atlas: Atlas, saes: list[int], documents: str) -> list[Firing]:
-    """Each SAE on the tokens of the documents, which a query names by $sae and $other."""
-    keys = {"sae": saes[0]} | ({"other": saes[1]} if len(saes) > 1 else {})
-    covered = atlas.arrow(documents, keys)
-    with atlas.registered(covered=covered):
-        tokens = atlas.rows(
-            """
-            SELECT COALESCE(SUM(context.tokens), 0)
-            FROM covered
-            JOIN context USING (document)
-            JOIN sae USING (tokenization)
-            WHERE sae = ?
-            """,
-            [saes[0]],
-        )[0][0]
-        rows = [_rows(atlas, sae) for sae in saes]
-    places = np.unique(np.concatenate([_places(found) for found in rows]))
-    found = []
-    for sae, read in zip(saes, rows, strict=True):
-        d_sae = atlas.rows("SELECT d_sae FROM sae WHERE sae = ?", [sae])[0][0]
-        token = np.searchsorted(places, _places(read)).astype(np.int32)
-        value, feature = read["activation"].to_numpy(), read["feature"].to_numpy()
-        shape = (len(places), int(d_sae))
-        found.append(Firing(csc_array((value, (token, feature)), shape=shape), int(tokens)))
-    return found
+class _Chunk(NamedTuple):
+    """What SAEs give on the tokens of some windows on which any of them fires, and how many of each window these are.
+
+    Shapes: each side (token, d_sae), sparse, float32; rows (window,).
+    """
+
+    sides: list[csr_array]
+    rows: Int[np.ndarray, " window"]
 
 
-def _rows(atlas: Atlas, sae: int) -> pa.Table:
-    return atlas.arrow(
+@dataclass(frozen=True)
+class _Stored:
+    """Windows that SAEs have encoded, in their order, and how much of a chunk each of them is.
+
+    Shapes: context, length (in tokens) and size (window,); d_sae is that of each SAE.
+    """
+
+    atlas: Atlas
+    saes: tuple[int, ...]
+    d_sae: tuple[int, ...]
+    context: Int[np.ndarray, " window"]
+    length: Int[np.ndarray, " window"]
+    size: Int[np.ndarray, " window"]
+    chunk_rows: int
+
+    @property
+    def tokens(self) -> int:
+        return int(self.length.sum(dtype=np.int64))
+
+    def slices(self) -> Iterator[slice]:
+        return slices_of_size(self.size, self.chunk_rows)
+
+    def chunks(self) -> Iterator[_Chunk]:
+        return map(self.read, self.slices())
+
+    def read(self, windows: slice) -> _Chunk:
+        context, places = self.context[windows], self.length[windows].astype(np.int64) + 1  # positions begin at 0 or 1
+        found = [read_window_activations(self.atlas, sae, context) for sae in self.saes]
+        start = np.cumsum(places) - places
+        tokens = [start[fired.place] + fired.position for fired in found]
+        fires = np.zeros(places.sum(), bool)
+        for token in tokens:
+            fires[token] = True
+        row = np.cumsum(fires, dtype=np.int32) - 1
+        entries = ((fired.activation, (row[token], fired.feature)) for fired, token in zip(found, tokens, strict=True))
+        shapes = ((int(fires.sum()), d_sae) for d_sae in self.d_sae)
+        sides = [csr_array(entry, shape=shape) for entry, shape in zip(entries, shapes, strict=True)]
+        return _Chunk(sides, np.add.reduceat(fires, start, dtype=np.int64))
+
+
+def _stored(atlas: Atlas, saes: tuple[int, ...], chunk_rows: int) -> _Stored:
+    """The windows of the documents that all of these SAEs have encoded, those in which nothing fires too.
+
+    The size of a window is its activations, and a quarter of its tokens, as where sums are made.
+    """
+    keys = {"sae": saes[0], "other": saes[-1]}
+    found = atlas.arrow(
         f"""
-        SELECT feature, CAST(context AS BIGINT) * {PLACES} + position AS place, activation
-        FROM activation
-        JOIN context USING (context)
-        SEMI JOIN covered USING (document)
-        WHERE sae = $sae
+        SELECT context, tokens AS length, tokens // 4 + COALESCE(activations, 0) AS size
+        FROM context
+        JOIN sae ON sae.sae = $sae AND sae.tokenization = context.tokenization
+        SEMI JOIN ({_SHARED}) USING (document)
+        LEFT JOIN (
+          SELECT context, COUNT(*) AS activations
+          FROM activation
+          WHERE sae IN ($sae, $other)
+          GROUP BY context
+        ) USING (context)
+        ORDER BY context
         """,
-        {"sae": sae},
+        keys,
     )
+    d_sae = dict(atlas.rows("SELECT sae, d_sae FROM sae"))
+    columns = {name: found[name].to_numpy() for name in ("context", "length", "size")}
+    return _Stored(atlas, saes, tuple(int(d_sae[sae]) for sae in saes), **columns, chunk_rows=chunk_rows)
 
 
-def _places(rows: pa.Table) -> np.ndarray:
-    return np.asarray(rows["place"].to_numpy(), dtype=np.int64)
+def _shared(stored: _Stored, last: Int[np.ndarray, " window"]) -> SharedFiring:
+    """Two SAEs on shared tokens, where after each window so many rows have gone by."""
+    sizes = (*stored.d_sae, stored.tokens)
+    together = Chunks(lambda: ((one, other) for (one, other), _ in stored.chunks()))
+    return SharedFiring(Paired(together, *sizes), Paired(Chunks(lambda: _shifted(stored, last)), *sizes))
+
+
+def _shifted(stored: _Stored, last: Int[np.ndarray, " window"]) -> Iterator[tuple[csr_array, csr_array]]:
+    """Rows of the one SAE against those of the other before them by half their number, in a circle.
+
+    What is read at a time is of one chunk here, and of one there.
+    """
+    rows = int(last[-1]) if len(last) else 0
+    if not rows:
+        return
+    half = rows // 2
+    starts = np.array([last[part.start - 1] if part.start else 0 for part in stored.slices()])
+    cuts = np.unique(np.concatenate([starts % rows, (starts + half) % rows]))
+    for first, stop in pairwise([*cuts.tolist(), rows]):
+        far = (first - half) % rows
+        yield _rows(stored, last, first, stop)[0], _rows(stored, last, far, far + stop - first)[1]
+
+
+def _rows(stored: _Stored, last: Int[np.ndarray, " window"], first: int, stop: int) -> list[csr_array]:
+    """Each SAE on the rows from one to another, out of the windows that they lie in."""
+    start, end = np.searchsorted(last, first, side="right"), np.searchsorted(last, stop) + 1
+    before = int(last[start - 1]) if start else 0
+    return [side[first - before : stop - before] for side in stored.read(slice(start, end)).sides]

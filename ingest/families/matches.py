@@ -1,9 +1,8 @@
-"""The same feature in another SAE of one model: the most alike by decoder or by activations, both ways, and splits.
+"""The same feature in another SAE of one model: the most alike by decoder, what is mutual, and splits.
 
-By decoder: the cosine of the two directions, where both SAEs write into streams of one width. By activations: Pearson's
-correlation over the same tokens, zeros included; only pairs that fire together on a token can correlate above 0, so
-the others are never compared. A match is mutual where each is the other's best. Where several features here have one
-best match there, each at least SPLIT alike, that one is split here.
+By decoder: the cosine of the two directions, where both SAEs write into streams of one width; by activations:
+`activation_matches`. A match is mutual where each is the other's best. Where several features here have one best match
+there, each at least SPLIT alike, that one is split here.
 
 Source: Bricken et al. 2023 (feature splitting; universality by correlation of activations); Balagansky et al. 2024,
 "Mechanistic Permutability" (matching features across layers).
@@ -15,9 +14,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csc_array
 
-from ingest.families.largest_entries import largest_each
 from ingest.families.neighbours import largest_of_rows
 
 MOST = 3
@@ -27,10 +24,7 @@ SPLIT: dict[str, float] = {"cosine": 0.7, "correlation": 0.5}
 LEVEL = 0.95
 DRAWN = 2048
 """Random directions that tell what chance reaches."""
-ROUNDING = 1e-12
-"""A variance of less of the mean square is what rounding leaves of none."""
 CHUNK_BYTES = 64 * 2**20
-BLOCK_PAIRS = 2**23
 PAIRS_AT_ONCE = 4096
 
 Measure = Literal["cosine", "correlation"]
@@ -84,31 +78,6 @@ def matches_by_decoder(
     return Matches(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def matches_by_activation(
-    one: csc_array, other: csc_array, tokens: int, most: int = MOST, report: Report = lambda done, features: None
-) -> Matches:
-    """The features of another SAE with the largest correlation of activations, among those above 0.
-
-    Shapes: one (token, d_sae), other (token, d_other), sparse, rows alike; `tokens` counts the silent ones too.
-    """
-    (mean, deviation), (mean_there, deviation_there) = _moments(one, tokens), _moments(other, tokens)
-    by_token = other.astype(np.float64).tocsr()
-    size = max(1, BLOCK_PAIRS // max(1, other.shape[1]))
-    parts = []
-    for first in range(0, one.shape[1], size):
-        products = (one[:, first : first + size].astype(np.float64).T @ by_token).tocoo()
-        feature, found = products.row.astype(np.int64) + first, products.col.astype(np.int64)
-        covariance = products.data / tokens - mean[feature] * mean_there[found]
-        spread = deviation[feature] * deviation_there[found]
-        value = np.minimum(np.divide(covariance, spread, out=np.zeros(len(spread)), where=spread > 0), 1)
-        alike = value > 0
-        feature, found, value = feature[alike], found[alike], value[alike]
-        kept = largest_each(feature, found, value, most)
-        parts.append(Matches(feature[kept.entry], found[kept.entry], kept.rank, value[kept.entry]))
-        report(min(first + size, one.shape[1]), one.shape[1])
-    return Matches(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
 def pair_cosines(
     W_dec: Float[torch.Tensor, "d_sae d_in"],
     other: Float[torch.Tensor, "d_other d_in"],
@@ -124,21 +93,6 @@ def pair_cosines(
     value[~(known[feature] & there[found])] = torch.nan
     cosine: Float[np.ndarray, " match"] = value.clamp(-1, 1).numpy()
     return cosine
-
-
-def pair_correlations(one: csc_array, other: csc_array, tokens: int, pairs: Matches) -> Float[np.ndarray, " match"]:
-    """The correlation of activations of each of the pairs; NaN where one never varies."""
-    (mean, deviation), (mean_there, deviation_there) = _moments(one, tokens), _moments(other, tokens)
-    products = np.zeros(len(pairs.feature))
-    for first in range(0, len(products), PAIRS_AT_ONCE):
-        here = slice(first, first + PAIRS_AT_ONCE)
-        left, right = one[:, pairs.feature[here]].astype(np.float64), other[:, pairs.other[here]].astype(np.float64)
-        products[here] = left.multiply(right).sum(axis=0)
-    covariance = products / max(tokens, 1) - mean[pairs.feature] * mean_there[pairs.other]
-    spread = deviation[pairs.feature] * deviation_there[pairs.other]
-    unknown = np.full(len(products), np.nan)
-    found: Float[np.ndarray, " match"] = np.clip(np.divide(covariance, spread, out=unknown, where=spread > 0), -1, 1)
-    return found
 
 
 def mutual_matches(one: Matches, other: Matches) -> Bool[np.ndarray, " match"]:
@@ -167,27 +121,7 @@ def chance_of_directions(
     return float(np.quantile(found, LEVEL)) if len(found) else 0.0
 
 
-def chance_of_activations(one: csc_array, other: csc_array, tokens: int) -> float:
-    """What the best correlation reaches where tokens do not belong together: its 95th percentile over features.
-
-    The rows of one side are shifted by half their number, so that each text stands against a far one.
-    """
-    rows = other.tocoo()
-    shifted = csc_array((rows.data, ((rows.row + other.shape[0] // 2) % other.shape[0], rows.col)), shape=other.shape)
-    found = matches_by_activation(one, shifted, tokens, most=1).value
-    return float(np.quantile(found, LEVEL)) if len(found) else 0.0
-
-
 def _unit(rows: Float[torch.Tensor, "row d"]) -> tuple[Float[torch.Tensor, "row d"], Bool[torch.Tensor, " row"]]:
     """Rows of length 1, and which have a direction."""
     norm = rows.norm(dim=1, keepdim=True)
     return rows / norm.clamp(min=torch.finfo(rows.dtype).tiny), norm[:, 0] > 0
-
-
-def _moments(activation: csc_array, tokens: int) -> tuple[Float[np.ndarray, " d_sae"], Float[np.ndarray, " d_sae"]]:
-    """Mean and population standard deviation over all tokens, the silent ones too."""
-    values = activation.astype(np.float64)
-    mean = np.asarray(values.sum(axis=0)) / max(tokens, 1)
-    square = np.asarray(values.multiply(values).sum(axis=0)) / max(tokens, 1)
-    variance = square - mean**2
-    return mean, np.sqrt(np.where(variance > ROUNDING * square, variance, 0))

@@ -9,18 +9,16 @@ import torch
 from jaxtyping import Float
 from sqlalchemy import delete, insert
 
-from ingest.families.firing import Firing
+from ingest.families.activation_matches import NO_MATCHES, chance_of_activations, matches_by_activation
+from ingest.families.firing import SharedFiring
 from ingest.families.matches import (
     SPLIT,
     Matches,
     Measure,
-    chance_of_activations,
     chance_of_directions,
     count_matches_shared,
-    matches_by_activation,
     matches_by_decoder,
     mutual_matches,
-    pair_correlations,
     pair_cosines,
 )
 from schema import tables
@@ -31,43 +29,55 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Side:
-    """One of two SAEs that are compared: its key, its decoder, what it gives on the tokens that both have encoded."""
+    """One of two SAEs that are compared: its key, its decoder, what it and the other give on shared tokens."""
 
     sae: int
     W_dec: Float[torch.Tensor, "d_sae d_in"]
-    firing: Firing
+    firing: SharedFiring
+
+    @property
+    def tokens(self) -> int:
+        """Those that both have encoded."""
+        return self.firing.paired.tokens
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two SAEs compared one way: matches by measure, and what the best match reaches by chance."""
+    """Two SAEs compared one way: matches by measure, and what the best match reaches by chance.
+
+    `correlation` is that of the matches by cosine, NaN where it is not known.
+    """
 
     one: Side
     other: Side
     matches: dict[Measure, Matches]
     chance: dict[Measure, float]
+    correlation: Float[np.ndarray, " match"]
 
 
 def compare_saes(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Comparison]:
     """Both SAEs' features looked for in the other: by decoder if widths agree, by activation if tokens are shared."""
-    sides = ((one, other), (other, one))
-    matches: list[dict[Measure, Matches]] = [{}, {}]
-    chance: list[dict[Measure, float]] = [{}, {}]
+    return _compared(one, other, tell), _compared(other, one, tell)
+
+
+def _compared(one: Side, other: Side, tell: Tell) -> Comparison:
+    matches: dict[Measure, Matches] = {}
+    chance: dict[Measure, float] = {}
     if one.W_dec.shape[1] == other.W_dec.shape[1]:
-        for way, (here, there) in enumerate(sides):
-            matches[way]["cosine"] = matches_by_decoder(
-                here.W_dec, there.W_dec, report=lambda done, total: tell("directions", done, total)
-            )
-            chance[way]["cosine"] = chance_of_directions(here.W_dec, there.W_dec)
-    tokens = one.firing.tokens
-    if tokens:
-        for way, (here, there) in enumerate(sides):
-            pair = here.firing.activation, there.firing.activation
-            matches[way]["correlation"] = matches_by_activation(
-                *pair, tokens, report=lambda done, total: tell("activations", done, total)
-            )
-            chance[way]["correlation"] = chance_of_activations(*pair, tokens)
-    return Comparison(one, other, matches[0], chance[0]), Comparison(other, one, matches[1], chance[1])
+        matches["cosine"] = matches_by_decoder(one.W_dec, other.W_dec, report=_telling(tell, "directions"))
+        chance["cosine"] = chance_of_directions(one.W_dec, other.W_dec)
+    by_cosine = matches.get("cosine", NO_MATCHES)
+    correlation = np.full(len(by_cosine.feature), np.nan)
+    if one.tokens:
+        matches["correlation"], correlation = matches_by_activation(
+            one.firing.paired, asked=by_cosine, report=_telling(tell, "activations")
+        )
+        chance["correlation"] = chance_of_activations(one.firing.shifted, _telling(tell, "activations by chance"))
+    return Comparison(one, other, matches, chance, correlation)
+
+
+def _telling(tell: Tell, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: tell(what, done, total)
 
 
 def saes_compared_before(atlas: Atlas, sae: int, other: int, inputs: str) -> bool:
@@ -86,7 +96,7 @@ def store_sae_matches(atlas: Atlas, ways: tuple[Comparison, Comparison], inputs:
             "sae": way.one.sae,
             "other_sae": way.other.sae,
             "ingest_run": run,
-            "tokens": way.one.firing.tokens,
+            "tokens": way.one.tokens,
             **{f"least_{measure}": least for measure, least in SPLIT.items()},
             **{f"chance_{measure}": reached for measure, reached in way.chance.items()},
             "inputs_hash": inputs,
@@ -104,9 +114,8 @@ def _rows(way: Comparison, back: Comparison) -> Iterator[pa.Table]:
         figures = {"cosine": unknown, "correlation": unknown, measure: found.value.astype(float)}
         if "cosine" in way.matches and measure != "cosine":
             figures["cosine"] = pair_cosines(one.W_dec, other.W_dec, found).astype(float)
-        if "correlation" in way.matches and measure != "correlation":
-            pair = one.firing.activation, other.firing.activation
-            figures["correlation"] = pair_correlations(*pair, one.firing.tokens, found)
+        if measure != "correlation":
+            figures["correlation"] = way.correlation
         yield pa.table(
             {
                 "sae": np.full(rows, one.sae, np.int16),

@@ -6,6 +6,7 @@ its clusters, and what contrasts say of them, are brought up to date each time.
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -103,10 +104,15 @@ def _bring_up(
     clustering = stored_clustering(atlas, key, measure, inputs)
     known = clustering is not None
     if clustering is None:
-        placed = _placed(atlas, sae, measure, wanted)
+        stage = f"{label} by {measure}"
+        placed = _placed(
+            atlas,
+            sae,
+            (measure, wanted.seed),
+            lambda done, total: report(Progress(f"{stage}: counting together", done, total, "features")),
+        )
         if len(placed.feature) < max(FEWEST_CLUSTERED, wanted.clusters or 0):
             return _too_few(label, measure, len(placed.feature), wanted)
-        stage = f"{label} by {measure}"
         made = cluster_features(
             placed, wanted, lambda what, done, total: report(Progress(f"{stage}: {what}", done, total, "steps"))
         )
@@ -116,11 +122,13 @@ def _bring_up(
     return ClusterResult(label, measure, clustering, known)
 
 
-def _placed(atlas: Atlas, sae: tuple[str, int], measure: Measure, wanted: Wanted) -> Placed:
-    name, key = sae
+def _placed(
+    atlas: Atlas, sae: tuple[str, int], drawn: tuple[Measure, int], report: Callable[[int, int], None]
+) -> Placed:
+    (name, key), (measure, seed) = sae, drawn
     if measure == "decoder":
         return place_by_decoder(load_stored(atlas, name, [key])[0].W_dec)
-    return place_by_firing(read_firing(atlas, key), measure, wanted.seed)
+    return place_by_firing(read_firing(atlas, key), measure, seed, report)
 
 
 def _too_few(label: str, measure: Measure, features: int, wanted: Wanted) -> ClusterResult:

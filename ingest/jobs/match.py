@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from ingest.families.firing import Firing, read_shared_firing, shared_firing_hash
+from ingest.families.firing import SharedFiring, read_shared_firing, shared_firing_hash
 from ingest.families.sae_matches import Side, compare_saes, saes_compared_before, store_sae_matches
 from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
 from ingest.jobs.progress import Progress, Report, silent_report
@@ -89,7 +89,7 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
     return MatchResult(*names, int(tokens), known)
 
 
-def _side(atlas: Atlas, held: Held, firing: Firing) -> Side:
+def _side(atlas: Atlas, held: Held, firing: SharedFiring) -> Side:
     sae, _ = load_stored(atlas, held[0], [held[1]])
     return Side(held[1], sae.W_dec, firing)
 

@@ -7,7 +7,8 @@ when an SAE has encoded other texts than those that the stored counts are of.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.families.coactivation import coactivation_counted_before, nearest_by_overlap, store_coactivation
+from ingest.families.coactivation import coactivation_counted_before, store_coactivation
+from ingest.families.coactive_pairs import features_firing_with
 from ingest.families.firing import coverage_hash, read_firing
 from ingest.families.neighbours import nearest_rows, opposite_rows
 from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
@@ -86,10 +87,10 @@ def _by_company(record: RunRecord, key: int, report: Report) -> int | None:
     coverage = coverage_hash(atlas, key)
     if not coverage or coactivation_counted_before(atlas, key, coverage):
         return None
-    firing = read_firing(atlas, key)
-    pairs = nearest_by_overlap(
-        firing, lambda done, total: report(Progress("counting together", done, total, "features"))
+    found = features_firing_with(
+        read_firing(atlas, key),
+        report=lambda done, total: report(Progress("counting together", done, total, "features")),
     )
     with atlas.transaction():
-        store_coactivation(atlas, key, (firing, pairs), coverage, record.start())
-    return firing.tokens
+        store_coactivation(atlas, key, found, coverage, record.start())
+    return found.tokens

@@ -18,12 +18,13 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from scipy.sparse import csc_array
+from scipy.sparse import csr_array
 from sklearn.neighbors import NearestNeighbors
 
 from ingest.families.clustering import Wanted, cluster_features, place_by_decoder
 from ingest.families.coactive_pairs import features_firing_with
 from ingest.families.neighbours import nearest_rows
+from ingest.families.products import Firing
 
 L0 = 60
 SAMPLE = 512
@@ -94,8 +95,8 @@ def together(features: int, tokens: int) -> None:
     rng = np.random.default_rng(0)
     feature = np.minimum((features * rng.random(tokens * L0) ** 3).astype(np.int32), features - 1)
     token = np.repeat(np.arange(tokens, dtype=np.int32), L0)
-    fires = csc_array((np.ones(len(token), np.float32), (token, feature)), shape=(tokens, features))
-    timed(f"fires together, {tokens:,} tokens", lambda: features_firing_with(fires, tokens))
+    fires = csr_array((np.ones(len(token), np.float32), (token, feature)), shape=(tokens, features))
+    timed(f"fires together, {tokens:,} tokens", lambda: features_firing_with(Firing([fires], features, tokens)))
     began = time.perf_counter()
     dense = fires[:, :SAMPLE].toarray()
     np.argsort(-(dense.T @ dense), axis=1)

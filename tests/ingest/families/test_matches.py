@@ -6,19 +6,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.sparse import csc_array
+from scipy.sparse import csr_array
 
+from ingest.families.activation_matches import chance_of_activations, matches_by_activation
 from ingest.families.matches import (
     Matches,
-    chance_of_activations,
     chance_of_directions,
     count_matches_shared,
-    matches_by_activation,
     matches_by_decoder,
     mutual_matches,
-    pair_correlations,
     pair_cosines,
 )
+from ingest.families.products import Paired
 
 VALUES = st.sampled_from([0.0, 0.0, 1.0, 2.5])
 ACTIVATIONS = st.integers(3, 20).flatmap(
@@ -26,6 +25,18 @@ ACTIVATIONS = st.integers(3, 20).flatmap(
         *(arrays(np.float32, st.tuples(st.just(tokens), st.integers(1, 6)), elements=VALUES) for _ in range(2))
     )
 )
+
+
+def paired(one: np.ndarray, other: np.ndarray, tokens: int | None = None, cuts: list[int] | None = None) -> Paired:
+    """Two matrices of the same rows in chunks that end at these rows."""
+    parts = (np.split(side, sorted(cuts or [])) for side in (one, other))
+    chunks = [(csr_array(here), csr_array(there)) for here, there in zip(*parts, strict=True)]
+    return Paired(chunks, one.shape[1], other.shape[1], len(one) if tokens is None else tokens)
+
+
+def shifted(one: np.ndarray, other: np.ndarray) -> Paired:
+    """The rows of the other by half their number further on."""
+    return paired(one, np.roll(other, len(other) // 2, axis=0))
 
 
 def random_directions(seed: int, rows: int = 60, d: int = 16) -> torch.Tensor:
@@ -60,7 +71,7 @@ def test_matches_by_activation_are_those_of_a_search(pair: tuple[np.ndarray, np.
     """numpy's correlations of the same columns, with tokens on which nothing fires written out."""
     one, other = pair
     tokens = len(one) + silent
-    found = matches_by_activation(csc_array(one), csc_array(other), tokens)
+    found = matches_by_activation(paired(one, other, tokens)).matches
     written = [np.pad(side, ((0, silent), (0, 0))).astype(float) for side in pair]
     for feature in range(one.shape[1]):
         value = {}
@@ -74,9 +85,37 @@ def test_matches_by_activation_are_those_of_a_search(pair: tuple[np.ndarray, np.
         assert {round(value[place], 6) for place in found.other[mine].tolist()} == {
             round(value[place], 6) for place in expected
         }
-    np.testing.assert_allclose(
-        pair_correlations(csc_array(one), csc_array(other), tokens, found), found.value, atol=1e-9
+    asked = matches_by_activation(paired(one, other, tokens), asked=found).asked
+    np.testing.assert_allclose(asked, found.value, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pair=ACTIVATIONS, cuts=st.lists(st.integers(0, 20), max_size=6), held=st.sampled_from([1, 80]), seed=st.integers(0)
+)
+def test_chunks_and_ranges_give_the_same_digits(
+    pair: tuple[np.ndarray, np.ndarray], cuts: list[int], held: int, seed: int
+) -> None:
+    one, other = (side * np.random.default_rng(seed).gamma(1.0, size=side.shape).astype(np.float32) for side in pair)
+    here, there = np.indices((one.shape[1], other.shape[1])).reshape(2, -1)
+    asked = Matches(here, there, np.ones_like(here), np.zeros(len(here)))
+    whole, parts = (
+        matches_by_activation(paired(one, other, len(one) + 2, at), asked=asked, held=bytes_of_sums)
+        for at, bytes_of_sums in (([], 1 << 20), (cuts, held))
     )
+    np.testing.assert_array_equal(parts.asked, whole.asked)
+    for columns in zip(parts.matches, whole.matches, strict=True):
+        np.testing.assert_array_equal(*columns)
+    for found in (whole, parts):
+        held_each = dict(zip(zip(here.tolist(), there.tolist(), strict=True), found.asked.tolist(), strict=True))
+        pairs = zip(found.matches.feature.tolist(), found.matches.other.tolist(), strict=True)
+        assert [held_each[pair] for pair in pairs] == found.matches.value.tolist()
+
+
+def test_the_correlation_with_what_never_varies_is_not_known() -> None:
+    one, other = np.array([[1.0, 0.0], [2.0, 0.0]], np.float32), np.array([[1.0, 3.0], [5.0, 3.0]], np.float32)
+    asked = Matches(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.ones(4, int), np.zeros(4))
+    np.testing.assert_allclose(matches_by_activation(paired(one, other), asked=asked).asked, [1] + 3 * [np.nan])
 
 
 def test_a_permuted_copy_is_matched_one_to_one() -> None:
@@ -85,8 +124,8 @@ def test_a_permuted_copy_is_matched_one_to_one() -> None:
     for forth, back in (
         (matches_by_decoder(W_dec, W_dec[order]), matches_by_decoder(W_dec[order], W_dec)),
         (
-            matches_by_activation(csc_array(activation), csc_array(activation[:, order]), 500),
-            matches_by_activation(csc_array(activation[:, order]), csc_array(activation), 500),
+            matches_by_activation(paired(activation, activation[:, order])).matches,
+            matches_by_activation(paired(activation[:, order], activation)).matches,
         ),
     ):
         np.testing.assert_array_equal(forth.best.feature, np.arange(40))
@@ -129,6 +168,6 @@ def test_random_directions_are_no_nearer_than_chance_says() -> None:
 
 
 def test_activations_that_have_nothing_to_do_with_each_other_correlate_as_by_chance() -> None:
-    one, other = (csc_array(random_activations(seed, 3000, 120)) for seed in (7, 8))
-    best = matches_by_activation(one, other, 3000, most=1).value
-    assert 0.01 < (best > chance_of_activations(one, other, 3000)).mean() < 0.12
+    one, other = (random_activations(seed, 3000, 120) for seed in (7, 8))
+    best = matches_by_activation(paired(one, other), most=1).matches.value
+    assert 0.01 < (best > chance_of_activations(shifted(one, other))).mean() < 0.12

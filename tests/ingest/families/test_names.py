@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csc_array
+from scipy.sparse import csr_array
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
 from ingest.families.cluster_names import name_clusters
 from ingest.families.coactive_pairs import features_firing_with, place_by_coactive_pairs
+from ingest.families.products import Firing
 from ingest.families.silhouette import cluster_from_seeds
 
 
@@ -44,7 +45,7 @@ def together(seed: int, groups: int, each: int, tokens: int = 3000) -> np.ndarra
 @pytest.mark.parametrize("by_lift", [False, True])
 def test_what_fires_together_is_placed_together(by_lift: bool) -> None:
     fires = together(0, 5, 8)
-    pairs = features_firing_with(csc_array(fires), len(fires), 50, by_lift=by_lift)
+    pairs = features_firing_with(Firing([csr_array(fires)], 40, len(fires)), 50, by_lift=by_lift).pairs
     value = np.maximum(np.log2(pairs.lift(len(fires))), 0) if by_lift else pairs.jaccard
     placed = place_by_coactive_pairs(pairs, value, 0)
     planted = np.repeat(np.arange(5), 8)[placed.feature]
@@ -60,9 +61,9 @@ def test_features_without_company_are_not_placed() -> None:
     fires = np.zeros((20, 5), np.float32)
     fires[:6, 1] = fires[:6, 3] = fires[3:9, 4] = 1
     fires[10:13, 0] = 1
-    pairs = features_firing_with(csc_array(fires), 20)
+    pairs = features_firing_with(Firing([csr_array(fires)], 5, 20)).pairs
     placed = place_by_coactive_pairs(pairs, pairs.jaccard, 0)
     assert placed.feature.tolist() == [1, 3, 4]
     np.testing.assert_allclose(np.linalg.norm(placed.unit, axis=1), 1, atol=1e-6)
-    nothing = features_firing_with(csc_array(np.zeros((4, 3), np.float32)), 4)
+    nothing = features_firing_with(Firing([csr_array(np.zeros((4, 3), np.float32))], 3, 4)).pairs
     assert len(place_by_coactive_pairs(nothing, nothing.jaccard, 0).feature) == 0
