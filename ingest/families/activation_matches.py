@@ -61,9 +61,9 @@ def matches_by_activation(
     return Correlated(Matches(*(np.concatenate(columns) for columns in zip(*parts, strict=True))), values)
 
 
-def chance_of_activations(shifted: Paired, report: Report = lambda done, features: None) -> float:
+def chance_of_activations(shifted: Paired, report: Report = lambda done, features: None, held: int = HELD) -> float:
     """What the best correlation reaches where tokens do not belong together: its 95th percentile over features."""
-    found = matches_by_activation(shifted, most=1, report=report).matches.value
+    found = matches_by_activation(shifted, most=1, report=report, held=held).matches.value
     return float(np.quantile(found, LEVEL)) if len(found) else 0.0
 
 

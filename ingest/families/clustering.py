@@ -12,7 +12,7 @@ from ingest.families.coactive_pairs import KEPT, Placed, features_firing_with, p
 from ingest.families.kmeans import cluster_directions
 from ingest.families.map import FEWEST, Layout, lay_out_feature_map, trustworthiness
 from ingest.families.neighbours import nearest_rows
-from ingest.families.products import Firing, Report
+from ingest.families.products import HELD, Firing, Report
 from ingest.families.silhouette import (
     SEEDS,
     Choice,
@@ -78,10 +78,14 @@ def place_by_decoder(W_dec: Float[torch.Tensor, "d_sae d_in"]) -> Placed:
 
 
 def place_by_firing(
-    firing: Firing, measure: Measure, seed: int, report: Report = lambda done, features: None
+    firing: Firing,
+    measure: Measure,
+    seed: int,
+    report: Report = lambda done, features: None,
+    held: int = HELD,
 ) -> Placed:
     """Directions by what fires together: by overlap, or by how much more often than by chance (PMI above 0)."""
-    pairs = features_firing_with(firing, KEPT, by_lift=measure == "pmi", report=report).pairs
+    pairs = features_firing_with(firing, KEPT, by_lift=measure == "pmi", report=report, held=held).pairs
     if measure == "pmi":
         return place_by_coactive_pairs(pairs, np.maximum(np.log2(pairs.lift(firing.tokens)), 0), seed)
     return place_by_coactive_pairs(pairs, pairs.jaccard, seed)

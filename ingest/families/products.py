@@ -1,9 +1,9 @@
 """Sums over tokens of the products of what each two features give, chunk by chunk: how often both fire, or covariances.
 
 Memory grows neither with the tokens nor with d_sae squared. A chunk of tokens is a sparse matrix, and only one is held
-at a time. The sums are dense, for a range of features against all others; where they would take more than HELD bytes,
-there are several ranges, and all chunks are gone through once for each. Each sum is added up token by token, so that
-chunks of any size give the same digits.
+at a time. The sums are dense, for a range of features against all others; where all would take more bytes than may be
+held, there are several ranges, and all chunks are gone through once for each. Each sum is added up token by token, so
+that chunks of any size give the same digits.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from schema.memory import PASSING
 
 HELD = PASSING // 3
-"""Bytes of sums at a time; the rest of what a command takes in passing is for chunks and for what is kept."""
+"""Bytes of sums at a time, if DuckDB lends none; the rest of what a command takes in passing is for chunks."""
 CELLS = 1 << 20
 """Sums looked through at a time, for those that are kept."""
 

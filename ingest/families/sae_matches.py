@@ -21,6 +21,7 @@ from ingest.families.matches import (
     mutual_matches,
     pair_cosines,
 )
+from ingest.families.products import HELD
 from schema import tables
 from schema.store import Atlas
 
@@ -55,12 +56,15 @@ class Comparison:
     correlation: Float[np.ndarray, " match"]
 
 
-def compare_saes(one: Side, other: Side, tell: Tell) -> tuple[Comparison, Comparison]:
-    """Both SAEs' features looked for in the other: by decoder if widths agree, by activation if tokens are shared."""
-    return _compared(one, other, tell), _compared(other, one, tell)
+def compare_saes(one: Side, other: Side, tell: Tell, held: int = HELD) -> tuple[Comparison, Comparison]:
+    """Both SAEs' features looked for in the other: by decoder if widths agree, by activation if tokens are shared.
+
+    `held` is how many bytes of sums are held at a time.
+    """
+    return _compared(one, other, tell, held), _compared(other, one, tell, held)
 
 
-def _compared(one: Side, other: Side, tell: Tell) -> Comparison:
+def _compared(one: Side, other: Side, tell: Tell, held: int) -> Comparison:
     matches: dict[Measure, Matches] = {}
     chance: dict[Measure, float] = {}
     if one.W_dec.shape[1] == other.W_dec.shape[1]:
@@ -70,9 +74,9 @@ def _compared(one: Side, other: Side, tell: Tell) -> Comparison:
     correlation = np.full(len(by_cosine.feature), np.nan)
     if one.tokens:
         matches["correlation"], correlation = matches_by_activation(
-            one.firing.paired, asked=by_cosine, report=_telling(tell, "activations")
+            one.firing.paired, asked=by_cosine, report=_telling(tell, "activations"), held=held
         )
-        chance["correlation"] = chance_of_activations(one.firing.shifted, _telling(tell, "activations by chance"))
+        chance["correlation"] = chance_of_activations(one.firing.shifted, _telling(tell, "activations by chance"), held)
     return Comparison(one, other, matches, chance, correlation)
 
 

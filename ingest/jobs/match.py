@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from ingest.families.firing import SharedFiring, read_shared_firing, shared_firing_hash
+from ingest.families.firing import read_shared_firing, shared_firing_hash
+from ingest.families.products import HELD
 from ingest.families.sae_matches import Side, compare_saes, saes_compared_before, store_sae_matches
 from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
+from schema.memory import lent_by_duckdb
 from schema.methods import method_revision
 from schema.store import Atlas, open_atlas
 
@@ -75,23 +77,20 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
     names = stored_sae_label(atlas, one[1]), stored_sae_label(atlas, other[1])
     known = saes_compared_before(atlas, one[1], other[1], inputs)
     if not known:
-        firing = read_shared_firing(atlas, one[1], other[1])
-        one_side, other_side = (_side(atlas, held, fires) for held, fires in zip((one, other), firing, strict=True))
+        sides = [load_stored(atlas, name, [key])[0].W_dec for name, key in (one, other)]
         stage = " and ".join(names)
-        ways = compare_saes(
-            one_side,
-            other_side,
-            lambda what, done, total: report(Progress(f"{stage}: {what}", done, total, "features")),
-        )
+        with lent_by_duckdb(atlas.duckdb) as lent:
+            firing = read_shared_firing(atlas, one[1], other[1])
+            ways = compare_saes(
+                Side(one[1], sides[0], firing[0]),
+                Side(other[1], sides[1], firing[1]),
+                lambda what, done, total: report(Progress(f"{stage}: {what}", done, total, "features")),
+                HELD + lent,
+            )
         with atlas.transaction():
             store_sae_matches(atlas, ways, inputs, record.start())
     tokens = atlas.rows("SELECT tokens FROM sae_match WHERE sae = ? AND other_sae = ?", [one[1], other[1]])[0][0]
     return MatchResult(*names, int(tokens), known)
-
-
-def _side(atlas: Atlas, held: Held, firing: SharedFiring) -> Side:
-    sae, _ = load_stored(atlas, held[0], [held[1]])
-    return Side(held[1], sae.W_dec, firing)
 
 
 def _pairs(atlas: Atlas, saes: tuple[str, ...]) -> Iterator[tuple[Held, Held]]:

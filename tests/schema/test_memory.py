@@ -26,6 +26,7 @@ from schema.memory import (
     GrowingFile,
     duckdb_settings,
     duckdb_share,
+    lent_by_duckdb,
     limit_process_memory,
     machine_memory,
     memory_limit,
@@ -68,9 +69,13 @@ def test_the_default_is_below_half_of_the_machine() -> None:
     assert memory_limit() == int(DEFAULT_SHARE * machine_memory()) < machine_memory() / 2
 
 
+def share_of(atlas: Atlas) -> int:
+    return parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
+
+
 def test_duckdb_gets_what_the_process_leaves(tiny_copy: Path) -> None:
     with limit_process_memory(resident_bytes() + PASSING + (300 << 20)), open_atlas(tiny_copy) as atlas:
-        given = parse_size(atlas.rows("SELECT current_setting('memory_limit')")[0][0])
+        given = share_of(atlas)
         assert (250 << 20) < given < (350 << 20)
         assert atlas.rows("SELECT current_setting('threads')")[0][0] <= 3
 
@@ -87,17 +92,14 @@ def test_of_a_long_file_room_is_left_for_what_duckdb_does_not_count(tmp_path: Pa
 
 
 def test_what_a_process_has_come_to_hold_is_taken_from_duckdb(tiny_copy: Path) -> None:
-    def _given() -> int:
-        return parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
-
     with limit_process_memory(resident_bytes() + PASSING + (700 << 20)), open_atlas(tiny_copy) as atlas:
         renew_duckdb_share(atlas.duckdb)
-        before, held = _given(), np.ones(300 << 20, np.uint8)
+        before, held = share_of(atlas), np.ones(300 << 20, np.uint8)
         renew_duckdb_share(atlas.duckdb)
-        assert before - _given() == pytest.approx(len(held), rel=0.2)
+        assert before - share_of(atlas) == pytest.approx(len(held), rel=0.2)
         limit_left = np.ones(600 << 20, np.uint8)
         renew_duckdb_share(atlas.duckdb)
-        assert _given() == pytest.approx(LEAST, rel=0.05)
+        assert share_of(atlas) == pytest.approx(LEAST, rel=0.05)
         assert len(limit_left)
 
 
@@ -106,11 +108,11 @@ def test_room_is_made_for_what_duckdb_does_not_count_of_a_file_that_grows(tiny_c
     path.touch()
     with limit_process_memory(resident_bytes() + PASSING + (900 << 20)), open_atlas(tiny_copy) as opened:
         atlas = replace(opened, file=GrowingFile(path))
-        first = parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
+        first = share_of(atlas)
         for length in (GROWN - 1, GROWN, 4 << 30, 4 << 30, 1 << 40):
             os.truncate(path, length)
             with atlas.transaction():
-                given = parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
+                given = share_of(atlas)
             expected = max(LEAST, first - (length // FILE_BYTES if length >= GROWN else 0))
             assert given == pytest.approx(expected, abs=1 << 20)
 
@@ -120,6 +122,17 @@ def test_an_open_atlas_knows_its_own_file(tiny_copy: Path) -> None:
         assert atlas.file
     with open_atlas(tiny_copy, read_only=True) as atlas:
         assert not atlas.file
+
+
+@pytest.mark.parametrize("room", [LEAST, LEAST + (300 << 20)])
+def test_what_duckdb_lends_it_has_back_afterwards(tiny_copy: Path, room: int) -> None:
+    with limit_process_memory(resident_bytes() + PASSING + room + (40 << 20)), open_atlas(tiny_copy) as atlas:
+        before = share_of(atlas)
+        with pytest.raises(KeyError), lent_by_duckdb(atlas.duckdb) as lent:
+            assert share_of(atlas) + lent == pytest.approx(before, rel=0.01)
+            assert share_of(atlas) == pytest.approx(max(LEAST, before / 2), rel=0.01)
+            raise KeyError
+        assert share_of(atlas) == pytest.approx(before, rel=0.01)
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
