@@ -54,17 +54,24 @@ def _signalled(
 def _signal(
     workload: Workload, signals: int, chance: random.Random, folder: Path, number: int
 ) -> tuple[int, list[str]]:
-    """Send a workload so many signals; how often it was let finish, and what did not hold."""
+    """Send a workload so many signals; how often it was let finish, and what did not hold.
+
+    The moments are drawn from the shortest whole run there was: another process may have held up the first one.
+    """
     folder.mkdir(parents=True)
     faults: list[str] = []
+    seconds = workload.seconds
     for round_ in count():
         place = folder / str(round_)
         workload.begin(place)
-        ended = False
+        ended, whole = False, True
         while not ended and signals:
-            after = chance.uniform(0, workload.seconds)
+            after, began = chance.uniform(0, seconds), time.monotonic()
             run = run_atlas(workload.arguments(place), kill_after=after, number=number, before=end_command_on_signals)
             ended = not run.cut
+            if ended and whole and not run.code:
+                seconds = min(seconds, time.monotonic() - began)
+            whole = False
             signals -= run.cut
             faults += faults_after(run, workload, place, number)
             if ended and run.code and not run.fault():

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Table
+from sqlalchemy import Float, Table
 
 from atlas.publish.current import read_current, snapshot_folder
 from atlas.publish.database import ATLAS_FILE
@@ -33,9 +33,15 @@ def contents(path: Path) -> Contents:
 
 def _rows(atlas: Atlas, table: Table) -> list[tuple[object, ...]]:
     """The rows of a table, sorted, without what depends on when and where they were written."""
-    columns = ", ".join(column.name for column in table.columns if column.name not in ELSEWHERE)
-    rows = atlas.rows(f"SELECT {columns} FROM {table.name} ORDER BY ALL")
-    return [tuple(float(f"{v:.9e}") if isinstance(v, float) else v for v in row) for row in rows]
+    columns = [column for column in table.columns if column.name not in ELSEWHERE]
+    rows = atlas.rows(f"SELECT {', '.join(column.name for column in columns)} FROM {table.name} ORDER BY ALL")
+    rounded = [place for place, column in enumerate(columns) if isinstance(column.type, Float)]
+    if not rounded or not rows:
+        return rows
+    values = [*zip(*rows, strict=True)]
+    for place in rounded:
+        values[place] = tuple(float(f"{v:.9e}") if isinstance(v, float) else v for v in values[place])
+    return [*zip(*values, strict=True)]
 
 
 def broken(path: Path) -> list[str]:
