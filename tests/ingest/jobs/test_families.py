@@ -11,12 +11,14 @@ from click.testing import CliRunner
 
 from atlas.cli.main import cli
 from ingest.jobs.cluster import ClusterRequest, cluster_into
+from ingest.jobs.contrast import ContrastRequest, contrast_into
 from ingest.jobs.ingest import IngestRequest, ingest_into
 from ingest.jobs.match import MatchRequest, match_into
 from ingest.jobs.neighbours import NeighboursRequest, neighbours_into
 from ingest.jobs.reader import Loaded, Reader
 from ingest.jobs.remove import RemoveRequest, remove_into
 from ingest.models.matching import load_together
+from ingest.models.sae_files import load_sae
 from schema import Atlas, SelectionError, open_atlas
 from schema.verify import verify
 from tests.made.small_saes import FEATURES, most_frequent, save_part
@@ -239,13 +241,17 @@ def test_the_commands_say_what_they_found(atlas: Atlas, three: tuple[Path, tuple
     assert "shared tokens" in matched
 
 
-def test_a_contrast_says_of_clusters_how_many_features_it_calls(atlas_copy: Path) -> None:
-    """On the bundled corpora: the counts of a search, and a cluster that fires on medicine."""
-    from ingest.jobs.contrast import ContrastRequest, contrast
-
-    contrast(ContrastRequest(atlas_copy, "medical", ("medical",), ("control",), shuffles=0))
-    with open_atlas(atlas_copy) as atlas:
-        cluster_into(atlas, ClusterRequest(atlas_copy, (), ("jaccard",)))
+def test_a_contrast_says_of_clusters_how_many_features_it_calls(
+    empty_atlas: Path, tmp_path: Path, pocket: Loaded
+) -> None:
+    """On the bundled corpora, of every eighth feature: the counts of a search, and a cluster that fires on medicine."""
+    sae = pocket[1][1]
+    name = save_part(tmp_path / "eighth", sae, torch.arange(0, len(sae.W_dec), 8))
+    request = IngestRequest(empty_atlas, ("bundled:medical", "bundled:control"), reader=Reader((name,)))
+    with open_atlas(empty_atlas) as atlas:
+        ingest_into(atlas, request, (pocket[0], [load_sae(name)]))
+        contrast_into(atlas, ContrastRequest(empty_atlas, "medical", ("medical",), ("control",), shuffles=0))
+        cluster_into(atlas, ClusterRequest(empty_atlas, (), ("jaccard",)))
         assert holds(atlas)
         said = atlas.rows("SELECT cluster, tested, called FROM cluster_contrast ORDER BY cluster")
         counted = atlas.rows(
