@@ -214,21 +214,29 @@ def test_another_name_of_the_same_gelu_is_a_plain_gpt2(folder: Path, pocket: Poc
         torch.testing.assert_close(ours, HookedBridge(model).run(tokens, [point]).values[point], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("cached_as", ["gpt2", "openai-community/gpt2"])
-def test_gpt2_small_is_found_under_the_names_it_is_cached_by(tmp_path: Path, cached_as: str) -> None:
-    """A cache as huggingface_hub lays it out, in a process that sees no other."""
-    snapshot = tmp_path / f"models--{cached_as.replace('/', '--')}" / "snapshots" / ("0" * 40)
+LOADED_UNDER_BOTH = """
+import os
+from pathlib import Path
+from ingest.models.language_model import Processing, load_language_model
+
+os.chdir(os.environ["HF_HUB_CACHE"])
+for before, after in (("none--gpt2", "gpt2"), ("gpt2", "openai-community--gpt2")):
+    Path(f"models--{before}").rename(f"models--{after}")
+    model = load_language_model("gpt2-small", Processing())
+    print(model.name, model.config.n_layers)
+"""
+
+
+def test_gpt2_small_is_found_under_the_names_it_is_cached_by(tmp_path: Path) -> None:
+    """A cache as huggingface_hub lays it out, first under one name, then under the other; a process sees no other."""
+    snapshot = tmp_path / "models--none--gpt2" / "snapshots" / ("0" * 40)
     shutil.copytree(pocket_folder() / "gpt2", snapshot)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
-    code = (
-        "from ingest.models.language_model import Processing, load_language_model\n"
-        "model = load_language_model('gpt2-small', Processing())\n"
-        "print(model.name, model.config.n_layers)"
-    )
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
-    assert run.stdout.split() == ["gpt2-small", "6"], run.stderr[-2000:]
+    command = [sys.executable, "-c", LOADED_UNDER_BOTH]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert run.stdout.split() == ["gpt2-small", "6"] * 2, run.stderr[-2000:]
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
