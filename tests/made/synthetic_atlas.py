@@ -42,8 +42,9 @@ def build_atlas(
     activations: pa.Table,
     top_logits: Mapping[int, Sequence[str]] | None = None,
 ) -> None:
-    """Write an atlas of one SAE; activations have columns document (a place), position from 1, feature, activation.
+    """Write an atlas of one SAE, to a new file or one without rows.
 
+    activations have columns document (a place), position from 1, feature, activation;
     top_logits are the tokens that a feature raises most.
     """
     with open_atlas(path, create=True) as atlas:

@@ -1,11 +1,14 @@
 """An atlas whose features mean what is planted: diseases, before numbers, says `the`, and many that mean nothing."""
 
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.synthetic_atlas import Sentence, build_atlas
 
 DISEASES, BEFORE_NUMBERS, SAYS_THE, RARE, LATE, SILENT = range(6)
@@ -67,7 +70,15 @@ def _firing(rng: np.random.Generator, words: Sequence[str], position: int, docum
     return found
 
 
-def build_worded_atlas(path: Path) -> None:
-    """Write the atlas to a new file."""
-    sentences = worded_sentences()
-    build_atlas(path, sentences, D_SAE, planted_activations(sentences), {SAYS_THE: ("the", "their")})
+@cache
+def _made() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path, sentences = write_empty_atlas(Path(folder) / "atlas.duckdb"), worded_sentences()
+        build_atlas(path, sentences, D_SAE, planted_activations(sentences), {SAYS_THE: ("the", "their")})
+        return path.read_bytes()
+
+
+def write_worded_atlas(path: Path) -> Path:
+    """Write the atlas, which is made once a process, to a new file; its path."""
+    path.write_bytes(_made())
+    return path

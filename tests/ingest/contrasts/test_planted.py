@@ -25,6 +25,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from queries import run_query
 from schema import Atlas, open_atlas
 from schema.verify import verify
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.jobs import compute_contrast
 from tests.made.synthetic_atlas import Sentence, build_atlas
 
@@ -76,7 +77,7 @@ def planted_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The planted atlas with its contrast and null, computed in several ranges of features."""
     path = tmp_path_factory.mktemp("planted") / "atlas.duckdb"
     sentences, activations = planted()
-    build_atlas(path, sentences, D_SAE, activations)
+    build_atlas(write_empty_atlas(path), sentences, D_SAE, activations)
     with open_atlas(path) as opened:
         sides = ["domain=medicine"], [f"domain={d}" for d in CONTROLS]
         compute_contrast(opened, "medical", *sides, shuffles=40, chunk_rows=1000)
@@ -329,7 +330,7 @@ def test_pairs_equal_scipy(atlas: Atlas) -> None:
 
 def test_ranges_of_features_change_nothing(atlas: Atlas, tmp_path: Path) -> None:
     sentences, activations = planted()
-    build_atlas(tmp_path / "whole.duckdb", sentences, D_SAE, activations)
+    build_atlas(write_empty_atlas(tmp_path / "whole.duckdb"), sentences, D_SAE, activations)
     with open_atlas(tmp_path / "whole.duckdb") as whole:
         compute_contrast(whole, "medical", ["domain=medicine"], [f"domain={d}" for d in CONTROLS], shuffles=40)
         tables = ("feature_contrast", "feature_confirmation", "feature_pair", "feature_domain", "feature_evidence")
@@ -344,7 +345,9 @@ def test_the_order_of_ingest_changes_nothing(atlas: Atlas, tmp_path: Path) -> No
     order = np.random.default_rng(8).permutation(len(sentences))
     mixed = [replace(sentences[old], number=int(old)) for old in order]
     place = pa.array(np.argsort(order).astype(np.int32)[activations["document"].to_numpy()])
-    build_atlas(tmp_path / "mixed.duckdb", mixed, D_SAE, activations.set_column(0, "document", place))
+    build_atlas(
+        write_empty_atlas(tmp_path / "mixed.duckdb"), mixed, D_SAE, activations.set_column(0, "document", place)
+    )
     with open_atlas(tmp_path / "mixed.duckdb") as opened:
         compute_contrast(opened, "medical", ["domain=medicine"], [f"domain={d}" for d in CONTROLS], shuffles=40)
         for name in ("feature_contrast", "feature_confirmation", "feature_pair", "feature_domain", "contrast_null"):
@@ -375,7 +378,7 @@ def test_too_few_documents_confirm_nothing(tmp_path: Path) -> None:
     sentences, activations = planted()
     few = 14
     rows = activations.filter(pa.compute.less(activations["document"], few))
-    build_atlas(tmp_path / "few.duckdb", sentences[:few], D_SAE, rows)
+    build_atlas(write_empty_atlas(tmp_path / "few.duckdb"), sentences[:few], D_SAE, rows)
     with open_atlas(tmp_path / "few.duckdb") as opened:
         compute_contrast(opened, "medical", ["domain=medicine"], ["domain=law"], shuffles=2)
         assert opened.rows("SELECT DISTINCT auroc, f1, threshold, probe_f1 FROM feature_confirmation") == [(None,) * 4]
@@ -385,7 +388,7 @@ def test_too_few_documents_confirm_nothing(tmp_path: Path) -> None:
 
 def test_a_silent_sae_is_contrasted_too(tmp_path: Path) -> None:
     sentences, activations = planted()
-    build_atlas(tmp_path / "silent.duckdb", sentences, D_SAE, activations.slice(0, 0))
+    build_atlas(write_empty_atlas(tmp_path / "silent.duckdb"), sentences, D_SAE, activations.slice(0, 0))
     with open_atlas(tmp_path / "silent.duckdb") as opened:
         compute_contrast(opened, "medical", ["domain=medicine"], ["domain=law"], shuffles=3)
         assert opened.rows("SELECT features_tested, fms_root FROM sae_contrast") == [(0, 0)]

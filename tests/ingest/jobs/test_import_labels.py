@@ -17,7 +17,7 @@ from schema import AtlasError, open_atlas
 from schema.errors import SelectionError, SourceError
 from schema.verify import verify
 from tests.made.tiny_atlas import build_tiny_atlas
-from tests.made.worded_atlas import D_SAE, build_worded_atlas
+from tests.made.worded_atlas import D_SAE, write_worded_atlas
 
 SAE = "planted/hook"
 DICTIONARY = "gpt2-small/8-res-jb"
@@ -26,8 +26,7 @@ DICTIONARY = "gpt2-small/8-res-jb"
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An atlas whose SAE is at Neuronpedia."""
-    path = tmp_path_factory.mktemp("published") / "atlas.duckdb"
-    build_worded_atlas(path)
+    path = write_worded_atlas(tmp_path_factory.mktemp("published") / "atlas.duckdb")
     with open_atlas(path) as atlas:
         atlas.rows(
             "UPDATE sae SET neuronpedia_id = ?, hook_name = 'blocks.8.hook_resid_pre', hook_layer = 8", [DICTIONARY]

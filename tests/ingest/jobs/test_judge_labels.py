@@ -14,15 +14,14 @@ from schema import open_atlas
 from schema.errors import SelectionError
 from schema.verify import verify
 from tests.made.answering import answering
-from tests.made.worded_atlas import BEFORE_NUMBERS, DISEASES, SILENT, build_worded_atlas
+from tests.made.worded_atlas import BEFORE_NUMBERS, DISEASES, SILENT, write_worded_atlas
 
 SAE = "planted/hook"
 
 
 @pytest.fixture
 def atlas(tmp_path: Path) -> Path:
-    path = tmp_path / "atlas.duckdb"
-    build_worded_atlas(path)
+    path = write_worded_atlas(tmp_path / "atlas.duckdb")
     label(LabelRequest(path))
     return path
 
@@ -100,8 +99,7 @@ def test_a_label_with_a_word_of_its_own_is_no_wrong_label(atlas: Path) -> None:
 
 
 def test_a_model_is_not_asked_of_a_label_that_the_documents_it_would_be_judged_on_made(tmp_path: Path) -> None:
-    path = tmp_path / "atlas.duckdb"
-    build_worded_atlas(path)
+    path = write_worded_atlas(tmp_path / "atlas.duckdb")
     with open_atlas(path) as opened:
         opened.rows(
             """

@@ -25,7 +25,7 @@ from tests.made.worded_atlas import (
     RARE,
     SAYS_THE,
     SILENT,
-    build_worded_atlas,
+    write_worded_atlas,
 )
 
 HALF = "md5(COALESCE(group_name, document.content_hash)) < '8'"
@@ -34,8 +34,7 @@ HALF = "md5(COALESCE(group_name, document.content_hash)) < '8'"
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The planted atlas, its features labelled and the labels scored."""
-    path = tmp_path_factory.mktemp("labelled") / "worded.duckdb"
-    build_worded_atlas(path)
+    path = write_worded_atlas(tmp_path_factory.mktemp("labelled") / "worded.duckdb")
     label(LabelRequest(path))
     score(ScoreRequest(path))
     return path

@@ -15,16 +15,14 @@ from schema import open_atlas
 from schema.errors import ModelError, SelectionError
 from schema.verify import verify
 from tests.made.answering import answering
-from tests.made.worded_atlas import DISEASES, ILL, RARE, SAYS_THE, SILENT, build_worded_atlas
+from tests.made.worded_atlas import DISEASES, ILL, RARE, SAYS_THE, SILENT, write_worded_atlas
 
 SAE = "planted/hook"
 
 
 @pytest.fixture
 def atlas(tmp_path: Path) -> Path:
-    path = tmp_path / "atlas.duckdb"
-    build_worded_atlas(path)
-    return path
+    return write_worded_atlas(tmp_path / "atlas.duckdb")
 
 
 def diseases(prompt: str) -> str:
