@@ -3,9 +3,7 @@
 import gc
 import signal
 
-NEW_OBJECTS = 100_000
-"""How many are made between two searches for cycles: of Python's own 700, a command that imports PyTorch, SAELens and
-TransformerLens looks through all of their modules again and again, for a sixth of its time."""
+from atlas import NEW_OBJECTS
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlas.__main__ import NEW_OBJECTS
+from atlas import NEW_OBJECTS
 from ingest.models.names import POCKET, parse_sae_name, pocket_sae_ids
 
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -5,6 +5,7 @@ JSON. JSON can say nothing but data: a child that was taken over could send wron
 """
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from atlas import NEW_OBJECTS
 
 HEADER = struct.Struct(">I")
 
@@ -40,6 +43,7 @@ def read_frame(descriptor: int) -> dict[str, Any] | None:
 
 def answer_frames(replies: Callable[[Iterator[dict[str, Any]]], Iterable[dict[str, Any]]]) -> None:
     """A child's life: what it replies to the questions on its stdin goes to its stdout, until the server is gone."""
+    gc.set_threshold(NEW_OBJECTS)  # what it imports for its model is a second less in coming
     answers = _only_answers_on_stdout()
     try:
         for answer in replies(iter(lambda: read_frame(0), None)):
