@@ -10,7 +10,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine
 from schema.migrations import MIGRATIONS
 from tests.temporary_files import small_blocks
 
-COLUMNS = "SELECT column_name FROM duckdb_columns() WHERE database_name = '{}' AND table_name = '{}'"
+COLUMNS = "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE database_name = '{}' GROUP BY ALL"
+FILLED = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'today' AND estimated_size > 0"
 Values = Mapping[str, Mapping[str, str]]
 """Expressions by column, by table."""
 MADE_UP: Values = {
@@ -30,9 +31,15 @@ def build_older_atlas(today: Path, path: Path, version: int, made_up: Values = M
     engine = _engine(path)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"ATTACH '{today}' AS today (READ_ONLY)")
+        old, new = _columns(connection, path.stem), _columns(connection, "today")
+        filled = {name for (name,) in connection.exec_driver_sql(FILLED)} - {"migration", "method_revision"}
         for table in _tables(connection, path.stem):
-            if table not in ("migration", "method_revision"):
-                _copy(connection, path.stem, table, made_up.get(table, {}))
+            if table in filled:
+                kept = {name: name for name in set(old[table]) & set(new[table])}
+                values = kept | {name: value for name, value in made_up.get(table, {}).items() if name in old[table]}
+                chosen = ", ".join(f"{value} AS {name}" for name, value in values.items())
+                connection.exec_driver_sql(f"INSERT INTO {table} BY NAME SELECT {chosen} FROM today.{table}")
+                connection.commit()
     engine.dispose()
 
 
@@ -57,6 +64,11 @@ def _engine(path: Path) -> Engine:
     return create_engine(URL.create("duckdb", database=str(path)))
 
 
+def _columns(connection: Connection, database: str) -> dict[str, list[str]]:
+    """The columns of each table."""
+    return {str(table): columns for table, columns in connection.exec_driver_sql(COLUMNS.format(database))}
+
+
 def _tables(connection: Connection, database: str) -> list[str]:
     """The tables of the older file, those that others refer to first."""
     sql = f"""
@@ -66,14 +78,3 @@ def _tables(connection: Connection, database: str) -> list[str]:
         ORDER BY array_position(['ingest_run', 'model', 'tokenization', 'sae'], table_name) NULLS LAST, table_oid
     """
     return [name for (name,) in connection.exec_driver_sql(sql)]
-
-
-def _copy(connection: Connection, database: str, table: str, made_up: Mapping[str, str]) -> None:
-    old, new = (
-        {name for (name,) in connection.exec_driver_sql(COLUMNS.format(of, table))} for of in (database, "today")
-    )
-    values = {name: name for name in old & new} | dict(made_up)
-    if new:
-        chosen = ", ".join(f"{value} AS {name}" for name, value in values.items() if name in old)
-        connection.exec_driver_sql(f"INSERT INTO {table} BY NAME SELECT {chosen} FROM today.{table}")
-    connection.commit()

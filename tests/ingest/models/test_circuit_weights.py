@@ -1,6 +1,7 @@
 """What a feature does to the next token, by where its SAE reads: over all architectures, and in an atlas of any age."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.reader import Reader
 from ingest.models.circuit_weights import stream_directions, way_to_stream
 from ingest.models.hooked_model import HookedBridge
-from ingest.models.language_model import Processing, load_language_model
+from ingest.models.language_model import LanguageModel, Processing, load_language_model
 from ingest.models.patch import Patch
 from schema import open_atlas
 from schema.verify import verify
 from tests.made.architectures import ARCHITECTURES, save_model
+from tests.made.empty_atlas import write_empty_atlas
 from tests.made.older_atlas import build_older_atlas
 from tests.made.tiny_models import loaded, save_sae, tiny_sae
 
@@ -54,6 +56,11 @@ def gain_after(folder: Path, kind: str) -> Any:
     return 1 + norm.weight.detach()
 
 
+@cache
+def loaded_once(folder: Path, processing: Processing) -> LanguageModel:
+    return load_language_model(str(folder), processing)
+
+
 @pytest.mark.parametrize("processing", [Processing(), Processing(center_writing_weights=True)])
 @pytest.mark.parametrize(
     ("kind", "follows"), [("attn.hook_z", "attn.o.hook_out"), ("mlp.hook_post", "mlp.out.hook_out")]
@@ -62,7 +69,7 @@ def test_a_decoder_row_off_the_stream_goes_through_the_weights_that_follow(
     folder: Path, processing: Processing, kind: str, follows: str
 ) -> None:
     """Added where the SAE reads, it moves what those weights give by the direction, but for the gain of a norm."""
-    model = load_language_model(str(folder), processing)
+    model = loaded_once(folder, processing)
     hooked, name, after = HookedBridge(model), f"blocks.1.{kind}", f"blocks.1.{follows}"
     with torch.no_grad():
         clean = hooked.run(TOKENS, [name, after]).values
@@ -118,7 +125,8 @@ def ingested(path: Path, gpt2: tuple[str, Any], kind: str, **options: Any) -> An
     name = save_sae(module, path / "sae", context_size=16)
     source = path / "d.txt"
     source.write_text("The nurse measured a fever.\nA heart and two lungs.\n")
-    ingest(IngestRequest(path / "atlas.duckdb", (str(source),), reader=Reader((name,), gpt2[0])))
+    atlas = write_empty_atlas(path / "atlas.duckdb")
+    ingest(IngestRequest(atlas, (str(source),), reader=Reader((name,), gpt2[0])))
     return module
 
 
