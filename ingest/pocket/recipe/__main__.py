@@ -11,14 +11,12 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import torch
 
-from ingest.pocket.recipe.budget import Budget, Workers
-from ingest.pocket.recipe.pipeline import Recipe, Source, judge_trained_release, run_recipe
-from ingest.pocket.recipe.sae_trainers import SAEConfig
-from ingest.pocket.recipe.train import LanguageModelConfig
+if TYPE_CHECKING:
+    from ingest.pocket.recipe.budget import Budget
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,6 +95,13 @@ def main(  # noqa: PLR0913 - one parameter an option, as click wants it
     threads: int,
 ) -> None:
     """Train the embedded model: tokenizer, GPT-2, sparse autoencoders, and the figures of its model card."""
+    import torch  # all of these here, so that --help takes no seconds
+
+    from ingest.pocket.recipe.budget import Budget, Workers
+    from ingest.pocket.recipe.pipeline import Recipe, Source, judge_trained_release, run_recipe
+    from ingest.pocket.recipe.sae_trainers import SAEConfig
+    from ingest.pocket.recipe.train import LanguageModelConfig
+
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
@@ -136,6 +141,8 @@ def _without_folders(arguments: list[str]) -> str:
 
 
 def _budget(tokens: int | None, minutes: float | None, options: str) -> Budget:
+    from ingest.pocket.recipe.budget import Budget
+
     if tokens is None and minutes is None:
         raise click.UsageError(f"say how long to train: give {options}")
     return Budget(tokens, None if minutes is None else 60.0 * minutes)
