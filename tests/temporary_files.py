@@ -66,12 +66,13 @@ def small_blocks(path: Path) -> Path:
     return path
 
 
-def size(path: Path) -> int:
+def size(path: str | Path) -> int:
     """The bytes that a file or a folder takes on disk; what vanishes meanwhile takes none."""
     try:
-        state = path.lstat()
+        state = os.lstat(path)
         if stat.S_ISDIR(state.st_mode):
-            return state.st_blocks * 512 + sum(map(size, path.iterdir()))
+            with os.scandir(path) as held:
+                return state.st_blocks * 512 + sum(size(each.path) for each in held)
     except OSError:
         return 0
     return state.st_blocks * 512 // max(state.st_nlink, 1)

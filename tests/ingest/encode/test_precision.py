@@ -200,12 +200,13 @@ def test_settings_that_an_older_file_leaves_unsaid_are_those_of_float32(tmp_path
     assert counted == [3, 0]
 
 
-def test_it_runs_where_onednn_has_no_bfloat16(tmp_path: Path) -> None:
+def test_it_runs_where_onednn_has_no_bfloat16(tmp_path: Path, small_saes: tuple[str, ...]) -> None:
     source = tmp_path / "texts.txt"
     source.write_text(TEXTS[0] + "\n")
-    command = [sys.executable, "-m", "atlas", "ingest", str(tmp_path / "atlas.duckdb"), str(source), "--precision"]
+    command = [sys.executable, "-m", "atlas", "ingest", str(tmp_path / "atlas.duckdb"), str(source)]
     older = os.environ | {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
-    done = subprocess.run([*command, "bfloat16"], env=older, capture_output=True, text=True, check=False)
+    options = ["--precision", "bfloat16", "--sae", small_saes[1]]
+    done = subprocess.run([*command, *options], env=older, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "1 documents" in done.stdout
 
