@@ -146,7 +146,7 @@ def renew_duckdb_share(connection: duckdb.DuckDBPyConnection) -> None:
     """
     ((counted,),) = connection.execute("SELECT SUM(memory_usage_bytes) FROM duckdb_memory()").fetchall()
     own = resident_bytes() - int(counted)
-    _set_share(connection, memory_limit() - own - PASSING // 4)
+    _set_share(connection, max(LEAST, memory_limit() - own - PASSING // 4))
 
 
 class GrowingFile:
@@ -159,13 +159,17 @@ class GrowingFile:
         """Take from the share what belongs to the bytes that have come since the last time."""
         grown = _size(self._path) - self._bytes
         if grown >= GROWN:
-            ((setting,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
-            _set_share(connection, parse_size(setting) - grown // FILE_BYTES)
+            _set_share(connection, max(LEAST, _share_of(connection) - grown // FILE_BYTES))
             self._bytes += grown
 
 
+def _share_of(connection: duckdb.DuckDBPyConnection) -> int:
+    ((setting,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    return parse_size(setting)
+
+
 def _set_share(connection: duckdb.DuckDBPyConnection, share: int) -> None:
-    connection.execute(f"SET memory_limit = '{max(LEAST, share)}B'")
+    connection.execute(f"SET memory_limit = '{share}B'")
 
 
 def _size(path: Path) -> int:
@@ -175,18 +179,17 @@ def _size(path: Path) -> int:
 @contextmanager
 def lent_by_duckdb(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
     """Inside, DuckDB does with half of its share: the bytes that a command may hold instead while rows are read."""
-    ((setting,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
-    share = parse_size(setting)
+    share = _share_of(connection)
     kept = max(min(LEAST, share), share // 2)
     try:
-        connection.execute(f"SET memory_limit = '{kept}B'")
+        _set_share(connection, kept)
     except duckdb.OutOfMemoryException:  # it holds more that it cannot lay anywhere
         kept = share
     try:
         yield share - kept
     finally:
         with suppress(duckdb.Error):  # of a file that is closed: not in the place of what closed it
-            connection.execute(f"SET memory_limit = '{share}B'")
+            _set_share(connection, share)
 
 
 def _cores() -> int:

@@ -97,15 +97,19 @@ class _Stored:
 
     @property
     def tokens(self) -> int:
+        """Those of all windows."""
         return int(self.length.sum(dtype=np.int64))
 
     def slices(self) -> Iterator[slice]:
+        """The windows of each chunk."""
         return slices_of_size(self.size, self.chunk_rows)
 
     def chunks(self) -> Iterator[_Chunk]:
+        """All of them, one read after the other."""
         return map(self.read, self.slices())
 
     def read(self, windows: slice) -> _Chunk:
+        """What the SAEs give in some windows, a row for each token on which any of them fires."""
         context, places = self.context[windows], self.length[windows].astype(np.int64) + 1  # positions begin at 0 or 1
         found = [read_window_activations(self.atlas, sae, context) for sae in self.saes]
         start = np.cumsum(places) - places
