@@ -193,7 +193,10 @@ def lent_by_duckdb(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that the process may use: OMP_NUM_THREADS bounds DuckDB as it bounds torch and numpy."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    outermost = re.match(r"\s*([1-9]\d*)", os.environ.get("OMP_NUM_THREADS", ""), re.ASCII)
+    return min(cores, int(outermost[1])) if outermost else cores
 
 
 def grouped_rows(memory_limit: str) -> int:

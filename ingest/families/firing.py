@@ -1,6 +1,7 @@
 """On which tokens the features of SAEs fire: the sparse rows of an atlas as matrices, a slice of windows at a time."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,8 +10,9 @@ import numpy as np
 from jaxtyping import Int
 from scipy.sparse import csr_array
 
-from ingest.families.products import Chunks, Firing, Paired
+from ingest.families.products import HELD, Chunks, Firing, Paired
 from ingest.statistics.window_activations import read_window_activations, slices_of_size
+from schema.memory import lent_by_duckdb
 from schema.store import Atlas
 
 CHUNK_ROWS = 1 << 20
@@ -37,6 +39,13 @@ class SharedFiring(NamedTuple):
 
     paired: Paired
     shifted: Paired
+
+
+@contextmanager
+def room_for_sums(atlas: Atlas) -> Iterator[int]:
+    """Inside, so many bytes of sums may be held while chunks are read: DuckDB lends half of its share for them."""
+    with lent_by_duckdb(atlas.duckdb) as lent:
+        yield HELD + lent
 
 
 def read_firing(atlas: Atlas, sae: int, chunk_rows: int = CHUNK_ROWS) -> Firing:

@@ -11,11 +11,11 @@ def stored_sae_names(atlas: Atlas) -> list[str]:
     """The names of all SAEs with features to compare, in the order of lists."""
     rows = atlas.rows(
         """
-        SELECT release || '/' || sae_id AS name
+        SELECT label
         FROM sae
         WHERE d_sae > 1
-        GROUP BY name
-        ORDER BY MIN(ordinal)
+          AND label <> pinned
+        ORDER BY ordinal
         """
     )
     return [name for (name,) in rows]
@@ -31,11 +31,22 @@ def stored_sae_keys(atlas: Atlas, spelled: str) -> list[int]:
     exact = atlas.rows("SELECT sae FROM sae WHERE pinned = ?", [spelled])
     if exact:
         return [int(key) for (key,) in exact]
-    sql = "SELECT sae FROM sae WHERE release || '/' || sae_id = ? ORDER BY sae"
-    rows = atlas.rows(sql, [spelled]) or atlas.rows(sql, [str(parse_sae_name(spelled))])
+    rows = _keys_of_name(atlas, spelled) or _keys_of_name(atlas, str(parse_sae_name(spelled)))
     if not rows:
         raise sae_without_neighbours(atlas, spelled)
     return [int(key) for (key,) in rows]
+
+
+def _keys_of_name(atlas: Atlas, name: str) -> list[tuple[int]]:
+    sql = """
+        SELECT each.sae
+        FROM sae AS newest
+        JOIN sae AS each USING (release, sae_id)
+        WHERE newest.label = ?
+          AND newest.label <> newest.pinned
+        ORDER BY each.ordinal DESC
+    """
+    return atlas.rows(sql, [name])
 
 
 def load_stored(atlas: Atlas, spelled: str, keys: list[int]) -> tuple[SAE, list[int]]:

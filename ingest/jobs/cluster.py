@@ -28,8 +28,7 @@ from ingest.families.clusters_stored import (
     stored_clustering,
 )
 from ingest.families.coactive_pairs import Placed
-from ingest.families.firing import coverage_hash, read_firing
-from ingest.families.products import HELD
+from ingest.families.firing import coverage_hash, read_firing, room_for_sums
 from ingest.families.stored_saes import (
     load_stored,
     stored_sae_keys,
@@ -41,7 +40,6 @@ from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema import tables
 from schema.errors import SelectionError
-from schema.memory import lent_by_duckdb
 from schema.methods import method_revision
 from schema.store import Atlas, open_atlas
 
@@ -130,8 +128,8 @@ def _placed(
     (name, key), (measure, seed) = sae, drawn
     if measure == "decoder":
         return place_by_decoder(load_stored(atlas, name, [key])[0].W_dec)
-    with lent_by_duckdb(atlas.duckdb) as lent:
-        return place_by_firing(read_firing(atlas, key), measure, seed, report, HELD + lent)
+    with room_for_sums(atlas) as held:
+        return place_by_firing(read_firing(atlas, key), measure, seed, report, held)
 
 
 def _too_few(label: str, measure: Measure, features: int, wanted: Wanted) -> ClusterResult:

@@ -94,8 +94,8 @@ def graph_reader_with_other_saes(atlas: Atlas, reader: Reader) -> Reader:
         JOIN sae AS other USING (model, tokenization)
         WHERE own.release = ?
           AND own.sae_id = ?
-          AND other.label = other.release || '/' || other.sae_id
-          AND other.label <> own.release || '/' || own.sae_id
+          AND other.label <> other.pinned
+          AND (other.release, other.sae_id) <> (own.release, own.sae_id)
         GROUP BY ALL
         ORDER BY MIN(other.ordinal)
         """,

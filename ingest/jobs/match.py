@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from ingest.families.firing import read_shared_firing, shared_firing_hash
-from ingest.families.products import HELD
+from ingest.families.firing import read_shared_firing, room_for_sums, shared_firing_hash
 from ingest.families.sae_matches import Side, compare_saes, saes_compared_before, store_sae_matches
 from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from schema.errors import SelectionError
-from schema.memory import lent_by_duckdb
 from schema.methods import method_revision
 from schema.store import Atlas, open_atlas
 
@@ -79,13 +77,13 @@ def _bring_up(record: RunRecord, one: Held, other: Held, report: Report) -> Matc
     if not known:
         sides = [load_stored(atlas, name, [key])[0].W_dec for name, key in (one, other)]
         stage = " and ".join(names)
-        with lent_by_duckdb(atlas.duckdb) as lent:
+        with room_for_sums(atlas) as held:
             firing = read_shared_firing(atlas, one[1], other[1])
             ways = compare_saes(
                 Side(one[1], sides[0], firing[0]),
                 Side(other[1], sides[1], firing[1]),
                 lambda what, done, total: report(Progress(f"{stage}: {what}", done, total, "features")),
-                HELD + lent,
+                held,
             )
         with atlas.transaction():
             store_sae_matches(atlas, ways, inputs, record.start())

@@ -9,14 +9,12 @@ from pathlib import Path
 
 from ingest.families.coactivation import coactivation_counted_before, store_coactivation
 from ingest.families.coactive_pairs import features_firing_with
-from ingest.families.firing import coverage_hash, read_firing
+from ingest.families.firing import coverage_hash, read_firing, room_for_sums
 from ingest.families.neighbours import nearest_rows, opposite_rows
-from ingest.families.products import HELD
 from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.rows.features import store_neighbour_rows
-from schema.memory import lent_by_duckdb
 from schema.store import Atlas, open_atlas
 
 
@@ -89,11 +87,11 @@ def _by_company(record: RunRecord, key: int, report: Report) -> int | None:
     coverage = coverage_hash(atlas, key)
     if not coverage or coactivation_counted_before(atlas, key, coverage):
         return None
-    with lent_by_duckdb(atlas.duckdb) as lent:
+    with room_for_sums(atlas) as held:
         found = features_firing_with(
             read_firing(atlas, key),
             report=lambda done, total: report(Progress("counting together", done, total, "features")),
-            held=HELD + lent,
+            held=held,
         )
     with atlas.transaction():
         store_coactivation(atlas, key, found, coverage, record.start())

@@ -1,5 +1,5 @@
 -- title: The sparse autoencoders of the atlas
--- description: One row for each SAE: the model and the place it reads, how much text it has encoded, how many features fire at once on a token (L0), and how many have fired at all. Of several that bear one name the newest comes first; an older one is asked for by name and hash, as printed here.
+-- description: One row for each SAE: the model, the place it reads and the precision the model ran in, how much text it has encoded, how many features fire at once on a token (L0), and how many have fired at all. Of several that bear one name the newest comes first; an older one is asked for by name and hash, as printed here.
 -- database: atlas
 WITH seen AS (
     SELECT
@@ -24,6 +24,7 @@ SELECT
     s.added_at,
     m.name AS model,
     s.hook_name,
+    CASE WHEN m.weights_sha256 IS NOT NULL THEN COALESCE((m.config ->> '$.precision'), 'float32') END AS precision,
     s.architecture,
     s.d_in,
     s.d_sae,

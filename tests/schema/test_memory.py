@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,14 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def two_threads() -> Iterator[None]:
+    """DuckDB's threads keep each other from room, so that here there are two, as in most other places there are not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "2")
+        yield
+
+
 @given(st.integers(1, 10**15))
 def test_a_size_is_read_as_it_is_shown_and_never_less(size: int) -> None:
     assert size <= parse_size(size_text(size)) <= max(size * 1.11, size + 1e6)
@@ -78,6 +87,14 @@ def test_duckdb_gets_what_the_process_leaves(tiny_copy: Path) -> None:
         given = share_of(atlas)
         assert (250 << 20) < given < (350 << 20)
         assert atlas.rows("SELECT current_setting('threads')")[0][0] <= 3
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("2,1", 2), ("9999", 3), ("0", 3), ("", 3), ("many", 3)])
+def test_omp_num_threads_bounds_duckdb_too(said: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    with limit_process_memory(resident_bytes() + PASSING + (1 << 30)):
+        assert duckdb_settings()["threads"] == threads
 
 
 def test_of_a_long_file_room_is_left_for_what_duckdb_does_not_count(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def saes_for_live_model(folder: Path) -> tuple[str, ...]:
     """
     with closing(sqlite3.connect(f"{(folder / ATLAS_FILE).resolve().as_uri()}?mode=ro", uri=True)) as database:
         found = database.execute(
-            "SELECT release || '/' || sae_id FROM sae "
+            "SELECT pinned FROM sae "
             "WHERE (model, tokenization) = ("
             "  SELECT s.model, s.tokenization FROM sae AS s JOIN model AS m ON m.model = s.model "
             "  ORDER BY JSON_EXTRACT(m.config, '$.precision') IS NOT NULL, s.ordinal LIMIT 1"
@@ -69,4 +69,4 @@ def saes_for_live_model(folder: Path) -> tuple[str, ...]:
         ).fetchall()
     if not found:
         raise AtlasError("the published atlas holds no SAE yet; ingest something, and publish again")
-    return tuple(dict.fromkeys(str(row[0]) for row in found))
+    return tuple(dict.fromkeys(str(pinned).rpartition("@")[0] for (pinned,) in found))

@@ -15,4 +15,4 @@ FROM sae AS s
 JOIN model AS m ON m.model = s.model
 WHERE s.release = :release
     AND s.sae_id = :sae_id
-ORDER BY s.label = s.release || '/' || s.sae_id DESC, s.sae DESC
+ORDER BY s.ordinal
