@@ -1,6 +1,7 @@
 """A model and the SAEs that read it, loaded together and checked against each other."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,10 @@ from ingest.models.language_model import LanguageModel, Processing, load_languag
 from ingest.models.names import Precision, is_of_another_block, parse_sae_name
 from ingest.models.sae import SAE
 from ingest.models.sae_files import load_sae
+from ingest.models.screen import multiplies_bfloat16
 from schema.errors import ModelError
+
+log = logging.getLogger(__name__)
 
 
 @unsearched()
@@ -36,6 +40,8 @@ def load_together(
         raise ModelError(f"{saes[0].name} does not say which model it reads; name it: --model FOLDER")
     model = load_language_model(name, Processing.from_options(saes[0].model_options), device)
     model = replace(model, precision=precision)
+    if precision == "bfloat16" and torch.device(device).type == "cpu" and not multiplies_bfloat16():
+        log.warning("this processor has no instructions for bfloat16, and is faster without --precision bfloat16")
     return model, fit_saes_to_model(model, saes)
 
 

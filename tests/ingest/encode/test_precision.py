@@ -24,6 +24,7 @@ from ingest.models.language_model import LanguageModel, Processing, load_languag
 from ingest.models.matching import load_together
 from ingest.models.names import pocket_folder
 from ingest.models.sae import SAE
+from ingest.models.screen import multiplies_bfloat16
 from ingest.rows.sae_keys import required_sae_keys
 from schema import ModelError, open_atlas
 from schema.errors import SelectionError
@@ -198,6 +199,26 @@ def test_settings_that_an_older_file_leaves_unsaid_are_those_of_float32(tmp_path
             atlas.rows(f"UPDATE {table} SET config = NULL, config_sha256 = NULL")
     counted = [ingest_with(request, model, saes).counts.documents for model in (in_bfloat16(pocket), pocket[0])]
     assert counted == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "warned"), [({}, True), ({"avx512_bf16": True}, False), ({"amx_bf16": True}, False)]
+)
+def test_a_processor_that_is_slower_with_it_is_named(
+    instructions: dict[str, bool],
+    warned: bool,
+    small_saes: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    multiplies_bfloat16.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+        load_together(small_saes[1:])
+        assert "bfloat16" not in caplog.text
+        load_together(small_saes[1:], precision="bfloat16")
+    multiplies_bfloat16.cache_clear()
+    assert ("faster without --precision bfloat16" in caplog.text) == warned
 
 
 def test_it_runs_where_onednn_has_no_bfloat16(tmp_path: Path, small_saes: tuple[str, ...]) -> None:

@@ -49,6 +49,6 @@ def test_every_name_is_listed_once(tiny_copy: Path) -> None:
 def test_what_is_not_there_is_refused(tiny_copy: Path) -> None:
     with (
         open_atlas(tiny_copy) as atlas,
-        pytest.raises(SelectionError, match="does not hold pocket/blocks.3.hook_resid_pre; ing"),
+        pytest.raises(SelectionError, match=r"does not hold pocket/blocks\.3.hook_resid_pre; ing"),
     ):
         stored_sae_keys(atlas, "pocket/blocks.3.hook_resid_pre")
