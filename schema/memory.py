@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -50,6 +51,9 @@ CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in
 
 Settings = dict[str, str | int]
 """DuckDB's, by their names."""
+
+_given: WeakKeyDictionary[duckdb.DuckDBPyConnection, tuple[str, int]] = WeakKeyDictionary()
+"""What DuckDB shows of its share, and the bytes that it was given: what is below a tenth of a GB it leaves out."""
 
 _limit: ContextVar[int | None] = ContextVar("limit", default=None)
 _passed: ContextVar[bool] = ContextVar("passed", default=False)
@@ -159,17 +163,25 @@ class GrowingFile:
         """Take from the share what belongs to the bytes that have come since the last time."""
         grown = _size(self._path) - self._bytes
         if grown >= GROWN:
-            _set_share(connection, max(LEAST, _share_of(connection) - grown // FILE_BYTES))
-            self._bytes += grown
+            with suppress(duckdb.OutOfMemoryException):  # it holds more that it cannot lay anywhere: next time
+                _set_share(connection, max(LEAST, _share_of(connection) - grown // FILE_BYTES))
+                self._bytes += grown
 
 
 def _share_of(connection: duckdb.DuckDBPyConnection) -> int:
-    ((setting,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
-    return parse_size(setting)
+    setting = _share_setting(connection)
+    shown, share = _given.get(connection, ("", 0))
+    return share if setting == shown else parse_size(setting)
 
 
 def _set_share(connection: duckdb.DuckDBPyConnection, share: int) -> None:
     connection.execute(f"SET memory_limit = '{share}B'")
+    _given[connection] = _share_setting(connection), share
+
+
+def _share_setting(connection: duckdb.DuckDBPyConnection) -> str:
+    ((setting,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    return str(setting)
 
 
 def _size(path: Path) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +39,8 @@ from schema.memory import (
 )
 
 SUMS = ("sae_corpus", "feature_document", "feature_corpus", "feature_histogram", "feature_token", "feature_example")
+SHOWN = (1 << 30) // 10
+"""Bytes that DuckDB leaves out where it shows gigabytes."""
 HOLD = """
 import sys
 from schema import open_atlas
@@ -79,7 +82,11 @@ def test_the_default_is_below_half_of_the_machine() -> None:
 
 
 def share_of(atlas: Atlas) -> int:
-    return parse_size(str(atlas.rows("SELECT current_setting('memory_limit')")[0][0]))
+    return setting_of(atlas.duckdb)
+
+
+def setting_of(connection: duckdb.DuckDBPyConnection) -> int:
+    return parse_size(str(connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]))
 
 
 def test_duckdb_gets_what_the_process_leaves(tiny_copy: Path) -> None:
@@ -134,6 +141,34 @@ def test_room_is_made_for_what_duckdb_does_not_count_of_a_file_that_grows(tiny_c
             assert given == pytest.approx(expected, abs=1 << 20)
 
 
+def test_a_share_of_gigabytes_loses_what_the_file_grew_by_and_no_more(tiny_copy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "grows"
+    path.touch()
+    with limit_process_memory(resident_bytes() + PASSING + (3 << 30)), open_atlas(tiny_copy) as opened:
+        atlas = replace(opened, file=GrowingFile(path))
+        first = share_of(atlas)
+        for step in range(1, 21):
+            os.truncate(path, step * GROWN)
+            with atlas.transaction():
+                pass
+        assert first - share_of(atlas) == pytest.approx(20 * GROWN / FILE_BYTES, abs=SHOWN)
+
+
+def test_where_duckdb_cannot_give_room_now_it_does_later(tmp_path: Path) -> None:
+    path = tmp_path / "grows"
+    path.touch()
+    room = GrowingFile(path)
+    with duckdb.connect(config={"temp_directory": "", "memory_limit": "400MB"}) as connection:
+        connection.execute("CREATE TABLE held AS SELECT random() AS a, random() AS b FROM range(16_000_000)")
+        held = setting_of(connection)
+        os.truncate(path, 4 << 30)
+        room.make_room(connection)
+        assert setting_of(connection) == held
+        connection.execute("DROP TABLE held")
+        room.make_room(connection)
+        assert setting_of(connection) < held
+
+
 def test_an_open_atlas_knows_its_own_file(tiny_copy: Path) -> None:
     with open_atlas(tiny_copy) as atlas:
         assert atlas.file
@@ -150,6 +185,15 @@ def test_what_duckdb_lends_it_has_back_afterwards(tiny_copy: Path, room: int) ->
             assert share_of(atlas) == pytest.approx(max(LEAST, before / 2), rel=0.01)
             raise KeyError
         assert share_of(atlas) == pytest.approx(before, rel=0.01)
+
+
+def test_what_is_lent_again_and_again_is_not_lost(tiny_copy: Path) -> None:
+    with limit_process_memory(resident_bytes() + PASSING + (3 << 30)), open_atlas(tiny_copy) as atlas:
+        before = share_of(atlas)
+        for _ in range(8):
+            with lent_by_duckdb(atlas.duckdb):
+                assert share_of(atlas) < before
+        assert before - share_of(atlas) <= SHOWN
 
 
 def test_a_limit_that_is_too_small_says_what_is_enough(tiny_copy: Path) -> None:
