@@ -22,7 +22,7 @@ def contrast_comparison_in_words(atlas: Atlas, name: str) -> list[str]:
         {"name": name},
     ).to_pylist()
     told = [sentence for row in rows for sentence in (_compared(row), *_too_few(row))]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(told)) + _of_several_sources(atlas, name)
 
 
 def concept_found_in_words(atlas: Atlas, name: str) -> list[str]:
@@ -78,6 +78,33 @@ def _compared(row: dict[str, float]) -> str:
         for side in ("positive", "control")
     )
     return f"{sides}; p {row['length_p']:.2g} for the difference in length"
+
+
+def _of_several_sources(atlas: Atlas, name: str) -> list[str]:
+    """Where one name of a group stands in several sources, which may mean others by it: templates are for all."""
+    ((groups, example),) = atlas.rows(
+        """
+        SELECT COUNT(*), MIN(group_name)
+        FROM (
+          SELECT group_name
+          FROM contrast_document
+          JOIN contrast USING (contrast)
+          JOIN document USING (document)
+          JOIN corpus USING (corpus)
+          WHERE contrast.name = $name
+            AND group_name IS DISTINCT FROM template
+          GROUP BY group_name
+          HAVING COUNT(DISTINCT split_part(corpus.name, '/', 1)) > 1
+        )
+        """,
+        {"name": name},
+    )
+    if not groups:
+        return []
+    return [
+        f"{groups:,} groups, such as {example[:40]!r}, hold documents of several sources and count as one each; if one "
+        "name means another book, law or patient in another source, let the field group say which, and ingest again"
+    ]
 
 
 def _too_few(row: dict[str, float]) -> list[str]:

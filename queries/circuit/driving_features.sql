@@ -1,5 +1,5 @@
 -- title: Features that drive a feature, from SAE to SAE
--- description: Features of earlier SAEs that a feature falls without, over all prompts whose graph leads to it: on how many of them they fire, and how far it falls when they are taken out of the run, exactly, by every path, at the position where that matters most. Means are over all prompts: where one does not fire, it does nothing. Those that move it by less than min_share of its mean value are left out.
+-- description: Features of earlier SAEs that a feature falls without, over all prompts with a graph to it, as traced last: on how many of them they fire, and how far it falls when they are taken out of the run, exactly, by every path, at the position where that matters most. Means are over all prompts: where one does not fire, it does nothing. Those that move it by less than min_share of its mean are left out.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature that is driven
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
@@ -10,16 +10,25 @@
 WITH chosen AS (
     -- part: first_sae_asked
 ),
-asked AS (
+traced AS (
     SELECT
-        MIN(g.graph) AS graph,
-        MIN(g.clean_value) AS value
+        g.graph,
+        g.clean_value,
+        ROW_NUMBER() OVER (
+            PARTITION BY g.document, g.ordinal, g.text, g.position ORDER BY g.ingest_run DESC, g.graph
+        ) AS place
     FROM chosen
     JOIN graph AS g ON g.sae = chosen.sae AND g.feature = :feature
     LEFT JOIN document AS d ON d.document = g.document
     LEFT JOIN corpus AS c ON c.corpus = d.corpus
     WHERE :corpus IN ('', c.name)
-    GROUP BY g.document, g.ordinal, g.text, g.position
+),
+asked AS (
+    SELECT
+        graph,
+        clean_value AS value
+    FROM traced
+    WHERE place = 1
 ),
 counted AS (
     SELECT

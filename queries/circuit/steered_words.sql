@@ -1,5 +1,5 @@
 -- title: Words that a feature makes likelier
--- description: Each token that is among the ten that gain most on a steered prompt, at the largest dose added there: on how many prompts, what it gains there on average, and on how many prompts a random feature pushed as far raises it too.
+-- description: Each token that is among the ten that gain most on a steered prompt, at the largest dose added there, each text once, of the newest positions, words and random features: on how many prompts, what it gains there on average, and on how many prompts a random feature pushed as far raises it too.
 -- database: atlas
 -- param feature: INTEGER  -- zero-based index of the feature
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: the one that has read most documents
@@ -19,14 +19,20 @@ place AS (
     UNION ALL SELECT 8
     UNION ALL SELECT 9
 ),
-largest AS (
-    SELECT s.steering, MAX(e.dose) AS dose
+pushed AS (
+    SELECT s.steering
     FROM chosen
     JOIN steering AS s ON s.sae = chosen.sae
-    JOIN steering_effect AS e ON e.steering = s.steering
     WHERE s.feature = :feature
         AND s.kind = 'add'
-    GROUP BY s.steering
+),
+once AS (
+    -- part: steered_once
+),
+largest AS (
+    SELECT steering, MAX(dose) AS dose
+    FROM once
+    GROUP BY steering
 ),
 gained AS (
     SELECT

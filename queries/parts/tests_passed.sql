@@ -1,12 +1,14 @@
 -- Which of the tests of a feature that means one thing each feature in `chosen` passes, 1 or 0: a figure that is not
--- known passes. Beside them, the control domain that it tells apart worst, and in how many of them it fires.
+-- known passes, but for a q: where there are two halves, one that could not be tested on the first of them is not found.
+-- Beside them, the control domain that it tells apart worst, and in how many of them it fires.
 SELECT
     c.contrast,
     c.sae,
     c.feature,
     CASE WHEN c.q IS NOT NULL THEN 1 ELSE 0 END AS tested,
     CASE
-        WHEN COALESCE(n.q_discovery, c.q) <= CAST(:max_q AS DOUBLE) AND COALESCE(n.auroc_discovery, c.auroc) > 0.5
+        WHEN CASE WHEN n.auroc_discovery IS NULL THEN c.q ELSE n.q_discovery END <= CAST(:max_q AS DOUBLE)
+            AND COALESCE(n.auroc_discovery, c.auroc) > 0.5
             THEN 1
         ELSE 0
     END AS at_q,
