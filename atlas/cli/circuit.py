@@ -88,7 +88,7 @@ def patch(atlas: Path, **options: Any) -> None:
             options["reader"],
         )
         result = patch_job(request, report)
-        found = list(patched_heads(atlas, _label(options), features))
+        found = list(patched_heads(atlas, result.sae, features))
     _tell_patched(atlas, result)
     _tell(found)
 
@@ -135,7 +135,7 @@ def direct(atlas: Path, **options: Any) -> None:
 
         names = ("documents", "texts", "position", "limit", "reader")
         result = direct_job(DirectRequest(atlas, features, *(options[name] for name in names)), report)
-        found = list(written_parts(atlas, _label(options), features))
+        found = list(written_parts(atlas, result.sae, features))
     if result.silent:
         click.echo(f"{result.silent:,} prompts passed over: the feature is silent there", err=True)
     if not result.new:
@@ -172,7 +172,7 @@ def attention(atlas: Path, **options: Any) -> None:
         f"{atlas}: {result.new:,} documents looked at in {result.seconds:.1f} s{told}; {result.known:,} were already "
         "in it"
     )
-    _tell(differing_heads(atlas, _label(options), options["contrasts"]))
+    _tell(differing_heads(atlas, result.sae, options["contrasts"]))
 
 
 @command.command("pattern")
@@ -198,13 +198,6 @@ def pattern(atlas: Path, document: str | None, text: str | None, output: Path, *
         found = head_patterns(opened, loaded, (document, text), options["layer"], options["heads"])
     draw_patterns(found, output)
     click.echo(f"{output}: {len(found.heads)} heads of block {found.layer} on {len(found.tokens)} tokens")
-
-
-def _label(options: dict[str, Any]) -> str:
-    """The first SAE, as saved queries spell it."""
-    from ingest.models.names import parse_sae_name
-
-    return str(parse_sae_name(options["reader"].saes[0]))
 
 
 def _tell(lines: "Iterable[str]") -> None:

@@ -31,10 +31,8 @@ def written_parts(path: Path, sae: str, features: Iterable[int]) -> Iterator[str
 
 def driving_nodes(path: Path, sae: str, features: Iterable[int]) -> Iterator[str]:
     """The earlier feature, or token, that drives each feature most over its graphs."""
-    from ingest.models.names import parse_sae_name
-
     for feature in features:
-        found = _rows(path, "driving_features", feature=feature, sae=str(parse_sae_name(sae)), limit=1)
+        found = _rows(path, "driving_features", feature=feature, sae=sae, limit=1)
         for row in found:
             if row["mean_effect"] <= 0:
                 continue

@@ -33,9 +33,9 @@ def neighbours(atlas: Path, saes: tuple[str, ...]) -> None:
 
         found = job.neighbours(job.NeighboursRequest(atlas, saes), report)
     if not found:
-        click.echo(f"{atlas}: every SAE has the nearest features of its features")
+        click.echo(f"{atlas}: every SAE that a model has run here has the nearest features of its features")
     for one in found:
-        if one.directions or one.tokens is None:
+        if one.directions or (one.directions is False and one.tokens is None):
             done = "found" if one.directions else "had already"
             click.echo(f"{atlas}: {done} the nearest features of each feature of {one.sae}")
         if one.tokens is not None:

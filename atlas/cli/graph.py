@@ -72,7 +72,7 @@ def graph(atlas: Path, **options: Any) -> None:
         names = ("documents", "texts", "token", "position", "limit", "methods", "reader")
         request = GraphRequest(atlas, features, pruning=pruning, **{name: options[name] for name in names})
         result = graph_job(request, report)
-        found = list(driving_nodes(atlas, options["reader"].saes[0], features))
+        found = list(driving_nodes(atlas, result.sae, features))
     _tell(atlas, result)
     for line in found:
         click.echo(line)

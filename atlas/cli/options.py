@@ -146,15 +146,15 @@ def feature_options(decorated: Command) -> Command:
 
 
 def chosen_features(path: Path, options: dict[str, Any]) -> tuple[int, ...]:
-    """The features named, then the first candidates of the contrast."""
+    """The features named, then the first candidates of the contrast on the SAE that the reader means."""
     named: tuple[int, ...] = options["features"]
     if options["contrast"] is None:
         return named
-    from ingest.models.names import parse_sae_name
+    from ingest.jobs.reader import name_with_hash
     from queries import run_query
     from schema import open_atlas
 
-    sae = str(parse_sae_name(options["reader"].saes[0]))
+    sae = name_with_hash(path, options["reader"])
     with open_atlas(path, read_only=True) as atlas:
         values = {"contrast": options["contrast"], "sae": sae, "limit": options["best"]}
         found = run_query(atlas, "candidates", values)["feature"].to_pylist()

@@ -50,8 +50,12 @@ class AttentionRequest:
 
 @dataclass
 class AttentionResult:
-    """What a job did: documents newly looked at and known before, contrasts newly compared and known before."""
+    """What a job did: documents newly looked at and known before, contrasts newly compared and known before.
 
+    `sae` is the name and hash of the SAE that says how documents are cut.
+    """
+
+    sae: str = ""
     new: int = 0
     known: int = 0
     contrasts: list[str] = field(default_factory=list)
@@ -76,8 +80,8 @@ def attention_into(
     atlas: Atlas, request: AttentionRequest, loaded: Loaded, report: Report = silent_report
 ) -> AttentionResult:
     """Look at what heads look at in documents of an open atlas, by a loaded model; the SAE says how they are cut."""
-    started, result = time.perf_counter(), AttentionResult()
-    tracer = Tracer.of(atlas, *loaded)
+    started, tracer = time.perf_counter(), Tracer.of(atlas, *loaded)
+    result = AttentionResult(tracer.keys[0].pinned)
     model, tokenization, sae = tracer.keys[0].model, tracer.keys[0].tokenization, tracer.keys[0].sae
     contrasts = {name: _contrast(atlas, name, sae) for name in request.contrasts}
     asked = list(select_documents(atlas, request.documents))[: request.limit] if request.documents else []

@@ -30,7 +30,7 @@ from ingest.families.clusters_stored import (
 from ingest.families.coactive_pairs import Placed
 from ingest.families.firing import coverage_hash, read_firing, room_for_sums
 from ingest.families.stored_saes import (
-    load_stored,
+    load_stored_row,
     stored_sae_keys,
     stored_sae_label,
     stored_sae_names,
@@ -71,7 +71,7 @@ class ClusterResult:
 
 
 def cluster(request: ClusterRequest, report: Report = silent_report) -> list[ClusterResult]:
-    """Cluster the features of SAEs.
+    """Cluster the features of SAEs; where a name has rows of other weights, these are passed over by direction.
 
     Raises:
         SelectionError: an SAE that the atlas does not hold, or that has other weights now; more clusters than features.
@@ -91,13 +91,16 @@ def cluster_into(atlas: Atlas, request: ClusterRequest, report: Report = silent_
             for key in stored_sae_keys(atlas, name):
                 for measure in request.measures:
                     found.append(_bring_up(record, (name, key), measure, request.wanted, report))
-    return found
+    return [one for one in found if one is not None]
 
 
 def _bring_up(
     record: RunRecord, sae: tuple[str, int], measure: Measure, wanted: Wanted, report: Report
-) -> ClusterResult:
-    """Compute a clustering that is not stored of these inputs, then its names and what contrasts say."""
+) -> ClusterResult | None:
+    """Compute a clustering that is not stored of these inputs, then its names and what contrasts say.
+
+    None where the weights that it needs cannot be had.
+    """
     atlas, (_, key) = record.atlas, sae
     label = stored_sae_label(atlas, key)
     inputs = _inputs(atlas, key, measure, wanted)
@@ -111,6 +114,8 @@ def _bring_up(
             (measure, wanted.seed),
             lambda done, total: report(Progress(f"{stage}: counting together", done, total, "features")),
         )
+        if placed is None:
+            return None
         if len(placed.feature) < max(FEWEST_CLUSTERED, wanted.clusters or 0):
             return _too_few(label, measure, len(placed.feature), wanted)
         made = cluster_features(
@@ -124,10 +129,11 @@ def _bring_up(
 
 def _placed(
     atlas: Atlas, sae: tuple[str, int], drawn: tuple[Measure, int], report: Callable[[int, int], None]
-) -> Placed:
+) -> Placed | None:
     (name, key), (measure, seed) = sae, drawn
     if measure == "decoder":
-        return place_by_decoder(load_stored(atlas, name, [key])[0].W_dec)
+        own = load_stored_row(atlas, name, key)
+        return None if own is None else place_by_decoder(own.W_dec)
     with room_for_sums(atlas) as held:
         return place_by_firing(read_firing(atlas, key), measure, seed, report, held)
 

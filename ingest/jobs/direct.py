@@ -36,8 +36,12 @@ class DirectRequest:
 
 @dataclass
 class DirectResult:
-    """What a job did: the keys of new attributions and of those known before, prompts on which a feature is silent."""
+    """What a job did: the keys of new attributions and of those known before, prompts on which a feature is silent.
 
+    `sae` is the name and hash of the SAE whose features are taken apart.
+    """
+
+    sae: str = ""
     new: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     silent: int = 0
@@ -64,13 +68,14 @@ def direct_into(atlas: Atlas, request: DirectRequest, loaded: Loaded, report: Re
         ModelError: the model is loaded in less than float32.
         SelectionError: see `direct`.
     """
-    started, result = time.perf_counter(), DirectResult()
+    started = time.perf_counter()
     if loaded[0].precision != "float32":
         raise ModelError(
             "features are taken apart in float32, where the parts of a model add up; leave out "
             f"--precision {loaded[0].precision}"
         )
     tracer = Tracer.of(atlas, *loaded)
+    result = DirectResult(tracer.keys[0].pinned)
     for feature in request.features:
         tracer.check_feature(feature)
     prompts = [prompt_of_text(text, tracer.tokenization) for text in request.texts]

@@ -54,9 +54,11 @@ class GraphRequest:
 class GraphResult:
     """What a job did: the keys of new graphs and of those known before, and the prompts that were passed over.
 
-    Silent: no feature fires on them; short: the position asked for is not in them.
+    Silent: no feature fires on them; short: the position asked for is not in them. `sae` is the name and hash of the
+    SAE whose features are led to.
     """
 
+    sae: str = ""
     new: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     silent: int = 0
@@ -119,8 +121,8 @@ def graph_reader_with_other_saes(atlas: Atlas, reader: Reader) -> Reader:
 
 def graph_into(atlas: Atlas, request: GraphRequest, loaded: Loaded, report: Report = silent_report) -> GraphResult:
     """Trace graphs in an open atlas, by a loaded model and SAEs."""
-    started, result = time.perf_counter(), GraphResult()
-    tracer = _on_the_way(atlas, request, loaded)
+    started, tracer = time.perf_counter(), _on_the_way(atlas, request, loaded)
+    result = GraphResult(tracer.keys[0].pinned)
     prompts = [prompt_of_text(text, tracer.tokenization) for text in request.texts]
     if request.documents:
         prompts += prompts_of_documents(atlas, request.documents, tracer.keys[0].tokenization, None)

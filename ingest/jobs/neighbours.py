@@ -11,7 +11,13 @@ from ingest.families.coactivation import coactivation_counted_before, store_coac
 from ingest.families.coactive_pairs import features_firing_with
 from ingest.families.firing import coverage_hash, read_firing, room_for_sums
 from ingest.families.neighbours import nearest_rows, opposite_rows
-from ingest.families.stored_saes import load_stored, stored_sae_keys, stored_sae_label, stored_sae_names
+from ingest.families.stored_saes import (
+    load_stored,
+    stored_sae_keys,
+    stored_sae_label,
+    stored_sae_names,
+    warn_of_other_weights,
+)
 from ingest.jobs.progress import Progress, Report, silent_report
 from ingest.jobs.run_record import RunRecord
 from ingest.rows.features import store_neighbour_rows
@@ -30,16 +36,17 @@ class NeighboursRequest:
 class Neighbours:
     """What was found of an SAE: whether its nearest directions are new, and on how many tokens company was counted.
 
-    tokens is None where what is stored is of the same texts.
+    directions is None where they are lacking, and the SAE of that name has other weights now; tokens where what is
+    stored is of the same texts.
     """
 
     sae: str
-    directions: bool
+    directions: bool | None
     tokens: int | None
 
 
 def neighbours(request: NeighboursRequest, report: Report = silent_report) -> list[Neighbours]:
-    """Find the neighbours of SAEs.
+    """Find the neighbours of SAEs; where a name has rows of other weights, these are passed over by direction.
 
     Raises:
         SelectionError: an SAE that the atlas does not hold, or that has other weights now.
@@ -58,18 +65,25 @@ def neighbours_into(atlas: Atlas, request: NeighboursRequest, report: Report = s
             keys = stored_sae_keys(atlas, name)
             new = _by_direction(record, name, keys, report)
             for key in keys:
-                found.append(Neighbours(stored_sae_label(atlas, key), key in new, _by_company(record, key, report)))
-    return [one for one in found if request.saes or one.directions or one.tokens]
+                directions, tokens = new.get(key, False), _by_company(record, key, report)
+                found.append(Neighbours(stored_sae_label(atlas, key), directions, tokens))
+    return [one for one in found if request.saes or one.directions is not False or one.tokens]
 
 
-def _by_direction(record: RunRecord, name: str, keys: list[int], report: Report) -> list[int]:
-    """Find the nearest and most opposite directions of the SAE where they are lacking: the keys for which they were."""
+def _by_direction(record: RunRecord, name: str, keys: list[int], report: Report) -> dict[int, bool | None]:
+    """Find the nearest and most opposite directions of the SAE for the keys that lack them; None: of other weights."""
     atlas = record.atlas
     sql = "SELECT sae FROM feature_neighbour INTERSECT SELECT sae FROM feature_opposite"
     known = {key for (key,) in atlas.rows(sql)}
-    missing = [key for key in keys if key not in known]
+    lacking = [key for key in keys if key not in known]
+    if not lacking:
+        return {}
+    sae, held = load_stored(atlas, name, keys)
+    for key in lacking:
+        if key not in held:
+            warn_of_other_weights(atlas, key, sae)
+    missing = [key for key in lacking if key in held]
     if missing:
-        sae, missing = load_stored(atlas, name, missing)
         nearest = nearest_rows(
             sae.W_dec, report=lambda done, total: report(Progress("comparing", done, total, "features"))
         )
@@ -78,7 +92,7 @@ def _by_direction(record: RunRecord, name: str, keys: list[int], report: Report)
             record.start()
             for key in missing:
                 store_neighbour_rows(atlas, key, nearest, opposite)
-    return missing
+    return {key: True if key in held else None for key in lacking}
 
 
 def _by_company(record: RunRecord, key: int, report: Report) -> int | None:

@@ -54,9 +54,11 @@ class PatchResult:
     """What a job did: the keys of new pairs and of those known before, and the pairs that were passed over.
 
     Silent: no feature fires on them; early: all that is read comes before the first token that differs; short: the
-    position asked for is not in them; unequal: the token counts of those not as long as each other.
+    position asked for is not in them; unequal: the token counts of those not as long as each other. `sae` is the name
+    and hash of the SAE whose features are read.
     """
 
+    sae: str = ""
     new: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     silent: int = 0
@@ -87,7 +89,7 @@ def patch_into(atlas: Atlas, request: PatchRequest, loaded: Loaded, report: Repo
     for feature in request.features:
         tracer.check_feature(feature)
     matched = _matched(atlas, request, tracer)
-    result, of_documents = PatchResult(unequal=matched.unequal), 0
+    result, of_documents = PatchResult(tracer.keys[0].pinned, unequal=matched.unequal), 0
     with RunRecord(atlas, "circuit patch", _arguments(request, tracer), request.reader.runs_on) as record:
         for done, pair in enumerate(matched.pairs, start=1):
             if pair.clean.document is not None and of_documents == request.limit:

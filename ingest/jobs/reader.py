@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.models.names import POCKET, Precision, local_folder, parse_sae_name, pocket_folder
+from schema.store import open_atlas
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
@@ -91,6 +92,42 @@ class InMemory(Reader):
 
 POCKET_READER = Reader()
 """What reads where nothing else is said: the default SAE of the embedded model."""
+
+
+def name_with_hash(path: Path, reader: Reader) -> str:
+    """The first SAE of a reader by the name and hash of the row that it means; the name where the atlas holds none.
+
+    The SAE and its model are loaded only where the atlas holds several of that name and precision.
+
+    Raises:
+        SelectionError: of several, none is the SAE over its model, as they are now.
+        ModelError: the spelling means nothing, or they cannot be had.
+        AtlasFileError: the atlas cannot be opened.
+    """
+    name = parse_sae_name(reader.saes[0])
+    if name.pin:
+        return f"{name}@{name.pin}"
+    with open_atlas(path, read_only=True) as atlas:
+        held = atlas.rows(
+            """
+            SELECT pinned
+            FROM sae
+            JOIN model USING (model)
+            WHERE release = ?
+              AND sae_id = ?
+              AND COALESCE(json_extract_string(model.config, '$.precision'), 'float32') = ?
+              AND sae NOT IN (SELECT sae FROM sae_import)
+            ORDER BY ordinal
+            """,
+            [name.release, name.sae_id, reader.precision],
+        )
+    if len(held) < 2:
+        return str(held[0][0] if held else name)
+    from ingest.rows.sae_keys import required_sae_keys
+
+    model, saes = reader.load()
+    with open_atlas(path) as atlas:
+        return required_sae_keys(atlas, model, saes[0]).pinned
 
 
 class KeptReader:

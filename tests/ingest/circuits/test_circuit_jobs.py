@@ -1,15 +1,18 @@
 """`atlas circuit`: stored once, resumed, taken away with what it rests on, refused with a line, and drawn."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from atlas.cli.circuit import command
 from atlas.cli.main import cli
+from atlas.cli.options import chosen_features
 from ingest.attribution.prompts import prompt_of_text
 from ingest.circuits.patching.metrics import FeatureMetric
 from ingest.circuits.patching.patch_rows import store_pair
@@ -17,16 +20,20 @@ from ingest.circuits.patching.patch_study import patch_pair
 from ingest.circuits.patching.prompt_pairs import pair_of_texts
 from ingest.circuits.tracer import Tracer
 from ingest.jobs.attention import AttentionRequest, attention
+from ingest.jobs.contrast import ContrastRequest, contrast_into
 from ingest.jobs.direct import DirectRequest, direct
+from ingest.jobs.ingest import IngestRequest, ingest
 from ingest.jobs.patch import PatchRequest, patch
 from ingest.jobs.progress import Progress
-from ingest.jobs.reader import Reader
+from ingest.jobs.reader import Reader, name_with_hash
 from ingest.jobs.remove import RemoveRequest, remove
 from ingest.models.language_model import LanguageModel
 from ingest.models.sae import SAE
+from queries import run_query
 from schema import AtlasError, open_atlas
 from schema.methods import METHODS
 from schema.verify import verify
+from tests.made.small_saes import save_part
 from tests.made.tiny_models import loaded as loaded_sae
 from tests.made.tiny_models import tiny_sae
 
@@ -269,6 +276,57 @@ def test_sites_of_two_saes_at_one_hook_point_keep_their_own(
         stored = dict(atlas.rows("SELECT sae, COUNT(*) FROM patch_effect WHERE kind = 'feature' GROUP BY sae"))
     assert {site.sae for site in found.sites} == {None, 2, 3}
     assert stored == {place + 1: sum(site.sae == place for site in found.sites) for place in (2, 3)}
+
+
+@pytest.fixture(scope="module")
+def rounded(
+    empty_built: Path, small: tuple[LanguageModel, list[SAE]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str, str]:
+    """An atlas where an SAE has a contrast in bfloat16 alone; its folder, and the name of that row."""
+    folder = tmp_path_factory.mktemp("rounded") / "saes" / "exchanged"
+    path = Path(shutil.copy(empty_built, folder.parents[1]))
+    save_part(folder, small[1][1], torch.arange(30))
+    exact, rounded = Reader((str(folder),)), Reader((str(folder),), precision="bfloat16")
+    for reader, corpus, limit in ((exact, "medical", 5), (rounded, "medical", 25), (rounded, "control", 25)):
+        ingest(IngestRequest(path, (f"bundled:{corpus}",), limit=limit, reader=reader))
+    with open_atlas(path) as atlas:
+        contrast_into(atlas, ContrastRequest(path, "medical", ("medical",), ("control",), shuffles=0))
+        (pinned,) = atlas.rows("SELECT label FROM sae WHERE label = pinned")[0]
+    return path, str(folder), pinned
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_candidates_and_findings_are_of_the_row_that_is_read(
+    rounded: tuple[Path, str, str], hashed: bool, tmp_path: Path
+) -> None:
+    path, folder, pinned = rounded
+    with open_atlas(path, read_only=True) as atlas:
+        best = run_query(atlas, "candidates", {"contrast": "medical", "sae": pinned, "limit": 5})["feature"].to_pylist()
+    assert len(best) == 5
+    sae = f"{folder}@{pinned.rpartition('@')[2]}" if hashed else folder
+    reader = Reader((sae,), precision="bfloat16")
+    assert chosen_features(path, {"features": (), "contrast": "medical", "best": 5, "reader": reader}) == tuple(best)
+    copied = shutil.copy(path, tmp_path)
+    asked = ("--contrast", "medical", "--sae", sae, "--precision", "bfloat16")
+    result = CliRunner().invoke(cli, ["circuit", "attention", str(copied), *asked], catch_exceptions=False)
+    assert re.search(r"^medical: \d+ of \d+ looks of heads differ", result.output, re.MULTILINE)
+
+
+def test_of_several_rows_the_one_that_is_loaded_is_meant(
+    rounded: tuple[Path, str, str], small: tuple[LanguageModel, list[SAE]], tmp_path: Path
+) -> None:
+    read, folder, pinned = rounded
+    path = Path(shutil.copy(read, tmp_path))
+    shutil.move(folder, tmp_path / "old")
+    save_part(Path(folder), small[1][1], torch.arange(30, 60))
+    ingest(IngestRequest(path, ("bundled:medical",), limit=2, reader=Reader((folder,))))
+    with open_atlas(path, read_only=True) as atlas:
+        exact = [str(name) for (name,) in atlas.rows("SELECT pinned FROM sae WHERE pinned <> ? ORDER BY sae", [pinned])]
+    assert name_with_hash(path, Reader((folder,))) == exact[1]
+    shutil.rmtree(folder)
+    shutil.move(tmp_path / "old", folder)
+    assert name_with_hash(path, Reader((folder,))) == exact[0], "the files of the older row are back"
+    assert name_with_hash(path, Reader((folder,), precision="bfloat16")) == pinned
 
 
 def test_patterns_are_drawn(bundled_atlas: Path, tmp_path: Path) -> None:

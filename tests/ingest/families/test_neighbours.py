@@ -108,7 +108,7 @@ def test_a_large_sae_gets_them_on_demand_and_once(tmp_path: Path, pocket: Pocket
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{path}: found the nearest features of each feature of {name}\n"
     assert stored(path) == at_once
-    assert "every SAE has" in CliRunner().invoke(cli, ["neighbours", str(path)]).stdout
+    assert "every SAE that a model has run here has" in CliRunner().invoke(cli, ["neighbours", str(path)]).stdout
     assert "had already" in CliRunner().invoke(cli, ["neighbours", str(path), "--sae", name]).stdout
     with open_atlas(path, read_only=True) as atlas:
         assert atlas.rows("SELECT command, status FROM ingest_run") == [("neighbours", "done")]

@@ -206,6 +206,89 @@ def test_clusters_are_stored_once_and_named_by_what_they_fire_on(
     assert atlas.rows(renumbered) == sorted((row[2], row[3], row[5], row[6]) for row in before if row[0] == 0)
 
 
+@pytest.fixture
+def twice(
+    atlas: Atlas, three: tuple[Path, tuple[str, ...], Loaded], tmp_path: Path, pocket: Loaded
+) -> tuple[Atlas, str, str]:
+    """The atlas, an SAE that it has read with before and after its files were exchanged, and its older row's name."""
+    folder, sae = tmp_path / "saes" / "again", pocket[1][1]
+    for kept in (most_frequent(sae), most_frequent(sae).flip(0)):
+        shutil.rmtree(folder, ignore_errors=True)
+        name = save_part(folder, sae, kept)
+        request = IngestRequest(atlas.path, ("bundled:medical",), limit=10, reader=Reader((name,)))
+        ingest_into(atlas, request, (pocket[0], [load_sae(name)]))
+    (older,) = atlas.rows("SELECT label FROM sae WHERE sae_id = 'again' AND label = pinned")[0]
+    return atlas, name, older
+
+
+def test_clusters_of_a_row_whose_weights_are_gone_are_of_what_fires_alone(
+    twice: tuple[Atlas, str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    atlas, name, older = twice
+    found = [(one.sae, one.measure) for one in cluster_into(atlas, ClusterRequest(atlas.path, (name,), clusters=4))]
+    newest = older.partition("@")[0]
+    measures = ("decoder", "jaccard", "pmi")
+    assert found == [(older, "jaccard"), (older, "pmi"), *((newest, measure) for measure in measures)]
+    (line,) = caplog.messages
+    assert line.startswith(f"{older} is passed over where decoder directions are compared: {newest} has other weights")
+    assert line.endswith(f"take it out: atlas remove {atlas.path} --sae {older}")
+    assert holds(atlas)
+    with pytest.raises(SelectionError, match=f"{older} has other weights than {newest} has now; put its old files"):
+        cluster_into(atlas, ClusterRequest(atlas.path, (f"{name}@{older.rpartition('@')[2]}",), ("decoder",)))
+
+
+def test_neighbours_of_a_row_whose_weights_are_gone_are_of_what_fires_alone(
+    twice: tuple[Atlas, str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    atlas, name, older = twice
+    newest = older.partition("@")[0]
+    for table in ("feature_neighbour", "feature_opposite"):
+        atlas.rows(f"DELETE FROM {table} WHERE sae IN (SELECT sae FROM sae WHERE sae_id = 'again')")
+    found, again = (neighbours_into(atlas, NeighboursRequest(atlas.path, (name,))) for _ in range(2))
+    assert [(one.sae, one.directions, one.tokens is None) for one in found] == [
+        (older, None, False),
+        (newest, True, False),
+    ]
+    assert [(one.sae, one.directions, one.tokens) for one in again] == [(older, None, None), (newest, False, None)]
+    assert [line.partition(" is passed over")[0] for line in caplog.messages] == [older] * 2
+    assert holds(atlas)
+    with pytest.raises(SelectionError, match=f"{older} has other weights than {newest} has now"):
+        neighbours_into(atlas, NeighboursRequest(atlas.path, (f"{name}@{older.rpartition('@')[2]}",)))
+    path = str(atlas.path)
+    atlas.close()
+    told = CliRunner().invoke(cli, ["neighbours", path, "--sae", name])
+    assert told.stdout == f"{path}: had already the nearest features of each feature of {newest}\n"
+
+
+def test_where_no_row_has_the_weights_it_is_said(twice: tuple[Atlas, str, str], pocket: Loaded) -> None:
+    atlas, name, _ = twice
+    shutil.rmtree(name)
+    save_part(Path(name), pocket[1][1], most_frequent(pocket[1][1]).roll(1))
+    with pytest.raises(SelectionError, match="does not hold saes/again with these weights; ingest with it first"):
+        cluster_into(atlas, ClusterRequest(atlas.path, (name,), ("decoder",)))
+
+
+def test_an_imported_sae_is_left_out(
+    atlas: Atlas, three: tuple[Path, tuple[str, ...], Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(three[0].parent)  # where their names are those of their folders
+    (imported,) = atlas.rows("SELECT label FROM sae WHERE sae = 2")[0]
+    atlas.rows("INSERT INTO sae_import VALUES (2, 0, 'neuronpedia', 'x', 'y', NULL, NULL, NULL, '{}')")
+    assert imported not in {one.sae for one in neighbours_into(atlas, NeighboursRequest(atlas.path))}
+    made = cluster_into(atlas, ClusterRequest(atlas.path, measures=("jaccard",), clusters=4))
+    assert len(made) == 2
+    assert imported not in {one.sae for one in made}
+    (pair,) = match_into(atlas, MatchRequest(atlas.path))
+    assert imported not in (pair.sae, pair.other)
+    for refused in (
+        lambda: neighbours_into(atlas, NeighboursRequest(atlas.path, (imported,))),
+        lambda: cluster_into(atlas, ClusterRequest(atlas.path, (imported,), ("jaccard",))),
+        lambda: match_into(atlas, MatchRequest(atlas.path, (imported, pair.sae))),
+    ):
+        with pytest.raises(SelectionError, match=f"{imported} was imported: "):
+            refused()
+
+
 def test_more_clusters_than_features_are_refused(atlas: Atlas, three: tuple[Path, tuple[str, ...], Loaded]) -> None:
     with pytest.raises(SelectionError, match="too few for 61 clusters"):
         cluster_into(atlas, ClusterRequest(atlas.path, three[1][:1], ("decoder",), 61))
