@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,12 +121,18 @@ def command(
     if found.known:
         click.echo(f"{atlas}: nothing new; the reproduction {name} stands as it was", err=True)
     with open_atlas(atlas, read_only=True) as opened:
-        print_reproduction(opened, name, [part] if part else list(PARTS), format_, output)
+        asked = {"contrast": found.contrast, "sae": found.sae}
+        print_reproduction(opened, asked, [part] if part else list(PARTS), format_, output)
 
 
-def print_reproduction(atlas: "Atlas", name: str, parts: list[str], format_: str, output: Path | None) -> None:
-    """Write parts of what is stored: as text for people, in JSON an object of them, elsewhere the rows of the one."""
-    rows = {part: _rows(atlas, name, part) for part in parts}
+def print_reproduction(
+    atlas: "Atlas", asked: Mapping[str, str], parts: list[str], format_: str, output: Path | None
+) -> None:
+    """Write parts of what is stored: as text for people, in JSON an object of them, elsewhere the rows of the one.
+
+    `asked`: the contrast and the SAE, as saved queries take them.
+    """
+    rows = {part: run_query(atlas, PARTS[part], asked) for part in parts}
     if format_ == "table":
         text = "\n".join(_TOLD[part](table) for part, table in rows.items())
         write_rows(pa.table({}), "table", output, text)
@@ -135,10 +141,6 @@ def print_reproduction(atlas: "Atlas", name: str, parts: list[str], format_: str
     else:
         every = {part: json.loads(TEXTS["json"](table)) for part, table in rows.items()}
         write_rows(pa.table({}), "table", output, json.dumps(every, indent=1, ensure_ascii=False) + "\n")
-
-
-def _rows(atlas: "Atlas", name: str, part: str) -> pa.Table:
-    return run_query(atlas, PARTS[part], {"contrast": name})
 
 
 def _summary(rows: pa.Table) -> str:
