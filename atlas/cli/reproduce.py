@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, name_callback, reader_options, shuffles_option
-from atlas.cli.printed_rows import FORMATS, align_columns, format_of_output, write_rows
+from atlas.cli.printed_rows import FORMATS, align_columns, check_output, format_of_output, write_rows
 from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from ingest.models.names import POCKET
 from ingest.reproduction.lists import CONTROL, POSITIVE, PROMPTS, Notebook
@@ -109,6 +109,7 @@ def command(
     and beside what replaces it. Then the features that share the printed number,
     and what the data say of each fault. Run again, it prints what is stored.
     """
+    check_output(output, {"atlas": atlas, "notebook": notebook, "printed figures": printed})
     format_ = format_ or format_of_output(output)
     if format_ not in ("table", "json") and part is None:
         part = "list"

@@ -388,6 +388,19 @@ def test_one_in_bfloat16_stands_beside_that_of_the_plain_name(
     assert [one["document"] for one in again] == [one["document"] for one in told["reproduced_filter"]]
 
 
+@pytest.mark.parametrize("read", ["atlas", "notebook", "printed figures"])
+def test_what_it_reads_is_not_written_over_and_nothing_is_begun(made: StandIn, tmp_path: Path, read: str) -> None:
+    atlas, notebook = tmp_path / "new.duckdb", str(made.request.notebook.path)
+    output = {"atlas": str(atlas), "notebook": notebook, "printed figures": str(made.request.printed)}[read]
+    words = ["reproduce", notebook, str(atlas), *made.options, "--format", "json", "-o", output]
+    before = [file.read_bytes() for file in (made.request.notebook.path, made.folder / "printed.csv")]
+    refused = CliRunner().invoke(cli, words)
+    assert refused.exit_code == 2
+    assert f"-o {output} would overwrite the {read}; choose another file" in refused.stderr
+    assert [file.read_bytes() for file in (made.request.notebook.path, made.folder / "printed.csv")] == before
+    assert not atlas.exists()
+
+
 @pytest.mark.parametrize(("part", "query"), PARTS.items())
 def test_a_part_is_what_its_saved_query_gives(
     part: str, query: str, made: StandIn, capsys: pytest.CaptureFixture[str]
