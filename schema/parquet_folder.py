@@ -61,6 +61,15 @@ def table_file(name: str) -> str:
     return f"{name}.parquet"
 
 
+def is_of_parquet_folder(file: Path, folder: Path) -> bool:
+    """Whether a file has the place of one that an atlas in this folder consists of."""
+    place, root = file.resolve(), folder.resolve()
+    if not place.is_relative_to(root):
+        return False
+    seen = place.relative_to(root).as_posix()
+    return seen in {MANIFEST, *map(table_file, tables.metadata.tables)} or seen.startswith("activation/")
+
+
 def read_atlas_or_parquet_folder(location: str | Path) -> Atlas:
     """Open an atlas to read, which may be a file, a folder that one was exported to, or the address of such a folder.
 

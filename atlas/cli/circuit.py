@@ -190,9 +190,11 @@ def pattern(atlas: Path, document: str | None, text: str | None, output: Path, *
     if output.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"{output}: a picture is .png or .svg")
     from atlas.cli.plots import draw_patterns
+    from atlas.cli.printed_rows import check_output
     from ingest.circuits.attention.patterns import head_patterns
     from schema import open_atlas
 
+    check_output(output, {"atlas": atlas})
     loaded = options["reader"].load()
     with open_atlas(atlas, read_only=True) as opened:
         found = head_patterns(opened, loaded, (document, text), options["layer"], options["heads"])

@@ -33,9 +33,11 @@ SHOWN = 20
 )
 def plot(atlas: Path, explanations: tuple[int, ...], output: Path, kind: Kind | None) -> None:
     """Draw stored explanations with shap, into a PNG or HTML file."""
+    from atlas.cli.printed_rows import check_output
     from ingest.attribution.shap_library import read_shap_explanation
     from schema import open_atlas
 
+    check_output(output, {"atlas": atlas})
     chosen = kind or ("text" if output.suffix.lower() == ".html" else "beeswarm" if explanations[1:] else "waterfall")
     with open_atlas(atlas, read_only=True) as opened:
         several = [read_shap_explanation(opened, number) for number in explanations]

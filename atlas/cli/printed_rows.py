@@ -1,6 +1,7 @@
 """Rows as a command writes them: a table for people, for programs a format that the file's name tells."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from queries.formats import TEXTS
 from schema import QueryError
+from schema.parquet_folder import is_of_parquet_folder
 
 FORMATS = ("table", "csv", "json", "parquet", "tsv", "jsonl")
 ENDINGS = {f".{name}": name for name in FORMATS if name != "table"} | {".ndjson": "jsonl", ".txt": "table"}
@@ -32,6 +34,23 @@ def format_of_output(output: Path | None) -> str:
     if found == "table":
         click.echo(f"{output}: figures have four digits there; a .csv has all of them", err=True)
     return found
+
+
+def check_output(output: Path | None, read: Mapping[str, Path | str | None]) -> None:
+    """Refuse to write over what is read, before the work begins; `read` has the files by what a message calls them."""
+    for name, file in read.items():
+        if output is not None and file is not None and _is_read(output, Path(file)):
+            raise click.UsageError(f"-o {output} would overwrite the {name}; choose another file")
+
+
+def _is_read(output: Path, file: Path) -> bool:
+    """Whether both are one file, by whatever links, or one is of an atlas that is a folder."""
+    if file.is_dir():
+        return is_of_parquet_folder(output, file)
+    try:
+        return output.samefile(file)
+    except OSError:  # one of them is not there yet
+        return output.resolve() == file.resolve()
 
 
 def write_rows(rows: pa.Table, format_: str, output: Path | None, text: str | None = None) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from atlas.cli.contrast import LISTS, funnel_lines
 from atlas.cli.options import atlas_or_folder
-from atlas.cli.printed_rows import FORMATS, format_of_output, write_rows
+from atlas.cli.printed_rows import FORMATS, check_output, format_of_output, write_rows
 from ingest.contrasts.stale import stale_contrasts
 from queries import GROUPS, SavedQuery, find_query, run_query, saved_queries
 from queries.parameters import Value
@@ -54,8 +54,7 @@ def command(
     atlas query exported/ densest_features
     """
     values = _values(pairs)
-    if output and output.resolve() == Path(atlas).resolve():
-        raise click.UsageError(f"-o {output} would overwrite the atlas; choose another file")
+    check_output(output, {"atlas": atlas})
     format_ = format_ or format_of_output(output)
     if name is None:
         if values or describe or columns:

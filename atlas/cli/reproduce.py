@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from atlas.cli.logs import progress_line
 from atlas.cli.options import atlas_file, name_callback, reader_options, shuffles_option
-from atlas.cli.printed_rows import FORMATS, align_columns, format_of_output, write_rows
+from atlas.cli.printed_rows import FORMATS, align_columns, check_output, format_of_output, write_rows
 from atlas.publish.snapshot_facts import EMBEDDED_NOTE
 from ingest.models.names import POCKET
 from ingest.reproduction.lists import CONTROL, POSITIVE, PROMPTS, Notebook
@@ -109,6 +109,7 @@ def command(
     and beside what replaces it. Then the features that share the printed number,
     and what the data say of each fault. Run again, it prints what is stored.
     """
+    check_output(output, {"atlas": atlas, "notebook": notebook, "printed figures": printed})
     format_ = format_ or format_of_output(output)
     if format_ not in ("table", "json") and part is None:
         part = "list"
@@ -121,12 +122,18 @@ def command(
     if found.known:
         click.echo(f"{atlas}: nothing new; the reproduction {name} stands as it was", err=True)
     with open_atlas(atlas, read_only=True) as opened:
-        print_reproduction(opened, name, [part] if part else list(PARTS), format_, output)
+        asked = {"contrast": found.contrast, "sae": found.sae}
+        print_reproduction(opened, asked, [part] if part else list(PARTS), format_, output)
 
 
-def print_reproduction(atlas: "Atlas", name: str, parts: list[str], format_: str, output: Path | None) -> None:
-    """Write parts of what is stored: as text for people, in JSON an object of them, elsewhere the rows of the one."""
-    rows = {part: _rows(atlas, name, part) for part in parts}
+def print_reproduction(
+    atlas: "Atlas", asked: Mapping[str, str], parts: list[str], format_: str, output: Path | None
+) -> None:
+    """Write parts of what is stored: as text for people, in JSON an object of them, elsewhere the rows of the one.
+
+    `asked`: the contrast and the SAE, as saved queries take them.
+    """
+    rows = {part: run_query(atlas, PARTS[part], asked) for part in parts}
     if format_ == "table":
         text = "\n".join(_TOLD[part](table) for part, table in rows.items())
         write_rows(pa.table({}), "table", output, text)
@@ -135,10 +142,6 @@ def print_reproduction(atlas: "Atlas", name: str, parts: list[str], format_: str
     else:
         every = {part: json.loads(TEXTS["json"](table)) for part, table in rows.items()}
         write_rows(pa.table({}), "table", output, json.dumps(every, indent=1, ensure_ascii=False) + "\n")
-
-
-def _rows(atlas: "Atlas", name: str, part: str) -> pa.Table:
-    return run_query(atlas, PARTS[part], {"contrast": name})
 
 
 def _summary(rows: pa.Table) -> str:

@@ -74,7 +74,7 @@ class ReproduceRequest:
 
 @dataclass(frozen=True)
 class ReproduceResult:
-    """The contrast and the SAE of what is stored; `known` where it was before."""
+    """The contrast of what is stored, and its SAE, pinned to what it is; `known` where it was before."""
 
     contrast: str
     sae: str
@@ -131,7 +131,8 @@ def reproduce_into(
                         store_moments(atlas, key, moments)
                 store_reproduction(atlas, subject.result, header, Reproduced(found.means, subject.printed, faults))
                 record.add(documents=len(found.means.positive))
-    return ReproduceResult(request.name, subject.names[0], known)
+    (pinned,) = atlas.rows("SELECT pinned FROM sae WHERE sae = ?", [subject.result[1]])[0]
+    return ReproduceResult(request.name, str(pinned), known)
 
 
 def _check_two(saes: Sequence[object]) -> None:

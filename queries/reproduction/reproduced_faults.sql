@@ -2,6 +2,7 @@
 -- description: Every fault of the study with the sentence that the figures computed here make of it. shown says whether the data show the fault: 1 or 0, NULL where there was nothing to tell it by, as where the study's filter of prompts was not run.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the reproduced contrast; empty: the first
+-- param sae: VARCHAR = ''  -- SAE that was measured, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 WITH asked AS (
     -- part: reproduction_asked
 )

@@ -2,6 +2,7 @@
 -- description: Left, what the study printed, where it is of this SAE: numbers from one, means of means with BOS counted. Then the list that the same method makes here, under the study's processing of the model, with AUROC and q, which leave BOS out. Right, what replaces it: features at q below the limit that favour the positive prompts, by AUROC, zero-based, with p at like length and pairs of one template.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the reproduced contrast; empty: the first
+-- param sae: VARCHAR = ''  -- SAE that was measured, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param max_q: DOUBLE = 0.05  -- largest q of a corrected candidate
 -- param limit: INTEGER = 40  -- most places shown
 WITH asked AS (

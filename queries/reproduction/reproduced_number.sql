@@ -2,6 +2,7 @@
 -- description: A number counted from one, over an SAE taken for another, names four features: of the SAE that was measured and of the one that was loaded, each at the number and one below. Side by side: which one the study measured and whose label it took, means as the study took them, AUROC and q without BOS, logit weights as the study had them (cosine), their top token and Neuronpedia's page.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the reproduced contrast; empty: the first
+-- param sae: VARCHAR = ''  -- SAE that was measured, spelled release/sae_id or release/sae_id@hash; empty: the first of the contrast
 -- param number: INTEGER = 0  -- printed number; 0: the one that the study is known by
 WITH asked AS (
     -- part: reproduction_asked

@@ -1,4 +1,4 @@
-"""A planted reproduction of the tiny atlas: the list that its contrast makes, and a printed one that is nearly it."""
+"""Planted reproductions of the tiny atlas: the list that its contrast makes, and a printed one that is nearly it."""
 
 import json
 
@@ -7,7 +7,9 @@ import pyarrow as pa
 from ingest.reproduction.faults import NAMES
 from schema import Atlas, tables
 
-SAE, OTHER = 0, 1
+SAES = ((0, 1), (1, 0))
+"""The SAE measured and the one loaded in its place, of each reproduction; both are of the first contrast."""
+NUMBERS = {0: 2, 1: 5}
 PRINTED = 3
 """How many features are printed; the second and third change places in print."""
 MISPRINT = 0.125
@@ -16,16 +18,29 @@ SHOWN = {1: True, 8: False, 10: None}
 
 
 def fill_reproduction(atlas: Atlas) -> None:
-    """Append a reproduction of the first contrast; what it lists is read off that."""
+    """Append reproductions of the first contrast; what they list is read off that."""
+    for sae, other in SAES:
+        rows = _features(atlas, sae)
+        _append(atlas, "reproduction", [_header(sae, other, rows)])
+        types = pa.schema({"place": pa.int16(), "printed_number": pa.int32(), "printed_place": pa.int16()})
+        _append(atlas, "reproduction_feature", rows, types)
+        _append(atlas, "reproduction_fault", [_fault(sae, number) for number in NAMES])
+        _append(atlas, "study_moment", [_moments(sae, feature) for feature in range(12)])
+    _append(atlas, "study_prompt", [_prompt(document) for document in (0, 2, 3)])
+
+
+def _features(atlas: Atlas, sae: int) -> list[dict[str, object]]:
+    """Each feature of the contrast, with its place in the list and in print."""
     sql = """
         SELECT feature, study_positive, study_control, study_difference, mean_positive, mean_control, study_kept
         FROM feature_contrast
-        WHERE contrast = 0 AND sae = 0
+        WHERE contrast = 0 AND sae = ?
         ORDER BY study_difference DESC, feature
     """
-    rows, place = [], 0
-    for feature, *means, kept in atlas.rows(sql):
-        row = {"contrast": 0, "sae": SAE, "feature": feature}
+    rows: list[dict[str, object]] = []
+    place = 0
+    for feature, *means, kept in atlas.rows(sql, [sae]):
+        row = {"contrast": 0, "sae": sae, "feature": feature}
         names = ("study_positive", "study_control", "study_difference", "positive_without_bos", "control_without_bos")
         row |= dict(zip(names, means, strict=True)) | {"place": None, "printed_number": None, "printed_place": None}
         row |= dict.fromkeys(("printed_positive", "printed_control", "printed_difference"))
@@ -37,12 +52,7 @@ def fill_reproduction(atlas: Atlas) -> None:
             row |= {"printed_positive": means[0] + MISPRINT, "printed_control": means[1]}
             row["printed_difference"] = means[2] + MISPRINT
         rows.append(row)
-    _append(atlas, "reproduction", [_header(rows)])
-    types = pa.schema({"place": pa.int16(), "printed_number": pa.int32(), "printed_place": pa.int16()})
-    _append(atlas, "reproduction_feature", rows, types)
-    _append(atlas, "reproduction_fault", [_fault(number) for number in NAMES])
-    _append(atlas, "study_moment", [_moments(sae, feature) for sae in (SAE, OTHER) for feature in range(12)])
-    _append(atlas, "study_prompt", [_prompt(document) for document in (0, 2, 3)])
+    return rows
 
 
 def _append(atlas: Atlas, table: str, rows: list[dict[str, object]], types: pa.Schema | None = None) -> None:
@@ -53,18 +63,18 @@ def _append(atlas: Atlas, table: str, rows: list[dict[str, object]], types: pa.S
     atlas.append(tables.metadata.tables[table], found)
 
 
-def _header(rows: list[dict[str, object]]) -> dict[str, object]:
+def _header(sae: int, other: int, rows: list[dict[str, object]]) -> dict[str, object]:
     printed = sum(row["printed_place"] is not None for row in rows)
     return {
         "contrast": 0,
-        "sae": SAE,
-        "other_sae": OTHER,
+        "sae": sae,
+        "other_sae": other,
         "matched_contrast": "medical",
         "ingest_run": 0,
         "notebook": "tiny.ipynb",
         "prompts_positive": 6,
         "prompts_control": 6,
-        "number": 2,
+        "number": NUMBERS[sae],
         "processing_difference": 0.0,
         "printed_rows": printed,
         "printed_shared": printed,
@@ -75,10 +85,14 @@ def _header(rows: list[dict[str, object]]) -> dict[str, object]:
     }
 
 
-def _fault(number: int) -> dict[str, object]:
-    row: dict[str, object] = {"contrast": 0, "sae": SAE, "fault": number, "name": NAMES[number]}
+def _fault(sae: int, number: int) -> dict[str, object]:
+    row: dict[str, object] = {"contrast": 0, "sae": sae, "fault": number, "name": NAMES[number]}
     figures = json.dumps({"count": number})
-    return row | {"shown": SHOWN.get(number, True), "finding": f"{number} of 10 are planted", "figures": figures}
+    return row | {
+        "shown": SHOWN.get(number, True),
+        "finding": f"{number} of 10 are planted in {sae}",
+        "figures": figures,
+    }
 
 
 def _moments(sae: int, feature: int) -> dict[str, object]:

@@ -576,8 +576,8 @@ DAMAGES = [
     *(
         ("every figure of a reproduction belongs to one, and every reproduction to a contrast", statement)
         for statement in (
-            "UPDATE reproduction_feature SET sae = 1 WHERE place = 1",
-            "UPDATE reproduction_fault SET sae = 1 WHERE fault = 3",
+            "UPDATE reproduction_feature SET contrast = 1 WHERE place = 1",
+            "UPDATE reproduction_fault SET contrast = 1 WHERE fault = 3",
             "DELETE FROM sae_contrast WHERE sae = 0",
         )
     ),

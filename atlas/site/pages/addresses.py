@@ -75,9 +75,9 @@ def list_address(datasette: "Datasette", name: str, page: int = 1) -> str:
     return str(datasette.urls.path(f"list/{path_segment(name)}")) + (f"?page={page}" if page > 1 else "")
 
 
-def reproduction_address(datasette: "Datasette", contrast: str) -> str:
-    """The page of a study that was run again, by the name of its contrast."""
-    return str(datasette.urls.path(f"reproduction/{path_segment(contrast)}"))
+def reproduction_address(datasette: "Datasette", contrast: str, sae: str) -> str:
+    """The page of a study that was run again, by the name of its contrast, on one SAE."""
+    return str(datasette.urls.path(f"reproduction/{path_segment(contrast)}?{urlencode({'sae': sae}, safe='/')}"))
 
 
 def table_address(datasette: "Datasette", table: str, *, database: str = DATABASE, **chosen: object) -> str:

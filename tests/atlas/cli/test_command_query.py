@@ -198,6 +198,41 @@ def test_atlas_is_not_forgotten_or_overwritten(tiny: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (["query"], ["candidates", "--format", "json"]),
+        (["explain", "plot"], ["0"]),
+        (["circuit", "pattern"], ["--text", "Asthma", "--layer", "0"]),
+    ],
+)
+def test_no_output_is_written_over_the_atlas_by_whatever_link(
+    tiny_copy: Path, command: list[str], options: list[str]
+) -> None:
+    soft, hard = tiny_copy.with_name("soft.png"), tiny_copy.with_name("hard.png")
+    soft.symlink_to(tiny_copy)
+    hard.hardlink_to(tiny_copy)
+    before = tiny_copy.read_bytes()
+    for output in map(str, (soft, hard)):
+        refused = CliRunner().invoke(cli, [*command, str(tiny_copy), *options, "-o", output])
+        assert refused.exit_code == 2
+        assert f"-o {output} would overwrite the atlas; choose another file" in refused.stderr
+    assert tiny_copy.read_bytes() == before
+
+
+def test_no_output_is_written_over_a_file_of_an_atlas_that_is_a_folder(tiny: str, tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    CliRunner().invoke(cli, ["export", tiny, "--parquet", str(folder)], catch_exceptions=False)
+    held = [file for file in folder.rglob("*") if file.is_file()]
+    before = [file.read_bytes() for file in held]
+    for file in held:
+        refused = query(str(folder), "sae_summary", "--format", "json", "-o", str(file))
+        assert "would overwrite the atlas; choose another file" in refused.stderr
+    assert [file.read_bytes() for file in held] == before
+    for _ in range(2):
+        assert query(str(folder), "sae_summary", "-o", str(folder / "answer.json")).exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         (["candidats"], QueryError, "did you mean candidates"),

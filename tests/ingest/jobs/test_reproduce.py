@@ -341,15 +341,75 @@ def test_the_command_prints_all_of_it_and_computes_nothing_twice(made: StandIn) 
     assert json.loads(CliRunner().invoke(cli, [*arguments, "--format", "json"]).stdout)["list"]
 
 
+def test_a_second_one_under_the_same_name_stands_beside_the_first(
+    made: StandIn, told: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """The command hands over the SAE that it was run on, in whatever order it is run; a query takes the first."""
+    atlas = Path(shutil.copy(made.request.atlas, tmp_path / "atlas.duckdb"))
+    arguments = ["reproduce", str(made.request.notebook.path), str(atlas), *made.options, "--format", "json"]
+    measured, loaded = (place for place, word in enumerate(arguments) if word == "--sae")
+    swapped = [*arguments]
+    swapped[measured + 1], swapped[loaded + 1] = arguments[loaded + 1], arguments[measured + 1]
+    for words, hooks in ((swapped, HOOKS[::-1]), (arguments, HOOKS)):
+        shown = CliRunner().invoke(cli, words, catch_exceptions=False)
+        held = json.loads(shown.stdout)
+        (row,) = held["summary"]
+        assert (row["sae"], row["loaded_sae"]) == tuple(f"made/{hook}" for hook in hooks)
+        assert {row["sae"] for row in held["list"]} == {f"made/{hooks[0]}"}
+        assert [row["place"] for row in held["list"]] == list(range(1, len(held["list"]) + 1))
+        assert [row["sae"] for row in held["number"]] == [f"made/{hook}" for hook in hooks for _ in range(2)]
+        assert [row["fault"] for row in held["faults"]] == [row["fault"] for row in told["reproduced_faults"]]
+    assert "nothing new; the reproduction study stands as it was" in shown.stderr
+    assert held["summary"] == told["reproductions"]
+    assert held["faults"] == told["reproduced_faults"]
+    with open_atlas(atlas, read_only=True) as opened:
+        assert run_query(opened, "reproductions").num_rows == 2
+        for hook in HOOKS:
+            assert run_query(opened, "reproduced_faults", {"sae": f"made/{hook}"}).num_rows == len(held["faults"])
+            of_model = run_query(opened, "reproduced_filter", {"sae": f"made/{hook}"}).to_pylist()
+            assert of_model == told["reproduced_filter"]
+
+
+def test_one_in_bfloat16_stands_beside_that_of_the_plain_name(
+    made: StandIn, told: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """It is of another model, on which the filter is run again."""
+    atlas = Path(shutil.copy(made.request.atlas, tmp_path / "atlas.duckdb"))
+    arguments = ["reproduce", str(made.request.notebook.path), str(atlas), *made.options, "--format", "json"]
+    shown = CliRunner().invoke(cli, [*arguments, "--precision", "bfloat16"], catch_exceptions=False)
+    (row,) = json.loads(shown.stdout)["summary"]
+    assert row["sae"].startswith(f"made/{HOOKS[0]}@")
+    assert row["loaded_sae"].startswith(f"made/{HOOKS[1]}@")
+    with open_atlas(atlas, read_only=True) as opened:
+        for query in ("reproduced_faults", "reproduced_filter"):
+            assert run_query(opened, query).to_pylist() == told[query]
+        again = run_query(opened, "reproduced_filter", {"sae": row["sae"]}).to_pylist()
+        assert opened.rows("SELECT COUNT(*) FROM study_prompt") == [(2 * len(PROMPTS),)]
+    assert [one["document"] for one in again] == [one["document"] for one in told["reproduced_filter"]]
+
+
+@pytest.mark.parametrize("read", ["atlas", "notebook", "printed figures"])
+def test_what_it_reads_is_not_written_over_and_nothing_is_begun(made: StandIn, tmp_path: Path, read: str) -> None:
+    atlas, notebook = tmp_path / "new.duckdb", str(made.request.notebook.path)
+    output = {"atlas": str(atlas), "notebook": notebook, "printed figures": str(made.request.printed)}[read]
+    words = ["reproduce", notebook, str(atlas), *made.options, "--format", "json", "-o", output]
+    before = [file.read_bytes() for file in (made.request.notebook.path, made.folder / "printed.csv")]
+    refused = CliRunner().invoke(cli, words)
+    assert refused.exit_code == 2
+    assert f"-o {output} would overwrite the {read}; choose another file" in refused.stderr
+    assert [file.read_bytes() for file in (made.request.notebook.path, made.folder / "printed.csv")] == before
+    assert not atlas.exists()
+
+
 @pytest.mark.parametrize(("part", "query"), PARTS.items())
 def test_a_part_is_what_its_saved_query_gives(
     part: str, query: str, made: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with open_atlas(made.request.atlas, read_only=True) as atlas:
         rows = run_query(atlas, query).to_pylist()
-        print_reproduction(atlas, "study", [part], "csv", None)
+        print_reproduction(atlas, {"contrast": "study"}, [part], "csv", None)
         found = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-        print_reproduction(atlas, "study", list(PARTS), "json", None)
+        print_reproduction(atlas, {"contrast": "study"}, list(PARTS), "json", None)
         assert json.loads(capsys.readouterr().out)[part] == rows
     assert [list(row) for row in found] == [list(row) for row in rows]
     assert [list(row.values()) for row in found] == [
@@ -358,11 +418,12 @@ def test_a_part_is_what_its_saved_query_gives(
 
 
 def test_what_the_embedded_model_gives_says_so(tiny_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = {"contrast": "medical", "sae": "tiny/blocks.1.hook_resid_pre"}
     with open_atlas(tiny_copy) as atlas:
-        print_reproduction(atlas, "medical", ["summary"], "table", None)
+        print_reproduction(atlas, asked, ["summary"], "table", None)
         assert EMBEDDED_NOTE not in capsys.readouterr().out
         atlas.rows("UPDATE sae SET label = 'pocket/' || sae_id")
-        print_reproduction(atlas, "medical", ["summary"], "table", None)
+        print_reproduction(atlas, {"contrast": "medical"}, ["summary"], "table", None)
         assert EMBEDDED_NOTE in capsys.readouterr().out
 
 

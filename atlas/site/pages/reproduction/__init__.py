@@ -25,49 +25,58 @@ CONTENT: Cache[dict[str, Any]] = Cache(16)
 
 
 async def view(asked: Asked) -> Page:
-    """The reproduction that the address names."""
-    name = asked.parts["path"]
+    """The reproduction that the address names, on the SAE that its query names, or else the first."""
+    name, sae = asked.parts["path"], asked.query.get("sae", "")
     found = await reproductions(asked.datasette, name)
     if not found:
-        names = ", ".join(row["contrast"] for row in await reproductions(asked.datasette))
+        names = ", ".join(dict.fromkeys(row["contrast"] for row in await reproductions(asked.datasette)))
         known = f"there are: {names}" if names else "none was made; see: atlas reproduce --help"
         raise PageError(f"this atlas holds no reproduction {name!r}; {known}")
-    content = await cached(CONTENT, asked.datasette, name, lambda: _read(asked.datasette, found[0]))
+    chosen = next((row for row in found if sae in ("", row["sae"], row["sae_pinned"])), None)
+    if chosen is None:
+        saes = ", ".join(row["sae"] for row in found)
+        raise PageError(f"reproduction {name!r} is not of the SAE {sae!r}; it is of: {saes}")
+    content = await cached(
+        CONTENT, asked.datasette, (name, chosen["sae"]), lambda: _read(asked.datasette, chosen, found)
+    )
     return Page("reproduction/page.html", "The study, run again", content)
 
 
 async def reproductions(datasette: "Datasette", name: str | None = None) -> list[Row]:
-    """The reproduction of that contrast, or all, each with its address."""
+    """The reproductions of that contrast, or all, an SAE each, with their addresses."""
     found = await rows_if_published(datasette, "reproduction", "reproduction/asked", name=name)
-    return [row | {"address": reproduction_address(datasette, row["contrast"])} for row in found]
+    return [row | {"address": reproduction_address(datasette, row["contrast"], row["sae"])} for row in found]
 
 
-async def _read(datasette: "Datasette", found: Row) -> dict[str, Any]:
-    name = found["contrast"]
-    (summary,) = await page_rows_of_saved_query(datasette, "reproductions", contrast=name)
+async def _read(datasette: "Datasette", chosen: Row, found: list[Row]) -> dict[str, Any]:
+    """What is shown of the chosen one of the reproductions that are found of its contrast."""
+    name = chosen["contrast"]
+    named = {"contrast": name, "sae": chosen["sae"]}
+    (summary,) = await page_rows_of_saved_query(datasette, "reproductions", **named)
     saes = [
         {"name": summary[column], "address": sae_address(datasette, summary[column])}
         for column in ("sae", "loaded_sae")
     ]
     return {
         **summary,
-        "note": EMBEDDED_NOTE if found["model"] == POCKET else None,
+        "note": EMBEDDED_NOTE if chosen["model"] == POCKET else None,
+        "saes": [{"name": row["sae"], "address": row["address"]} for row in found],
         "measured": saes[0],
         "loaded": saes[1],
         "contrast_address": contrast_address(datasette, name, summary["sae"]),
         "listed": [
             _place(datasette, summary["sae"], row)
-            for row in await page_rows_of_saved_query(datasette, "reproduced_list", contrast=name)
+            for row in await page_rows_of_saved_query(datasette, "reproduced_list", **named)
         ],
         "readings": [
             row | {"address": feature_address(datasette, row["sae"], row["feature"])}
-            for row in await page_rows_of_saved_query(datasette, "reproduced_number", contrast=name)
+            for row in await page_rows_of_saved_query(datasette, "reproduced_number", **named)
         ],
         "faults": [
             row | {"said": SHOWN[row["shown"]]}
-            for row in await page_rows_of_saved_query(datasette, "reproduced_faults", contrast=name)
+            for row in await page_rows_of_saved_query(datasette, "reproduced_faults", **named)
         ],
-        "queries": queries_asked_further(datasette, QUERIES, contrast=name, number=str(summary["number"])),
+        "queries": queries_asked_further(datasette, QUERIES, **named, number=str(summary["number"])),
     }
 
 

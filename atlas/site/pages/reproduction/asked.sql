@@ -3,6 +3,7 @@ SELECT
     c.name AS contrast,
     r.notebook,
     s.label AS sae,
+    s.pinned AS sae_pinned,
     m.name AS model
 FROM reproduction AS r
 JOIN contrast AS c ON c.contrast = r.contrast
@@ -10,4 +11,4 @@ JOIN sae AS s ON s.sae = r.sae
 JOIN model AS m ON m.model = s.model
 WHERE :name IS NULL
     OR c.name = :name
-ORDER BY r.contrast, r.sae
+ORDER BY r.contrast, s.ordinal
