@@ -95,7 +95,7 @@ def _checked(export: Export, sae: str | None, report: Report) -> Checked:
     if not release or not sae_id:
         raise SelectionError(f"'{sae}' is no name of an SAE; it is spelled RELEASE/SAE_ID")
     features: dict[int, str] = {}
-    windows, longest, hook_name, evidence = 0, 0, None, Evidence()
+    windows, longest, hook_name, evidence = 0, 0, said.hook_name, Evidence()
     for item in export.read():
         if isinstance(item, SaidFeature):
             if item.feature in features:

@@ -17,10 +17,11 @@ from jaxtyping import Float, Int
 
 from atlas.exchange.arrivals.said import LONGEST, SaidFeature, SaidSource, check_imported_sae
 from ingest.labels.imported.explanation import imported_label_text
+from ingest.models.hook_points import HOOK_NAME
 from schema.errors import SourceError
 
 RANGE = re.compile(r"(\d{1,9})_(\d{1,9})\.safetensors")
-LAYER = re.compile(r"(?:^|\.)(\d{1,4})(?:\.|$)")
+LAYER = re.compile(r"(?:^(?:layer )?|\.)(\d{1,4})(?:\.|$)")
 AT_ONCE = 2_048
 """Sequences in memory at a time."""
 ROWS = 1_000_000
@@ -81,6 +82,7 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
         "delphi",
         release=release if sae_id else "delphi",
         sae_id=sae_id or name,
+        hook_name=name if HOOK_NAME.fullmatch(name) else None,
         dataset=said.get("dataset_repo") if isinstance(said.get("dataset_repo"), str) else None,
         prompts=sequences,
         tokens_in_prompt=context_size,

@@ -30,13 +30,17 @@ OWN = frozenset(
 
 @dataclass(frozen=True)
 class SaidSource:
-    """The SAE of an export, as Neuronpedia names one; `release` and `sae_id` are SAELens' names, where it says them."""
+    """The SAE of an export, as Neuronpedia names one; `release` and `sae_id` are SAELens' names, where it says them.
+
+    `hook_name` is the hook point that its folder bears the name of, if it does.
+    """
 
     model: str
     layer: int
     set_name: str
     release: str | None = None
     sae_id: str | None = None
+    hook_name: str | None = None
     dataset: str | None = None
     prompts: int | None = None
     tokens_in_prompt: int | None = None

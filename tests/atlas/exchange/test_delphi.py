@@ -192,6 +192,27 @@ def small_cache(folder: Path, **config: Any) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("hook_name", "source", "layer"),
+    [
+        ("blocks.3.hook_resid_post", "folder/part", 3),
+        ("blocks.3.hook_resid_post", "release/blocks.3.hook_resid_post__trainer_0", 3),
+        ("blocks.3.attn.hook_z", "release/layer_3/width_16k", 3),
+        ("layer 3", "delphi/model.layers.3.mlp", 3),
+    ],
+)
+def test_a_cache_keeps_the_hook_point_of_its_folder(
+    empty_atlas: Path, tmp_path: Path, hook_name: str, source: str, layer: int
+) -> None:
+    import_exports(
+        ImportRequest(empty_atlas, small_cache(tmp_path / hook_name, source=source, prepend_bos=False, filler=None))
+    )
+    with open_atlas(empty_atlas, read_only=True) as atlas:
+        assert atlas.rows("SELECT label, hook_name, hook_layer FROM sae") == [(source, hook_name, layer)]
+    export(empty_atlas, "delphi", tmp_path / "out", Wanted())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [hook_name]
+
+
+@pytest.mark.parametrize(
     ("source", "message"),
     [
         ("r/blocks.0/../../x", "config.json: 'blocks.0/../../x' is no name of an SAE"),
