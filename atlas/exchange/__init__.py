@@ -8,6 +8,7 @@ returns a line for each thing it has written:
 The folder takes its name only when the writer has returned: killed at any moment, an export is there whole or not.
 """
 
+import reprlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -56,6 +57,26 @@ def check_apart_from_export(atlas: Atlas, places: Iterable[tuple[int, str]], wha
                 f"{' and '.join(named)} have one {what}, {place}: choose one, --sae '{named[0]}', "
                 "and export the others to folders of their own"
             )
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a name, joined to a folder, is a folder or a file right in it, wherever that lies."""
+    return name not in {"", ".", ".."} and not set(name) & set("/\\\0")
+
+
+def place_in_export(folder: Path, label: str, *names: str) -> Path:
+    """The folder of an SAE in an export, of names that stand in the atlas.
+
+    Raises:
+        SelectionError: a name would lead elsewhere.
+    """
+    for name in names:
+        if not is_folder_name(name):
+            raise SelectionError(
+                f"{label} would be written to {reprlib.repr(name)}, which is no folder of the export: "
+                "leave it out; --sae names those to be written"
+            )
+    return folder.joinpath(*names)
 
 
 @dataclass(frozen=True)

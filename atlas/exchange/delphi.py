@@ -20,7 +20,7 @@ from typing import IO
 
 import numpy as np
 
-from atlas.exchange import Wanted, check_apart_from_export
+from atlas.exchange import Wanted, check_apart_from_export, place_in_export
 from ingest.jobs.progress import Progress, Report
 from schema.errors import SelectionError
 from schema.store import Atlas
@@ -58,14 +58,15 @@ def write(atlas: Atlas, folder: Path, wanted: Wanted, report: Report) -> list[st
     """Write SAEs as delphi caches them; a line for each.
 
     Raises:
-        SelectionError: two of them read one hook point, an activation is beyond float16, or no token is left to fill up
-            with.
+        SelectionError: two of them read one hook point, a hook point is no name of a folder, an activation is beyond
+            float16, or no token is left to fill up with.
     """
     found = [_cached(atlas, sae) for sae in wanted.keys(atlas)]
     check_apart_from_export(
         atlas, ((each.sae, each.hook_name) for each in found), "hook point, of which delphi keeps one SAE"
     )
-    return [_write_sae(atlas, folder / each.hook_name, each, report) for each in found]
+    places = [place_in_export(folder, each.label, each.hook_name) for each in found]
+    return [_write_sae(atlas, place, each, report) for place, each in zip(places, found, strict=True)]
 
 
 def _cached(atlas: Atlas, sae: int) -> Cached:

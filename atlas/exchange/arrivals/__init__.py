@@ -4,12 +4,14 @@ Files are read twice: first all of them, so that a fault is met before anything 
 into the atlas. Memory holds what is being read, the spelling of each token, and a number for each feature.
 """
 
+import reprlib
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from atlas.exchange import is_folder_name
 from atlas.exchange.arrivals.files import Export, exports_in
 from atlas.exchange.arrivals.registration import Checked, enter_imported_sae
 from atlas.exchange.arrivals.said import SaidFeature, SaidWindow
@@ -93,7 +95,7 @@ def _checked(export: Export, sae: str | None, report: Report) -> Checked:
     if not release or not sae_id:
         raise SelectionError(f"'{sae}' is no name of an SAE; it is spelled RELEASE/SAE_ID")
     features: dict[int, str] = {}
-    windows, longest, hook_name, evidence = 0, 0, None, Evidence()
+    windows, longest, hook_name, evidence = 0, 0, said.hook_name, Evidence()
     for item in export.read():
         if isinstance(item, SaidFeature):
             if item.feature in features:
@@ -111,6 +113,8 @@ def _checked(export: Export, sae: str | None, report: Report) -> Checked:
         raise SourceError(f"{export.folder} describes no feature")
     _check_labels(export, features)
     hook_name = hook_name or (sae_id if sae_id.startswith("blocks.") else None)
+    if hook_name is not None and not is_folder_name(hook_name):
+        raise SourceError(f"{export.folder}: {reprlib.repr(hook_name)} is no name of a hook point: it would be a path")
     counts = (max(features) + 1, len(features), windows, longest)
     return Checked(export, release, sae_id, export.sha256(), *counts, hook_name, evidence.bytes_spelled)
 

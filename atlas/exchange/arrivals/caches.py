@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from atlas.exchange.arrivals.said import LONGEST, SaidFeature, SaidSource
+from atlas.exchange.arrivals.said import LONGEST, SaidFeature, SaidSource, check_imported_sae
+from ingest.labels.imported.explanation import imported_label_text
+from ingest.models.hook_points import HOOK_NAME
 from schema.errors import SourceError
 
 RANGE = re.compile(r"(\d{1,9})_(\d{1,9})\.safetensors")
-LAYER = re.compile(r"(?:^|\.)(\d{1,4})(?:\.|$)")
+LAYER = re.compile(r"(?:^(?:layer )?|\.)(\d{1,4})(?:\.|$)")
 AT_ONCE = 2_048
 """Sequences in memory at a time."""
 ROWS = 1_000_000
@@ -64,27 +66,29 @@ def source(folder: Path, files: Sequence[Path]) -> SaidSource:
     """What the config.json of a cache says of it, and its folder's name, which is that of the hook point.
 
     Raises:
-        SourceError: it does not say which model it is of, or a file is none of delphi's.
+        SourceError: it does not say which model it is of, a name in it is none, or a file is none of delphi's.
     """
-    said = _config(folder)
+    said, where, name = _config(folder), str(folder / "config.json"), folder.resolve().name
     for path in files:
         sequences, context_size = _checked(path)
         if (sequences, context_size) != _checked(files[0]):
             raise SourceError(f"{path} has other sequences than {files[0].name}; the files of a folder are of one run")
-    layer = LAYER.search(folder.resolve().name)
-    label = str(said.get("source", ""))
+    layer = LAYER.search(name)
+    label = imported_label_text(where, "source", said.get("source")) or ""
     release, _, sae_id = label.partition("@")[0].partition("/")
-    return SaidSource(
-        str(said["model_name"]),
+    found = SaidSource(
+        imported_label_text(where, "model_name", said["model_name"]) or "",
         int(layer[1]) if layer else 0,
         "delphi",
         release=release if sae_id else "delphi",
-        sae_id=sae_id or folder.resolve().name,
+        sae_id=sae_id or name,
+        hook_name=name if HOOK_NAME.fullmatch(name) else None,
         dataset=said.get("dataset_repo") if isinstance(said.get("dataset_repo"), str) else None,
         prompts=sequences,
         tokens_in_prompt=context_size,
         said={"config": said},
     )
+    return check_imported_sae(where, found)
 
 
 def features(path: Path, _: SaidSource) -> Iterator[SaidFeature]:

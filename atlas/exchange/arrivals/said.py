@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from atlas.exchange import is_folder_name
 from atlas.exchange.published import NAME
 from ingest.labels.imported.explanation import imported_label_index, imported_label_text
 from schema.errors import SourceError
@@ -29,13 +30,17 @@ OWN = frozenset(
 
 @dataclass(frozen=True)
 class SaidSource:
-    """The SAE of an export, as Neuronpedia names one; `release` and `sae_id` are SAELens' names, where it says them."""
+    """The SAE of an export, as Neuronpedia names one; `release` and `sae_id` are SAELens' names, where it says them.
+
+    `hook_name` is the hook point that its folder bears the name of, if it does.
+    """
 
     model: str
     layer: int
     set_name: str
     release: str | None = None
     sae_id: str | None = None
+    hook_name: str | None = None
     dataset: str | None = None
     prompts: int | None = None
     tokens_in_prompt: int | None = None
@@ -85,6 +90,21 @@ def check_imported_source(where: str, source: SaidSource) -> SaidSource:
         if not NAME.fullmatch(name):
             raise SourceError(
                 f"{where}: {reprlib.repr(name)} is no name of a model or a set; it has letters, digits, dots, - and _"
+            )
+    return check_imported_sae(where, source)
+
+
+def check_imported_sae(where: str, source: SaidSource) -> SaidSource:
+    """The same source, of a model that may have an owner or lie in a folder.
+
+    Raises:
+        SourceError: a part of the SAE's name leads elsewhere in a path, or a number is more than there can be.
+    """
+    for name in filter(None, (source.release, source.sae_id)):
+        if not all(map(is_folder_name, name.split("/"))):
+            raise SourceError(
+                f"{where}: {reprlib.repr(name)} is no name of an SAE or its release: "
+                "no part of it is empty, . or .., or has a backslash or a zero byte"
             )
     for said, number in (("layer", source.layer), ("tokens of a prompt", source.tokens_in_prompt)):
         if (number or 0) > LONGEST:

@@ -56,17 +56,20 @@ def menu_links(datasette: "Datasette") -> list[dict[str, str]]:
 def saes_for_live_model(folder: Path) -> tuple[str, ...]:
     """The SAEs of a snapshot, spelled release/sae_id, that read the model of the first over a model in float32.
 
+    Those that were imported are no files that could be loaded.
+
     Raises:
-        AtlasError: it holds none.
+        AtlasError: no model has run any.
     """
     with closing(sqlite3.connect(f"{(folder / ATLAS_FILE).resolve().as_uri()}?mode=ro", uri=True)) as database:
         found = database.execute(
             "SELECT pinned FROM sae "
-            "WHERE (model, tokenization) = ("
+            "WHERE weights_sha256 IS NOT NULL AND (model, tokenization) = ("
             "  SELECT s.model, s.tokenization FROM sae AS s JOIN model AS m ON m.model = s.model "
+            "  WHERE m.weights_sha256 IS NOT NULL AND s.weights_sha256 IS NOT NULL "
             "  ORDER BY JSON_EXTRACT(m.config, '$.precision') IS NOT NULL, s.ordinal LIMIT 1"
             ") ORDER BY ordinal"
         ).fetchall()
     if not found:
-        raise AtlasError("the published atlas holds no SAE yet; ingest something, and publish again")
+        raise AtlasError("the published atlas holds no SAE that a model has run; ingest something, and publish again")
     return tuple(dict.fromkeys(str(pinned).rpartition("@")[0] for (pinned,) in found))

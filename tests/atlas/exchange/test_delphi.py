@@ -180,14 +180,71 @@ def test_a_cache_can_be_browsed_though_no_model_ran(returned: Path, tmp_path: Pa
     assert "as its export shows them, if it does" in said
 
 
-def test_a_cache_of_delphis_own_keeps_every_token(empty_atlas: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "model.layers.3.mlp"
+def small_cache(folder: Path, **config: Any) -> Path:
+    """A cache of three sequences and two features."""
     folder.mkdir()
     tokens = np.array([[5, 6, 7, 8], [9, 0, 9, 10], [5, 6, 7, 8]], np.int64)
     places = np.array([[0, 3, 1], [1, 0, 0], [2, 3, 1]], np.int64)
     values = np.array([1.5, 0.25, 1.5], np.float32)
     save_file({"tokens": tokens, "locations": places, "activations": values}, folder / "0_1.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_name": "pocket", "dataset_repo": "their/data"}))
+    (folder / "config.json").write_text(json.dumps({"model_name": "pocket", **config}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("hook_name", "source", "layer"),
+    [
+        ("blocks.3.hook_resid_post", "folder/part", 3),
+        ("blocks.3.hook_resid_post", "release/blocks.3.hook_resid_post__trainer_0", 3),
+        ("blocks.3.attn.hook_z", "release/layer_3/width_16k", 3),
+        ("layer 3", "delphi/model.layers.3.mlp", 3),
+    ],
+)
+def test_a_cache_keeps_the_hook_point_of_its_folder(
+    empty_atlas: Path, tmp_path: Path, hook_name: str, source: str, layer: int
+) -> None:
+    import_exports(
+        ImportRequest(empty_atlas, small_cache(tmp_path / hook_name, source=source, prepend_bos=False, filler=None))
+    )
+    with open_atlas(empty_atlas, read_only=True) as atlas:
+        assert atlas.rows("SELECT label, hook_name, hook_layer FROM sae") == [(source, hook_name, layer)]
+    export(empty_atlas, "delphi", tmp_path / "out", Wanted())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [hook_name]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("r/blocks.0/../../x", "config.json: 'blocks.0/../../x' is no name of an SAE"),
+        ("../blocks.0", "config.json: '..' is no name of an SAE"),
+        ("r/blocks.0/x", "'blocks.0/x' is no name of a hook point"),
+        ("r/blocks.0\0", r"'blocks\.0\\x00' is no name of an SAE"),
+        ("r/\ud800", "source is no text"),
+    ],
+)
+def test_a_source_that_would_be_a_path_is_refused(tmp_path: Path, source: str, message: str) -> None:
+    folder = small_cache(tmp_path / "in", source=source)
+    with pytest.raises(AtlasError, match=message) as caught:
+        import_exports(ImportRequest(tmp_path / "a.duckdb", folder))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "a.duckdb").exists()
+
+
+@pytest.mark.parametrize("hook_name", ["../../x", "/x", "..", ".", "a\\b", "a/b"])
+def test_a_hook_name_that_is_no_folder_is_not_written(tiny_copy: Path, tmp_path: Path, hook_name: str) -> None:
+    with open_atlas(tiny_copy) as atlas:
+        atlas.rows("UPDATE sae SET hook_name = ? WHERE sae = 1", [hook_name])
+    (tmp_path / "out").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SelectionError, match=rf"tiny/{SAES[1]} would be written to .*, which is no folder") as caught:
+        export(tiny_copy, "delphi", tmp_path / "out" / "new", Wanted())
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+    export(tiny_copy, "delphi", tmp_path / "new", Wanted((f"tiny/{SAES[0]}",)))
+
+
+def test_a_cache_of_delphis_own_keeps_every_token(empty_atlas: Path, tmp_path: Path) -> None:
+    folder = small_cache(tmp_path / "model.layers.3.mlp", dataset_repo="their/data")
     (found,) = import_exports(ImportRequest(empty_atlas, folder))
     assert (found.sae, found.features, found.activations, found.left_out) == ("delphi/model.layers.3.mlp", 2, 2, 1)
     with open_atlas(empty_atlas, read_only=True) as atlas:

@@ -232,5 +232,8 @@ def test_the_command_lists_the_candidates_of_a_contrast(tiny: Path) -> None:
 @pytest.mark.parametrize("named", ["../../x/3-res", "/abs/3-res", "m/3-../../../x", "a/b/3-res"])
 def test_a_name_that_is_no_folder_of_its_own_is_not_taken(named: str) -> None:
     shared = {"sae": 1, "label": "r/s", "release": "r", "sae_id": "s", "hook_name": "blocks.3.hook_resid_pre"}
-    own = published_as({**shared, "hook_layer": 3, "neuronpedia_id": named, "model": "../m", "pinned": "r/s@1"})
+    row = {**shared, "hook_layer": 3, "neuronpedia_id": named, "model": "../m", "pinned": "r/s@1"}
+    own = published_as(row)
     assert (own.model, own.source, own.is_there) == ("m", "3-res-r", False)
+    own = published_as({**row, "release": "..", "hook_name": "blocks.3/../../x", "model": "/.."})
+    assert (own.model, own.source) == ("unnamed", "3-x-unnamed-1")

@@ -26,6 +26,7 @@ from schema.verify import verify
 from tests.atlas.exchange.test_export import lines
 from tests.made.activation_pages import serving
 from tests.made.required import REQUIRED
+from tests.made.tiny_atlas import SAES
 
 Row = dict[str, Any]
 REAL = Path(__file__).resolve().parents[4] / "shared" / "realdata" / "saedashboard"
@@ -192,6 +193,7 @@ FAULTS = [
     (broken(lambda text: text.replace('"sae_set"', '"set"')), "none of SAEDashboard's: sae_set"),
     (broken(lambda text: text.replace('"model_id": "toy"', '"model_id": "../../x"')), "no name of a model or a set"),
     (broken(lambda text: text.replace('"sae_set": "', '"sae_set": "/etc/')), "no name of a model or a set"),
+    (broken(lambda text: text.replace('index": 5', 'index": 5, "hookName": "../x"')), r"'\.\./x' is no name of a hook"),
     (broken(lambda text: text.replace('"layer": 3', '"layer": 40000')), "layer 40,000 is more than the 32,767"),
     (broken(lambda text: "[" * 100_000), "cut short, or no JSON"),
     (shutil.rmtree, "is no folder"),
@@ -208,6 +210,18 @@ def test_a_faulty_file_is_one_line_and_leaves_nothing(
     with pytest.raises(AtlasError, match=message) as caught:
         import_exports(ImportRequest(tmp_path / "a.duckdb", folder))
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "a.duckdb").exists()
+
+
+@pytest.mark.parametrize("name", ["blocks.1/../../x", "blocks.1\\x", "a\0b", "a//b", "."])
+def test_a_name_of_saelens_that_would_be_a_path_is_refused(tiny: Path, tmp_path: Path, name: str) -> None:
+    export(tiny, "neuronpedia", tmp_path / "in", Wanted((f"tiny/{SAES[0]}",)))
+    (path,) = (tmp_path / "in").rglob("source.jsonl")
+    for field in ("saelensRelease", "saelensSaeId"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {field: name}))
+        with pytest.raises(AtlasError, match="is no name of an SAE or its release") as caught:
+            import_exports(ImportRequest(tmp_path / "a.duckdb", tmp_path / "in"))
+        assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.duckdb").exists()
 
 

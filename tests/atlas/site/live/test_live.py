@@ -10,9 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from atlas.exchange.arrivals import ImportRequest, import_exports
+from atlas.publish import publish
 from atlas.site.live.model import MOST_DOSE, LiveModel
 from atlas.site.live.model_process import LONGEST_TEXT, LiveError
-from atlas.site.live.plugin import switch_on_live_model
+from atlas.site.live.plugin import saes_for_live_model, switch_on_live_model
 from atlas.site.pages.live.firing import (
     Strengths,
     features_by_token,
@@ -26,8 +28,10 @@ from atlas.site.serve import datasette_of, served_snapshot_folder
 from ingest.encode.batch import BatchEncoder
 from ingest.encode.typed_text import encode_typed
 from ingest.models.names import parse_sae_name
-from schema import open_atlas
+from schema import AtlasError, open_atlas
+from tests.atlas.exchange.test_import import FIRST, dashboards
 from tests.made.patience import PATIENCE_SECONDS
+from tests.made.tiny_atlas import SAES
 
 if TYPE_CHECKING:
     from ingest.models.language_model import LanguageModel
@@ -111,6 +115,20 @@ def test_a_text_beyond_a_window_is_cut_there(pocket: "tuple[LanguageModel, list[
     assert typed.left_out > 100
     assert max(each.position for each in typed.firing[0]) <= encoder.tokenization.window_tokens
     assert encode_typed(encoder, "").tokens == []
+
+
+def test_an_imported_sae_is_not_asked_for(tiny_copy: Path, tmp_path: Path) -> None:
+    folder, imported = dashboards(tmp_path / "in", [FIRST]), tmp_path / "imported.duckdb"
+    for atlas in (tiny_copy, imported):
+        import_exports(ImportRequest(atlas, folder))
+    with open_atlas(tiny_copy) as opened:
+        opened.rows("UPDATE sae SET ordinal = (ordinal + 1) % (SELECT COUNT(*) FROM sae)")
+        assert opened.rows("SELECT label FROM sae ORDER BY ordinal LIMIT 1") == [("toy/3-res-x",)]
+    publish(tiny_copy, tmp_path / "site")
+    assert saes_for_live_model(served_snapshot_folder(tmp_path / "site")) == tuple(f"tiny/{sae}" for sae in SAES)
+    publish(imported, tmp_path / "imported")
+    with pytest.raises(AtlasError, match="holds no SAE that a model has run"):
+        saes_for_live_model(served_snapshot_folder(tmp_path / "imported"))
 
 
 async def _conversation(folder: Path) -> None:
