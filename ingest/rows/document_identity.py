@@ -16,8 +16,8 @@ Of a record and what the atlas holds already:
     R4  Otherwise it is a new document.
 
 Of a document whose text the run has not seen in its corpus, the run having read all of its sources and skipped nothing:
-    R5  The run has seen its id there; or its text in another corpus of the same source (a corpus is STEM/DOMAIN), under
-        no other id: it is an older version, *replaced*.
+    R5  The run has seen its id there; or its text in another corpus of the same source (a corpus is STEM/DOMAIN), from
+        the folder that it came from, under no other id: it is an older version, *replaced*.
     R6  Otherwise it stays; if the run is to drop what is gone, it is *dropped*.
 
 R5 and R6 wait for the end of the run, since a text that has another id now may come in its last record. So no text is

@@ -60,7 +60,9 @@ def _unseen(seen: Seen, intake: Intake) -> tuple[list[int], list[int]]:
     if intake.asked.drop:
         theirs = "name = $corpus" if intake.asked.corpus else "starts_with(name, $corpus || '/')"
         parameters = {"corpus": intake.asked.corpus or intake.asked.stem}
-    rows = seen.atlas.rows(_UNSEEN.format(theirs=theirs), parameters)
+    agreed = [dict(zip(_AGREED.names, folders, strict=True)) for folders in sorted(seen.agreed)]
+    with seen.atlas.registered(agreed=pa.Table.from_pylist(agreed, _AGREED)):
+        rows = seen.atlas.rows(_UNSEEN.format(theirs=theirs), parameters)
     return [key for key, older in rows if older], [key for key, older in rows if not older]
 
 
@@ -187,23 +189,36 @@ def _pointers(child: Table, table: Table) -> list[str]:
     return [column.name for column in child.columns if column.info.get("references") == table.name]
 
 
+_AGREED = pa.schema([("name", pa.string()), ("folder", pa.string()), ("former", pa.string())])
+"""Corpora with a folder of the run and another whose data set it is, moved (R7)."""
+
 _UNSEEN = """
     WITH sources AS (
       SELECT DISTINCT family
       FROM seen_corpus
       WHERE family IS NOT NULL
     ), held AS (
-      SELECT document, number, sources.family, CAST(content_hash AS UUID) AS text, md5_number(external_id) AS id
+      SELECT document, number, sources.family, folder, CAST(content_hash AS UUID) AS text, md5_number(external_id) AS id
       FROM document
       JOIN corpus USING (corpus)
       LEFT JOIN seen_corpus USING (name)
       LEFT JOIN sources ON starts_with(name, sources.family || '/')
       WHERE {theirs}
-    ), elsewhere AS (
-      SELECT family, text, id
+    ), read AS (
+      SELECT family, folder, text, id
       FROM seen
       JOIN seen_corpus USING (number)
       WHERE family IS NOT NULL
+    ), moved AS (
+      SELECT DISTINCT family, folder, former
+      FROM agreed
+      JOIN seen_corpus USING (name)
+    ), elsewhere AS (
+      FROM read
+      UNION ALL
+      SELECT family, former, text, id
+      FROM read
+      JOIN moved USING (family, folder)
     )
     SELECT
       document,
@@ -211,6 +226,7 @@ _UNSEEN = """
         OR EXISTS (
           FROM elsewhere
           WHERE elsewhere.family = held.family
+            AND elsewhere.folder IS NOT DISTINCT FROM held.folder
             AND elsewhere.text = held.text
             AND COALESCE(elsewhere.id = held.id, true)
         )

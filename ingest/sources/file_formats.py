@@ -85,6 +85,16 @@ def named_file_rows(path: Path, *, special: bool = False) -> Iterator[Row | Faul
         yield from file_rows(path)
 
 
+def or_empty(rows: Iterator[Row | Fault]) -> Iterator[Row | Fault]:
+    """Give the rows of a file; that there is none is a fault, since a file that was cut short looks so."""
+    empty = True
+    for row in rows:
+        empty = False
+        yield row
+    if empty:
+        yield Fault(None, "empty: there is no document in it", "give a file with text")
+
+
 def file_rows(path: Path | None) -> Iterator[Row | Fault]:
     """Give the rows of a file, or of stdin for None; all that is wrong with it comes as faults."""
     last = 0

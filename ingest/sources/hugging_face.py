@@ -21,8 +21,8 @@ from ingest.sources.file_formats import (
     FORMATS,
     Input,
     Kind,
-    file_fault,
-    file_rows,
+    named_file_rows,
+    or_empty,
     printable_source_error,
     source_name_fault,
 )
@@ -181,8 +181,7 @@ def _rows_of_files(files: list[Path]) -> Iterator[Row | Fault]:
     """Give the rows of files one after the other, numbered through all of them; what is wrong is named by its file."""
     numbers = count(1)
     for file in files:
-        fault = file_fault(file)
-        for row in [fault] if fault else file_rows(file):
+        for row in or_empty(named_file_rows(file)):
             number = next(numbers)
             if isinstance(row, Row):
                 yield Row(number, row.fields)

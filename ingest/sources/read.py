@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.sources.document import Document, Fault, RecordError, Row, Skipped
-from ingest.sources.file_formats import Input
+from ingest.sources.file_formats import Input, or_empty
 from ingest.sources.kinds import kind_of
 from ingest.sources.record import Defaults, build_document
 from schema.errors import SourceError
@@ -65,12 +65,8 @@ def source_place(source: str, beside: Path) -> str:
 
 
 def _outcomes(file: Input, domain: str, numbers: Sequence[str]) -> Iterator[Document | Fault]:
-    empty = True
-    for row in file.rows():
-        empty = False
+    for row in or_empty(file.rows()):
         yield row if isinstance(row, Fault) else _document(row, file, domain, numbers)
-    if empty:
-        yield Fault(None, "empty: there is no document in it", "give a file with text")
 
 
 def _document(row: Row, file: Input, domain: str, numbers: Sequence[str]) -> Document | Fault:

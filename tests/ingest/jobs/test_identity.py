@@ -211,6 +211,33 @@ def test_a_data_set_that_moved_is_the_same(tmp_path: Path, blank: Path, reader: 
     assert (counts.documents, counts.known, counts.updated, counts.replaced) == (1, 5, 0, 1)
 
 
+def test_a_text_of_a_data_set_that_moved_is_replaced_where_its_domain_changes(
+    tmp_path: Path, blank: Path, reader: Loaded
+) -> None:
+    path = Path(shutil.copy(blank, tmp_path / "a.duckdb"))
+    run(path, reader, write(tmp_path / "old" / "train.jsonl", [*NOTES, Entry("A dog.")]))
+    after = [*NOTES[:5], replace(NOTES[5], domain="y"), Entry("A dog.", domain="y")]
+    moved = write(tmp_path / "new" / "train.jsonl", after)
+    assert [run(path, reader, moved).counts.replaced for _ in range(2)] == [2, 0]
+    assert select(path, "SELECT COUNT(*) FROM document") == [(7,)]
+
+
+def test_a_text_that_two_folders_file_under_two_domains_is_two_documents(
+    tmp_path: Path, blank: Path, reader: Loaded
+) -> None:
+    path = Path(shutil.copy(blank, tmp_path / "a.duckdb"))
+    law = write(tmp_path / "one" / "notes.jsonl", [Entry("Take care.", domain="law")])
+    medicine = write(tmp_path / "two" / "notes.jsonl", [Entry("Take care.", domain="medicine")])
+    for source, new in ((law, 1), (medicine, 1), (law, 0), (medicine, 0)):
+        counts = run(path, reader, source).counts
+        assert (counts.documents, counts.known, counts.replaced) == (new, 1 - new, 0)
+    held = "SELECT name, folder FROM document JOIN corpus USING (corpus) ORDER BY name"
+    assert select(path, held) == [("notes/law", "one"), ("notes/medicine", "two")]
+    write(tmp_path / "one" / "notes.jsonl", [Entry("Take care.", domain="news")])
+    assert run(path, reader, law).counts.replaced == 1
+    assert select(path, held) == [("notes/medicine", "two"), ("notes/news", "one")]
+
+
 def test_texts_without_ids_from_two_folders_share_a_corpus_and_it_is_said_once(
     tmp_path: Path, blank: Path, reader: Loaded
 ) -> None:

@@ -90,6 +90,28 @@ def test_a_bad_line_of_one_of_several_files_is_named_and_costs_itself_alone(tmp_
     assert [o.reason.endswith("(b.jsonl:2)") for o in outcomes if isinstance(o, Skipped)] == [True]
 
 
+def parquet(path: Path, *texts: str) -> None:
+    pq.write_table(pa.table({"text": pa.array(texts, pa.string())}), path)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_an_empty_file_of_several_is_named_as_anywhere_else(tmp_path: Path, ending: str) -> None:
+    for number, text in enumerate(["one", "", "three"]):
+        path = tmp_path / f"train-{number}.{ending}"
+        match ending:
+            case "parquet":
+                parquet(path, *[text] * bool(text))
+            case "jsonl":
+                path.write_text(json.dumps({"text": text}) * bool(text))
+            case _:
+                path.write_text(f"text\n{text}\n")
+    for source in (f"hf:{tmp_path}", f"{tmp_path}/*.{ending}"):
+        assert "empty: there is no document in it" in refusal(source)
+        outcomes = list(read_documents(source, on_error="skip"))
+        assert [type(outcome) for outcome in outcomes] == [Document, Skipped, Document]
+    assert f"(train-1.{ending}); give a file with text, or pass over it" in refusal(f"hf:{tmp_path}")
+
+
 def texts_of(outcomes: Iterable[object]) -> list[str]:
     return [outcome.text for outcome in outcomes if isinstance(outcome, Document)]
 
