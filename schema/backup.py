@@ -13,6 +13,7 @@ A copy is named only after each of its blocks has been read (they carry checksum
 
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,6 +63,7 @@ def backup(atlas: str | Path, copy: str | Path, *, force: bool = False) -> Backu
         _copy_files(atlas, draft)
         rows = _settle(draft, atlas)
         size = draft.stat().st_size
+        shutil.copymode(atlas, draft)
         move_into_place(draft, copy, replace=force)
     return Backup(copy, size, rows)
 
@@ -108,11 +110,17 @@ def _copy_files(atlas: Path, draft: Path) -> None:
             for part in PARTS:
                 file_of_database(draft, part).unlink(missing_ok=True)
                 if file_of_database(atlas, part).exists():
-                    shutil.copy(file_of_database(atlas, part), file_of_database(draft, part))
+                    _copy_writable(file_of_database(atlas, part), file_of_database(draft, part))
             if _stamps(atlas) == before:
                 return
         time.sleep(PAUSE)
     raise AtlasLockedError(f"{atlas} is being changed by a program that waits for no copy; close it, and try again")
+
+
+def _copy_writable(file: Path, draft: Path) -> None:
+    """Copy a file, and the rights others have to it; its owner may write to the draft, as DuckDB has to."""
+    shutil.copyfile(file, draft)
+    draft.chmod(stat.S_IMODE(file.stat().st_mode) | stat.S_IRUSR | stat.S_IWUSR)
 
 
 @contextmanager

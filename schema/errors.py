@@ -3,7 +3,7 @@
     AtlasError
     ├── AtlasFileError          the atlas file itself
     │   ├── AtlasMissingError   there is no such file
-    │   ├── AtlasLockedError    another process has it open
+    │   ├── AtlasLockedError    another process has it open, or publishes to the site
     │   ├── AtlasVersionError   it was written by a newer version
     │   └── AtlasDamagedError   it is no atlas, or an invariant does not hold
     ├── SourceError             a document source: file, line, format
@@ -31,7 +31,7 @@ class AtlasMissingError(AtlasFileError):
 
 
 class AtlasLockedError(AtlasFileError):
-    """Another process has the atlas file open."""
+    """Another process has the atlas file open, or publishes to the site; `schema.locking` waits for either."""
 
 
 class AtlasVersionError(AtlasFileError):

@@ -203,7 +203,7 @@ def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:
 
 def _opened(path: Path, engine: Engine, *, create: bool, read_only: bool) -> Atlas:
     if create and path.exists() and not path.stat().st_size:
-        path.unlink()  # DuckDB takes no empty file for a new one
+        path.resolve().unlink()  # DuckDB takes no empty file for a new one; a link goes on naming it
     try:
         connection = engine.connect()
     except (SQLAlchemyError, duckdb.Error) as error:

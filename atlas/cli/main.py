@@ -117,7 +117,7 @@ def _size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Wait that long for an atlas that another process writes.  [default: do not wait]",
+    help="Wait that long for an atlas or a site that another process writes.  [default: do not wait]",
 )
 @click.option(
     "--memory",

@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from atlas.publish.lock import locked_alone
-from schema import AtlasError
+from schema import AtlasError, AtlasLockedError
 from schema.copying import make_durable
+from schema.locking import wait_while_in_use
 
 CURRENT = "current.json"
 SNAPSHOTS = "snapshots"
@@ -68,7 +70,8 @@ def hold_site(site: Path) -> Iterator[None]:
     """Hold the site's lock, with what killed publishers left cleared away.
 
     Raises:
-        AtlasError: another process is publishing there, or SITE is no folder.
+        AtlasLockedError: another process is publishing there, and waiting did not help.
+        AtlasError: SITE is no folder.
     """
     try:
         (site / SNAPSHOTS).mkdir(parents=True, exist_ok=True)
@@ -76,14 +79,18 @@ def hold_site(site: Path) -> Iterator[None]:
     except OSError as error:
         raise AtlasError(f"{site} cannot be published to: {error.strerror}; choose another folder") from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AtlasError(
-                f"another process is publishing to {site}; wait for it to end, then publish again"
-            ) from error
+        wait_while_in_use(lambda: _lock_now(lock, site))
         _clear(site)
         yield
+
+
+def _lock_now(lock: TextIO, site: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AtlasLockedError(
+            f"another process is publishing to {site}; wait for it to end, then publish again"
+        ) from error
 
 
 @contextmanager

@@ -43,7 +43,8 @@ def publish(atlas: str | Path, site: str | Path, keep: int = KEPT_SNAPSHOTS) -> 
 
     Raises:
         AtlasFileError: the atlas cannot be opened or breaks its own rules.
-        AtlasError: the site cannot be written, or another process is publishing to it.
+        AtlasLockedError: another process writes the atlas, or publishes to the site.
+        AtlasError: the site cannot be written.
     """
     path, site = Path(atlas), Path(site)
     with open_atlas(path, read_only=True) as opened, hold_site(site):

@@ -19,7 +19,7 @@ import zstandard
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-Stream = io.BufferedReader | gzip.GzipFile
+Stream = io.BufferedReader
 
 STREAM_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """What opening or reading a stream raises where the file is at fault."""
@@ -28,7 +28,7 @@ STREAM_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 _ZSTD_BITE = 512
 
 
-class _ZstdFile(io.RawIOBase):
+class _ZstdFile:
     """A Zstandard file; unlike `zstandard.open` it notices that a frame is cut short."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -39,10 +39,7 @@ class _ZstdFile(io.RawIOBase):
         self._inside = False
         self._ready = memoryview(b"")
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto1(self, buffer: "WriteableBuffer") -> int:
         """Fill the buffer as far as one bite goes; the bytes written, 0 at the end of the file."""
         target = memoryview(buffer)
         while not self._ready:
@@ -68,6 +65,36 @@ class _ZstdFile(io.RawIOBase):
 
     def close(self) -> None:
         self._file.close()
+
+
+class _Filled(io.RawIOBase):
+    """A stream that fills a buffer to its end, so that one look shows a head in however small pieces it was packed."""
+
+    def __init__(self, pieces: _ZstdFile | gzip.GzipFile) -> None:
+        self._pieces = pieces
+        self._failure: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill the buffer, but for the end of the file or a failure, which is raised after all that came before it."""
+        target, size = memoryview(buffer), 0
+        while size < len(target) and not self._failure:
+            try:
+                read = self._pieces.readinto1(target[size:])
+            except STREAM_ERRORS as error:
+                self._failure = error
+            else:
+                if not read:
+                    break
+                size += read
+        if self._failure and not size:
+            raise self._failure
+        return size
+
+    def close(self) -> None:
+        self._pieces.close()
         super().close()
 
 
@@ -76,11 +103,11 @@ def _open_plain(path: Path) -> Stream:
 
 
 def _open_gzip(path: Path) -> Stream:
-    return gzip.open(path, "rb")
+    return io.BufferedReader(_Filled(gzip.open(path, "rb")))
 
 
 def _open_zstd(path: Path) -> Stream:
-    return io.BufferedReader(_ZstdFile(path.open("rb")))
+    return io.BufferedReader(_Filled(_ZstdFile(path.open("rb"))))
 
 
 COMPRESSIONS: dict[str, Callable[[Path], Stream]] = {".gz": _open_gzip, ".zst": _open_zstd}

@@ -102,6 +102,16 @@ def test_a_copy_holds_the_same_and_can_be_used(atlas: Path, tmp_path: Path) -> N
     assert holds(tmp_path / "copy.duckdb")
 
 
+def test_a_write_protected_atlas_is_copied_and_so_is_its_mode(atlas: Path, open_folder: Path) -> None:
+    path, copy = Path(shutil.copy(atlas, open_folder / "atlas.duckdb")), open_folder / "copy.duckdb"
+    path.chmod(0o444)
+    with without_privileges():
+        backup(path, copy)
+    assert copy.stat().st_mode & 0o777 == 0o444
+    assert rows_of(copy) == rows_of(atlas)
+    assert names(open_folder) == {"atlas.duckdb", "copy.duckdb"}
+
+
 def test_a_copy_is_made_while_another_process_writes_and_is_killed(atlas: Path, tmp_path: Path) -> None:
     counts, before = [], len(rows_of(atlas)["ingest_run"])
     for attempt in range(2):

@@ -104,6 +104,19 @@ def test_an_empty_file_is_a_new_atlas_only_on_request(tmp_path: Path) -> None:
         assert corpora(atlas) == []
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_through_a_link_an_atlas_is_made_where_the_link_says(tmp_path: Path, empty: bool) -> None:
+    link, target = tmp_path / "atlas.duckdb", tmp_path / "big" / "atlas.duckdb"
+    target.parent.mkdir()
+    link.symlink_to("big/atlas.duckdb")
+    if empty:
+        target.touch()
+    open_atlas(link, create=True).close()
+    assert link.is_symlink()
+    assert sorted(tmp_path.rglob("*")) == [link, target.parent, target]
+    open_atlas(target, read_only=True).close()
+
+
 def test_a_broken_file_is_said_to_be_broken(tmp_path: Path) -> None:
     path = tmp_path / "blocks-and-locks.duckdb"
     open_atlas(path, create=True).close()

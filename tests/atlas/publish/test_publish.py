@@ -7,8 +7,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from atlas.publish.current import KEPT_SNAPSHOTS, hold_site
 from atlas.publish.examples import REACH
 from atlas.publish.rows import SUBSETS
 from atlas.publish.tables import EXAMPLE, UNPUBLISHED, sqlite_tables
-from schema import Atlas, AtlasDamagedError, AtlasError, AtlasMissingError, open_atlas
+from schema import Atlas, AtlasDamagedError, AtlasError, AtlasLockedError, AtlasMissingError, open_atlas
+from schema.locking import declare_writer
 from schema.migrations import VERSION
 from schema.tables import metadata
+from tests.made.patience import PATIENCE_SECONDS
 
 IMPORTED = {"feature_import", "sae_import"}
 """Tables of SAEs that were imported, of which the tiny atlas has none: tests/atlas/exchange publishes one."""
@@ -305,9 +308,19 @@ def test_a_killed_publish_leaves_a_whole_snapshot_and_nothing_for_the_next(
 
 
 def test_a_second_publisher_is_refused(atlas: Path, site: Path) -> None:
-    with hold_site(site), pytest.raises(AtlasError, match="another process is publishing"):
+    with hold_site(site), pytest.raises(AtlasLockedError, match="another process is publishing"):
         publish(atlas, site)
     assert publish(atlas, site).changed
+
+
+def test_a_second_publisher_waits_as_long_as_it_is_told(atlas: Path, site: Path) -> None:
+    held = ExitStack()
+    held.enter_context(hold_site(site))
+    ending = threading.Timer(0.5, held.close)
+    ending.start()
+    with declare_writer("atlas publish", wait=PATIENCE_SECONDS):
+        assert publish(atlas, site).changed
+    ending.join()
 
 
 def test_a_failed_publish_leaves_nothing(atlas: Path, site: Path) -> None:

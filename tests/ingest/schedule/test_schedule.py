@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 import time_machine
 
 from atlas.cli.main import cli
+from atlas.publish import publish, read_current
+from atlas.publish.current import hold_site
 from ingest.jobs.progress import Progress, Report
 from ingest.jobs.reader import KeptReader, Reader
 from ingest.rows.batches import BATCH_DOCUMENTS
@@ -372,6 +375,22 @@ def test_a_lock_is_waited_for_and_its_holder_named(folder: Path, reader: KeptRea
     assert times == [("done", 1, 12, 0), ("failed", 1, 13, 0), ("done", 2, 13, 15), ("done", 1, 14, 0)]
     assert known[1][4].startswith(f"waited 0:10:00: {schedule.atlas} is being written to by ")
     assert f"process {os.getpid()}" in known[1][4]
+
+
+def test_another_publisher_is_waited_for(folder: Path, reader: KeptReader, clock: MovedClock) -> None:
+    write(folder / "a.jsonl", *TEXTS)
+    schedule = schedule_of(folder, 'publish = { site = "site" }\n' + NEWS + "publish = true")
+
+    def publish_there(job: Any) -> None:
+        publish(schedule.atlas, folder / "site")
+
+    other = ExitStack()
+    other.enter_context(hold_site(folder / "site"))
+    clock.events = [(NOON + timedelta(minutes=3), other.close)]
+    assert run_once(runner_of(schedule, reader, clock, publish_there)) == (1, 0)
+    assert read_current(folder / "site") is not None
+    assert clock.now() >= NOON + timedelta(minutes=3)
+    assert runs(schedule) == [("news", "done", 1, None)]
 
 
 def test_a_stop_ends_the_wait_for_a_lock_before_the_first_job(

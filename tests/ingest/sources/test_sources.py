@@ -131,6 +131,12 @@ def test_packing_a_file_renames_no_document(tmp_path: Path) -> None:
     assert list(read_documents(str(write(tmp_path / "a.jsonl.zst", zstd(OK) + zstd(OK * 2))))) == plain
 
 
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstd)])
+def test_a_header_may_be_packed_in_pieces(tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]) -> None:
+    pieces = (b"id;t", b"", b"ext", b";n\n1;hello;2\n")
+    assert texts(write(tmp_path / f"a.csv{suffix}", b"".join(map(pack, pieces)))) == ["hello"]
+
+
 def test_csv_fields_keep_their_line_breaks(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", b'text,id\r\n"one\r\ntwo, ""three""\n",1\r\n\r\nplain,\r\n')
     assert [(d.external_id, d.text) for d in read_documents(str(path)) if isinstance(d, Document)] == [
