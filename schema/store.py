@@ -1,6 +1,7 @@
 """Opening an atlas file, and moving rows in and out of it in bulk."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -192,13 +193,20 @@ def _open_now(path: Path, *, create: bool, read_only: bool) -> Atlas:
 
 
 def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:
-    url = URL.create("duckdb", database=str(path))  # in a string, ? and % of a file name would mean something
+    named = _named_for_duckdb(path)
+    url = URL.create("duckdb", database=str(named))  # in a string, ? and % of a file name would mean something
     engine = create_engine(url, connect_args={"read_only": read_only}, poolclass=StaticPool)
     event.listen(engine, "connect", lambda connection, _: limit_connection_and_spill(connection, settings))
     event.listen(engine, "connect", _distrust_memory)
     if not read_only:
         event.listen(engine, "connect", _open_to_write_now)
     return engine
+
+
+def _named_for_duckdb(path: Path) -> Path:
+    """The file itself, since DuckDB lays its log beside the name it is given; a link, where a log lies beside that."""
+    log_beside_link = path.is_symlink() and Path(f"{path}.wal").exists()
+    return path if log_beside_link else Path(os.path.realpath(path))
 
 
 def _opened(path: Path, engine: Engine, *, create: bool, read_only: bool) -> Atlas:

@@ -1,8 +1,10 @@
 """Opening an atlas file, its transactions, and what is refused."""
 
 import os
+import shutil
 import subprocess
 import sys
+import textwrap
 import weakref
 from pathlib import Path
 
@@ -271,3 +273,27 @@ def test_read_only_changes_nothing(tmp_path: Path) -> None:
         add_corpus(atlas, "refused")
     open_atlas(path).close()
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("version", ["this", "an earlier one"])
+def test_what_was_committed_through_a_link_is_there_by_either_name(
+    tmp_path: Path, empty_built: Path, version: str
+) -> None:
+    real = tmp_path / "big" / "atlas.duckdb"
+    real.parent.mkdir()
+    shutil.copy(empty_built, real)
+    link = tmp_path / "atlas.duckdb"
+    link.symlink_to(real)
+    connect = "open_atlas(sys.argv[1]).duckdb" if version == "this" else "duckdb.connect(sys.argv[1])"
+    script = f"""
+        import os, sys, duckdb
+        from schema import open_atlas
+        {connect}.execute("INSERT INTO model BY NAME SELECT 0 AS model, 'left' AS name")
+        os._exit(9)  # as if killed: what was committed is in the log alone
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(link)], check=False)
+    assert done.returncode == 9
+    for path in (real, link) if version == "this" else (link, real):  # an earlier one has left its log beside the link
+        with open_atlas(path) as atlas:
+            assert atlas.rows("SELECT name FROM model") == [("left",)]
+    assert not list(tmp_path.glob("*.wal"))
