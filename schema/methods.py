@@ -70,7 +70,7 @@ METHODS = {
         ),
     ),
     "company": Method(1, ("neighbours",), (tables.feature_coactivation, tables.sae_coactivation)),
-    "contrast": Method(8, ("contrast",), mark=Mark(tables.sae_contrast, "documents_hash")),
+    "contrast": Method(9, ("contrast",), mark=Mark(tables.sae_contrast, "documents_hash")),
     "direct attribution": Method(
         1, ("circuit direct",), (tables.attention_pair, tables.direct_part, tables.direct_attribution)
     ),

@@ -67,7 +67,7 @@ def compute_figures(
     contrast |= corrected
     contrast["study_kept"] = study_kept(contrast["study_positive"], contrast["study_control"])
     found["feature_confirmation"] |= discovery_columns(found["feature_confirmation"])
-    pair["q"] = contrast_column_q(pair["p"], pair["higher"] + pair["lower"] >= MIN_DIFFERENCES)
+    pair["q"] = contrast_column_q(pair["p"], pair.pop("differing") >= MIN_DIFFERENCES)
     confirmation = found["feature_confirmation"]
     confirmation["place_discovery"] = places_in_contrast(contrast, confirmation, found["feature_lift"])
     tables = {name: _table(columns) for name, columns in found.items()}

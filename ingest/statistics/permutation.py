@@ -18,15 +18,15 @@ from jaxtyping import Bool, Float, Int
 from ingest.statistics.shuffles import Asked, Lifts, Units, exchange_p
 
 LEVEL = 0.05
-FAR = 2.0
-"""Under shuffles only rank sums at least so many standard deviations out get a p: no nearer one is called."""
+SHARE = 0.08
+"""This share of a feature's shuffles, the farthest out, is asked first: more than LEVEL, mostly enough."""
 
 SAME = 1e-9
 """p values that differ by less, relatively, are equal: rounding is far below it."""
 
 
 class Tails(NamedTuple):
-    """The small p of shuffles.
+    """The small p of shuffles, every one that can be called among them.
 
     Shapes: feature, shuffle, p (tail,), where shuffle counts from 0.
     """
@@ -59,12 +59,39 @@ def observed_p(lifts: Lifts, units: Units) -> Float[np.ndarray, " n_features"]:
 def shuffled_tails(
     lifts: Lifts, units: Units, labels: Bool[np.ndarray, "unit shuffle"], tested: Bool[np.ndarray, " n_features"]
 ) -> Tails:
-    """The small p of the tested features under each column of labels."""
+    """Every p of at most LEVEL of the tested features under each column of labels.
+
+    p falls as the distance grows: of each feature the farthest shuffles are asked first, and where the nearest of these
+    is not called, no nearer one is. A number of standard deviations would not tell: the rank of a single unit is never
+    more than 1.73 of them out, however small its p.
+    """
     distance = np.abs(lifts.by_unit @ labels.astype(float) - lifts.mean[:, None])
-    far = distance >= FAR * np.sqrt(np.maximum(lifts.variance, 0))[:, None]
-    feature, shuffle = np.nonzero(far & (tested & lifts.varies)[:, None])
+    chosen = np.flatnonzero(tested & lifts.varies)
+    place = distance.shape[1] - 1 - int(SHARE * distance.shape[1])
+    edge = np.argpartition(distance, place, axis=1)[:, place]
+    equal = SAME * lifts.by_unit.shape[1]  # rank sums that are differ by rounding alone
+    reach = np.take_along_axis(distance, edge[:, None], axis=1) + equal
+    asked = np.zeros(distance.shape, dtype=bool)
+    asked[chosen] = (distance > reach)[chosen]
+    asked[chosen, edge[chosen]] = True
+    far = _asked_tails(lifts, units, distance, asked)
+    called = far.feature[far.shuffle == edge[far.feature]]
+    asked[called] ^= True  # all that have not been asked
+    asked[np.setdiff1d(chosen, called)] = False
+    return Tails(*map(np.concatenate, zip(far, _asked_tails(lifts, units, distance, asked), strict=True)))
+
+
+def _asked_tails(
+    lifts: Lifts,
+    units: Units,
+    distance: Float[np.ndarray, "n_features shuffle"],
+    asked: Bool[np.ndarray, "n_features shuffle"],
+) -> Tails:
+    """The p of at most LEVEL among those asked."""
+    feature, shuffle = np.nonzero(asked)
     p = exchange_p(lifts, units, Asked(feature, distance[feature, shuffle]))
-    return Tails(feature, shuffle, p)
+    small = p <= LEVEL
+    return Tails(feature[small], shuffle[small], p[small])
 
 
 def permuted_aurocs(

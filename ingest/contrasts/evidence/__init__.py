@@ -13,7 +13,13 @@ from ingest.contrasts.feature_columns import Columns
 from ingest.contrasts.scores import Documents, Scores
 from ingest.statistics.bootstrap import CONFIDENCE
 from ingest.statistics.groups import MIN_GROUPS
-from ingest.statistics.paired import pair_differences, paired_template_numbers, signed_rank
+from ingest.statistics.paired import (
+    pair_differences,
+    paired_template_numbers,
+    signed_rank,
+    signs_of_differences,
+    units_of_pairs,
+)
 from ingest.statistics.rank_sum import rank_sums_by_domain
 from schema.statements import sql_file
 from schema.store import Atlas
@@ -73,24 +79,29 @@ def _with_interval(types: pa.Table) -> pa.Table:
 
 
 MIN_DIFFERENCES = 5
-"""With fewer pairs that differ a feature is not tested on pairs; blind to which side is higher."""
+"""With fewer groups whose pairs differ a feature is not tested on pairs; blind to which side is higher."""
 
 
 def evidence_from_pairs(scores: Scores) -> Columns:
-    """The signed-rank test of each feature of the range; only features with a difference have a row."""
+    """The signed-rank test of each feature of the range; only features with a difference have a row.
+
+    Pairs are counted, and groups of them tested: `differing` counts the groups that differ.
+    """
     documents, firing = scores.documents, scores.firing
     pair = paired_template_numbers(documents.template, documents.positive)
     pairs = int(pair.max(initial=-1)) + 1
-    differences = pair_differences(firing.feature, firing.score, firing.document, pair, documents.positive)
-    test = signed_rank(differences, len(scores))
-    moved = np.flatnonzero(test.higher + test.lower)
-    share = (pairs + test.higher - test.lower) / (2 * max(pairs, 1))
+    rows = (firing.feature, firing.score, firing.document, pair, documents.positive)
+    by_pair = signs_of_differences(pair_differences(*rows), len(scores))
+    by_group = signed_rank(pair_differences(*rows, unit=units_of_pairs(pair, documents.group)), len(scores))
+    higher, lower = by_pair
+    moved = np.flatnonzero(higher + lower)
     columns = {
         "feature": np.asarray(scores.features, dtype=np.int32),
-        "higher": test.higher.astype(np.int32),
-        "lower": test.lower.astype(np.int32),
-        "share_higher": share,
-        "p": test.p,
+        "higher": higher.astype(np.int32),
+        "lower": lower.astype(np.int32),
+        "share_higher": (pairs + higher - lower) / (2 * max(pairs, 1)),
+        "p": by_group.p,
+        "differing": by_group.higher + by_group.lower,
     }
     return {name: values[moved] for name, values in columns.items()}
 

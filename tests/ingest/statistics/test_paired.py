@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
-from ingest.statistics.paired import Pairs, pair_differences, paired_template_numbers, signed_rank
+from ingest.statistics.paired import Pairs, pair_differences, paired_template_numbers, signed_rank, units_of_pairs
 from tests.made.sparse_cases import Case, cases
 
 
@@ -59,6 +59,32 @@ def test_pairs_are_templates_with_both_sides() -> None:
     template = np.array([4, 4, -1, -1, 7, 7, 9, 9, 9])
     positive = np.array([True, False, True, False, True, True, False, True, False])
     assert paired_template_numbers(template, positive).tolist() == [0, 0, -1, -1, -1, -1, 1, 1, 1]
+
+
+def test_pairs_that_share_a_group_are_one_unit() -> None:
+    pair = np.array([0, 0, 1, 1, -1, 2, 2, 3, 3, 4, 4])
+    group = np.array([8, 8, 9, 7, 9, 5, 6, 6, 3, 7, 1])
+    assert units_of_pairs(pair, group).tolist() == [0, 1, 2, 2, 1]
+    assert units_of_pairs(pair, np.arange(len(pair))).tolist() == [0, 1, 2, 3, 4]
+    assert units_of_pairs(np.full(3, -1), group[:3]).tolist() == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases())
+def test_the_difference_of_a_unit_is_the_mean_of_its_pairs(case: Case) -> None:
+    feature, score, document = case.rows[0], case.rows[2], case.rows[1]
+    pair = paired_template_numbers(case.group, case.positive)
+    unit = np.arange(pair.max() + 1) // 2
+    found = pair_differences(feature, score, document, pair, case.positive, unit=unit)
+    for number in range(case.n_features):
+        by_pair = [_difference(case.dense[number], pair == each, case.positive) for each in range(len(unit))]
+        expected = [np.mean(by_pair[first : first + 2]) for first in range(0, len(unit), 2)]
+        held = found.difference[found.feature == number]
+        assert sorted(held) == pytest.approx(sorted(mean for mean in expected if abs(mean) > 1e-9), rel=1e-6)
+
+
+def _difference(scores: np.ndarray, inside: np.ndarray, positive: np.ndarray) -> float:
+    return float(scores[inside & positive].mean(dtype=float) - scores[inside & ~positive].mean(dtype=float))
 
 
 def test_without_pairs_nothing_is_tested() -> None:

@@ -1,10 +1,12 @@
 """What shuffles find: q, the family-wise p and the largest AUROC against the same computed one shuffle at a time."""
 
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control
+from scipy.stats import binom, false_discovery_control
 from sklearn.metrics import roc_auc_score
 
 from ingest.statistics.permutation import (
@@ -39,10 +41,29 @@ def test_the_null_is_the_test_under_each_shuffle(case: Case, seed: int) -> None:
         expected = observed_p(lifts, units._replace(positive=labels[:, shuffle]))
         inside = tails.shuffle == shuffle
         np.testing.assert_allclose(tails.p[inside], expected[tails.feature[inside]], rtol=1e-9)
+        assert set(tails.feature[inside]) == set(np.flatnonzero(tested & (expected <= LEVEL)))
         for feature in range(case.n_features):
             expected_auroc = roc_auc_score(labels[:, shuffle], case.dense[feature])
             assert reached[feature, shuffle] == pytest.approx(expected_auroc, abs=1e-12)
     assert tested[tails.feature].all()
+
+
+@pytest.mark.parametrize("few", [1, 2, 3])
+def test_the_family_wise_p_holds_where_a_side_is_of_few_units(few: int) -> None:
+    """The rank of one unit is never two standard deviations out, and its p is 2 / 101 all the same."""
+    n, features, shuffles, repetitions = few + 100, 100, 99, 30
+    rng, found = np.random.default_rng(few), 0
+    units = shuffled_units(np.arange(n), np.arange(n) < few)
+    labels = np.stack([shuffle_labels(units, 1, number) for number in range(shuffles)], axis=1)
+    for _ in range(repetitions):
+        feature, unit = np.divmod(np.arange(features * n), n)
+        lifts = rank_lifts(Rows(feature, unit, rng.random(features * n).astype(np.float32)), units, features)
+        tails = shuffled_tails(lifts, units, labels, np.ones(features, dtype=bool))
+        found += family_wise(observed_p(lifts, units), tails, shuffles).min() <= LEVEL
+        chance = smallest_p_by_shuffle(tails, features, shuffles)
+        assert chance.min_p.min() >= 2 / comb(n, few) * (1 - 1e-9)
+        assert np.median(chance.min_p) <= LEVEL
+    assert found <= binom.ppf(0.999, repetitions, LEVEL)
 
 
 def small_p(draw: st.DrawFn, shuffles: int, n_features: int) -> np.ndarray:
