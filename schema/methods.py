@@ -56,7 +56,7 @@ METHODS = {
     "ablation": Method(1, ("circuit ablate",), (tables.ablation_document, tables.ablation_effect, tables.ablation)),
     "association": Method(1, ("contrast",), mark=Mark(tables.sae_association, "documents_hash")),
     "attention": Method(1, ("circuit attention",), (tables.attention_summary, tables.attention_head)),
-    "attention contrast": Method(2, ("circuit attention",), (tables.attention_contrast,)),
+    "attention contrast": Method(3, ("circuit attention",), (tables.attention_contrast,)),
     "clusters": Method(
         1,
         ("cluster",),

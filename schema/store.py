@@ -18,6 +18,7 @@ from sqlalchemy.pool import StaticPool
 
 from schema import locking, methods, migrations
 from schema.atlas_file import check_path, file_error
+from schema.file_names import is_utf8
 from schema.finite_numbers import finite_advice
 from schema.gate import changing
 from schema.memory import GrowingFile, Settings, duckdb_settings
@@ -204,9 +205,13 @@ def _engine(path: Path, settings: Settings, *, read_only: bool) -> Engine:
 
 
 def _named_for_duckdb(path: Path) -> Path:
-    """The file itself, since DuckDB lays its log beside the name it is given; a link, where a log lies beside that."""
+    """The file itself, since DuckDB lays its log beside the name it is given; a link, where a log lies beside that.
+
+    And what is named from within a folder whose name DuckDB cannot read.
+    """
     log_beside_link = path.is_symlink() and Path(f"{path}.wal").exists()
-    return path if log_beside_link else Path(os.path.realpath(path))
+    file = Path(os.path.realpath(path))
+    return path if log_beside_link or not is_utf8(file) else file
 
 
 def _opened(path: Path, engine: Engine, *, create: bool, read_only: bool) -> Atlas:

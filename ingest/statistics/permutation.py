@@ -66,6 +66,8 @@ def shuffled_tails(
     more than 1.73 of them out, however small its p.
     """
     distance = np.abs(lifts.by_unit @ labels.astype(float) - lifts.mean[:, None])
+    if not distance.size:
+        return _asked_tails(lifts, units, distance, np.zeros(distance.shape, dtype=bool))
     chosen = np.flatnonzero(tested & lifts.varies)
     place = distance.shape[1] - 1 - int(SHARE * distance.shape[1])
     edge = np.argpartition(distance, place, axis=1)[:, place]
