@@ -1,6 +1,7 @@
 """Faults from outside, a few of those that `make faults` makes: kills, too little room or memory, bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ FEW = """
 def done() -> subprocess.CompletedProcess[str]:
     """A run of the suites: one process for all, since it loads the model once."""
     command = [sys.executable, "-m", "tests.faults", *FEW.split()]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)
+    env = os.environ | {"OMP_NUM_THREADS": "2"}  # as `make faults` on two cores: with less, less memory is too little
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=3600)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 -- title: Matched against unmatched controls
--- description: The same features judged twice: against all control documents, and within pairs that share a sentence template. Where a template's sentences differ in the concept only, a feature that follows length, syntax or punctuation does no better than one half on the right. matched_share is the chance that a template's positive documents outrank its control ones; matched_p is of groups, by the mean of their pairs, and too few differ with fewer than 5 groups.
+-- description: The same features judged twice: against all control documents, and within pairs that share a sentence template. Where a template's sentences differ in the concept only, a feature that follows length, syntax or punctuation does no better than one half on the right. matched_share is the chance that a template's positive documents outrank its control ones; matched_p is of groups' mean differences.
 -- database: atlas
 -- param contrast: VARCHAR = ''  -- name of the contrast; empty: the first
 -- param sae: VARCHAR = ''  -- SAE, spelled release/sae_id or release/sae_id@hash; empty: all of them
