@@ -34,7 +34,7 @@ class Made:
 
 
 def make_labels(atlas: Atlas, sae: int, d_sae: int, report: Report = lambda done, features: None) -> Iterator[Made]:
-    """A label for each feature that fires, by feature; call it after `gather_firing_places`."""
+    """A label for each feature that fires on anything written, by feature; call it after `gather_firing_places`."""
     vocabulary = Vocabulary()
     grid = read_snippets(atlas, draw_label_pool(atlas, making=True), vocabulary)
     raised = _raised(atlas, sae, vocabulary)
@@ -46,9 +46,11 @@ def make_labels(atlas: Atlas, sae: int, d_sae: int, report: Report = lambda done
         for making in (True, False):
             for number, evidence in _evidence(atlas, features, vocabulary, making=making):
                 if number not in made:
-                    made.add(number)
                     known = replace(evidence, raised=raised[number], silent=silent[number - first])
                     choice = choose_label(known, backgrounds)
+                    if not choice.items:  # it fires on nothing but spaces and line ends
+                        continue
+                    made.add(number)
                     words = tuple(vocabulary.spelled[item] for item in choice.items)
                     contexts = len(evidence.grid)
                     yield Made(number, label_text(choice.kind, words), choice.kind, words, contexts, choice.worth)
